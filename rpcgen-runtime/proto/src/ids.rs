@@ -1,0 +1,121 @@
+//! A newtype for each number with a meaning. None of them does arithmetic by accident.
+
+use core::fmt;
+
+/// Which direction of a session: each has a stream log at its sending side, a position at its receiving side, and one ID pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LaneKind {
+    /// Client to server.
+    Up,
+    /// Server to client.
+    Down,
+}
+
+impl fmt::Display for LaneKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Up => "up lane",
+            Self::Down => "down lane",
+        })
+    }
+}
+
+macro_rules! number {
+    ($(#[$meta:meta])* $name:ident($inner:ty) $label:literal) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($label, " {}"), self.0)
+            }
+        }
+    };
+}
+
+number! {
+    /// A place in a lane's stream log, from 0. Never reused in a session.
+    Position(u64) "position"
+}
+number! {
+    /// The number that travels with a sequenced message: drawn from the lane's ID pool, reused cycle after cycle.
+    MessageId(u32) "message id"
+}
+number! {
+    /// The small number of an action in flight (RFC 8881 calls the same thing a slot); reused once its answer has been taken.
+    Slot(u32) "slot"
+}
+number! {
+    /// Counts the actions that one incarnation of a client accepted, from 0. Never reused.
+    CallNumber(u64) "call"
+}
+number! {
+    /// Counts the broadcasts that a server logged for one session, from 0. Never reused in a session.
+    BroadcastNumber(u64) "broadcast"
+}
+number! {
+    /// One life of a client's log: random for a memory log, counted for a durable one.
+    Incarnation(u64) "incarnation"
+}
+number! {
+    /// One life of a server group's logs; a server that lost its memory has a new one.
+    Epoch(u64) "epoch"
+}
+number! {
+    /// The association of one client with one server group. It outlives links.
+    SessionId(u64) "session"
+}
+number! {
+    /// Counts the links that a client opened for a session. Only grows; the lower one of two is the dead one.
+    LinkNumber(u64) "link"
+}
+number! {
+    /// An action or a broadcast within its service: its index in the declaration order of its kind.
+    MethodId(u32) "method"
+}
+number! {
+    /// The tenant that an action or a broadcast belongs to: the mandatory first field of every message body, never of a frame header.
+    AppId(u64) "app"
+}
+
+impl CallNumber {
+    /// The low 16 bits: what an answer repeats, so that a late one can never be taken for a newer call's in the same slot.
+    #[must_use]
+    pub const fn check(self) -> u16 {
+        (self.0 & 0xffff) as u16
+    }
+}
+
+/// A client, for as long as its log lives: 128 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u128);
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientId({:032x})", self.0)
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "client {:032x}", self.0)
+    }
+}
+
+/// The identity of an action for ever; survives session resets. Completion records are keyed by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallKey {
+    /// Who called.
+    pub client: ClientId,
+    /// In which life of its log.
+    pub incarnation: Incarnation,
+    /// The how manyth call of that life.
+    pub number: CallNumber,
+}
+
+impl fmt::Display for CallKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}/{}/{}", self.client.0, self.incarnation.0, self.number.0)
+    }
+}

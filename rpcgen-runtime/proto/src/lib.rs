@@ -1,0 +1,14 @@
+//! The guarantee protocol as a pure state machine.
+//!
+//! No sockets, no clock, no threads, no `async`, no std: the crate is `no_std`, so that a call to any of them does not compile.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod bits;
+pub mod config;
+pub mod error;
+pub mod frame;
+pub mod ids;
+pub mod time;

@@ -1,0 +1,4 @@
+//! The compiler of `.rpc` files. Under construction.
+#![forbid(unsafe_code)]
+
+pub mod model;
