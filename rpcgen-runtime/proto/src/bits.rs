@@ -1,14 +1,24 @@
 //! Guarantee bits: one per message that a receiver accepted, in lane order.
 //!
 //! Knows: arrays of bits, where they begin, how they are gathered and applied. Does not know: frames, links, time, what a message is.
+//!
+//! An array says where it begins, so that applying one twice changes nothing, and one that would leave a gap is recognised instead
+//! of applied (trap T3).
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+
+use crate::ids::Position;
+
+/// The most positions that may be without a guarantee: half of the largest pool. An array never reaches further back.
+const WINDOW: u64 = crate::config::POOL_SIZE_MAX as u64 / 2;
 
 /// Guarantees for consecutive positions of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BitArray {
-    /// Low 16 bits of the first position: a check that both sides count alike (trap T3).
-    pub base: u16,
+    /// Low 32 bits of the first position: the check that both sides count alike. On a `reliable_ordered` link only the low 16
+    /// travel: nothing there can be so late that they would be ambiguous.
+    pub base: u32,
     /// The bits.
     pub bits: Bits,
 }
@@ -25,4 +35,204 @@ pub enum Bits {
         /// The bits, `count.div_ceil(8)` bytes.
         bytes: Vec<u8>,
     },
+}
+
+impl Bits {
+    /// How many bits.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        match self {
+            Self::Ones(count) | Self::Mixed { count, .. } => *count,
+        }
+    }
+
+    /// Bit `index`; `true` = guaranteed. Beyond the end: `false`.
+    #[must_use]
+    pub fn get(&self, index: u32) -> bool {
+        match self {
+            Self::Ones(count) => index < *count,
+            Self::Mixed { count, bytes } => {
+                index < *count && bytes.get(index as usize / 8).is_some_and(|byte| byte >> (index % 8) & 1 == 1)
+            }
+        }
+    }
+}
+
+/// How many bits of a base travelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum BaseWidth {
+    /// On links that are `reliable_ordered`.
+    Bits16,
+    /// On all others.
+    Bits32,
+}
+
+/// Where an array's bits begin to be news, and what is wrong with it otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// Bits from this index on are for positions from `guaranteed` on.
+    From(u32),
+    /// The array begins after the first position without a bit.
+    Gap,
+}
+
+/// Places an array against the first position without a bit.
+// spec: protocol.md 6
+pub(crate) fn place(array: &BitArray, guaranteed: Position, width: BaseWidth) -> Placed {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "serial number arithmetic, RFC 1982")]
+    let ahead = match width {
+        BaseWidth::Bits16 => i64::from((array.base as u16).wrapping_sub(guaranteed.0 as u16) as i16),
+        BaseWidth::Bits32 => i64::from(array.base.wrapping_sub(guaranteed.0 as u32) as i32),
+    };
+    if ahead > 0 {
+        return Placed::Gap;
+    }
+    Placed::From(u32::try_from(-ahead).unwrap_or(u32::MAX).min(array.bits.count()))
+}
+
+/// The receiving side's bits, gathered until something carries them.
+///
+/// The cursor moves only with frames that are logged: it is a pure function of them. Control frames repeat from a base that the
+/// peer has for sure, so that a lost one costs nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Gathered {
+    /// One past the last position with a bit.
+    end: Position,
+    /// The first position whose bit no logged frame has carried.
+    cursor: Position,
+    /// Positions with a 0 bit, ascending; those that may still have to be repeated.
+    refused: VecDeque<Position>,
+}
+
+impl Gathered {
+    /// One past the last position with a bit.
+    pub(crate) fn end(&self) -> Position {
+        self.end
+    }
+
+    /// The first position whose bit no logged frame has carried.
+    pub(crate) fn cursor(&self) -> Position {
+        self.cursor
+    }
+
+    /// The next position's bit.
+    pub(crate) fn push(&mut self, guaranteed: bool) {
+        if !guaranteed {
+            self.refused.push_back(self.end);
+        }
+        self.end.0 += 1;
+        while self.refused.front().is_some_and(|refused| refused.0 + WINDOW < self.end.0) {
+            self.refused.pop_front();
+        }
+    }
+
+    /// The bits for a frame that is logged: all since the last such frame. Returns where they begin.
+    pub(crate) fn take(&mut self) -> (Position, Option<BitArray>) {
+        let from = self.clamp(self.cursor);
+        self.cursor = self.end;
+        (from, self.array(from))
+    }
+
+    /// The bits for a control frame: all since `base`, which the peer has applied for sure. Moves nothing.
+    pub(crate) fn repeat(&self, base: Position) -> Option<BitArray> {
+        self.array(self.clamp(base))
+    }
+
+    /// A peer that sent position `end - 1` had guarantees for all but the last [`WINDOW`] before it.
+    fn clamp(&self, from: Position) -> Position {
+        from.max(Position(self.end.0.saturating_sub(WINDOW)))
+    }
+
+    fn array(&self, from: Position) -> Option<BitArray> {
+        let count = u32::try_from(self.end.0 - from.0).expect("clamped to the window");
+        if count == 0 {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits are what is meant")]
+        let base = from.0 as u32;
+        let first_refused = self.refused.partition_point(|refused| *refused < from);
+        if first_refused == self.refused.len() {
+            return Some(BitArray { base, bits: Bits::Ones(count) });
+        }
+        let mut bytes = alloc::vec![0xff_u8; count.div_ceil(8) as usize];
+        if !count.is_multiple_of(8)
+            && let Some(last) = bytes.last_mut()
+        {
+            *last = 0xff >> (8 - count % 8);
+        }
+        for refused in self.refused.range(first_refused..) {
+            let index = usize::try_from(refused.0 - from.0).expect("inside of the window");
+            bytes[index / 8] &= !(1 << (index % 8));
+        }
+        Some(BitArray { base, bits: Bits::Mixed { count, bytes } })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gathered(bits: &[bool]) -> Gathered {
+        let mut gathered = Gathered::default();
+        for bit in bits {
+            gathered.push(*bit);
+        }
+        gathered
+    }
+
+    #[test]
+    fn a_run_of_ones_is_a_run_length() {
+        let (from, array) = gathered(&[true; 100]).take();
+        assert_eq!(from, Position(0));
+        assert_eq!(array, Some(BitArray { base: 0, bits: Bits::Ones(100) }));
+    }
+
+    #[test]
+    fn refusals_make_a_mixed_array() {
+        let (_, array) = gathered(&[true, false, true, true, true, true, true, true, true]).take();
+        let array = array.unwrap();
+        assert_eq!(array.bits, Bits::Mixed { count: 9, bytes: alloc::vec![0b1111_1101, 1] });
+        assert!(array.bits.get(0) && !array.bits.get(1) && array.bits.get(8) && !array.bits.get(9));
+    }
+
+    #[test]
+    fn taking_moves_the_cursor_and_repeating_does_not() {
+        let mut bits = gathered(&[true; 5]);
+        assert_eq!(bits.repeat(Position(3)).unwrap().bits, Bits::Ones(2));
+        assert_eq!(bits.cursor(), Position(0));
+        assert_eq!(bits.take().1.unwrap().bits, Bits::Ones(5));
+        assert_eq!(bits.take().1, None);
+        assert_eq!(bits.cursor(), Position(5));
+    }
+
+    #[test]
+    fn an_array_applied_twice_is_no_news_and_one_after_a_gap_is_recognised() {
+        let array = BitArray { base: 10, bits: Bits::Ones(5) };
+        for width in [BaseWidth::Bits16, BaseWidth::Bits32] {
+            assert_eq!(place(&array, Position(10), width), Placed::From(0));
+            assert_eq!(place(&array, Position(12), width), Placed::From(2));
+            assert_eq!(place(&array, Position(15), width), Placed::From(5));
+            assert_eq!(place(&array, Position(40), width), Placed::From(5));
+            assert_eq!(place(&array, Position(9), width), Placed::Gap);
+        }
+    }
+
+    #[test]
+    fn placing_survives_the_wrap_of_the_base() {
+        let array = BitArray { base: 0xffff_fffe, bits: Bits::Ones(5) };
+        let after_wrap = Position((1 << 32) + 1);
+        assert_eq!(place(&array, after_wrap, BaseWidth::Bits32), Placed::From(3));
+        assert_eq!(place(&BitArray { base: 0xfffe, bits: Bits::Ones(5) }, Position(0x10001), BaseWidth::Bits16), Placed::From(3));
+    }
+
+    #[test]
+    fn an_array_never_reaches_back_further_than_the_window() {
+        let mut gathered = Gathered::default();
+        for _ in 0..40_000 {
+            gathered.push(true);
+        }
+        let (from, array) = gathered.take();
+        assert_eq!(from, Position(40_000 - 32_768));
+        assert_eq!(array.unwrap().bits.count(), 32_768);
+    }
 }

@@ -1,0 +1,5 @@
+//! What a server group knows beyond one session.
+
+mod registry;
+
+pub use registry::{Admission, Registry, RegistryConfig};

@@ -1,0 +1,93 @@
+//! The formal disconnect: no new calls, everything answered and guaranteed, goodbye; or the limit, and a list of what was dropped.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{CallState, ClientSession, Drain, Outgoing, Phase};
+use crate::error::ProtocolError;
+use crate::frame::{LinkFrame, Refusal};
+use crate::session::output::{Answer, ClientEvent, CloseReason, Output, Payload};
+use crate::session::timers::Timer;
+use crate::time::Instant;
+
+impl<P: Payload> ClientSession<P> {
+    /// Ends the session formally: [`ClientEvent::Disconnected`] comes when everything is answered and guaranteed, or at the limit.
+    // spec: protocol.md 8
+    pub fn disconnect(&mut self, now: Instant, limit: Duration) {
+        self.now = now;
+        if self.drain != Drain::No || self.phase == Phase::Ended {
+            return;
+        }
+        self.drain = Drain::Waiting;
+        self.timers.set(Timer::End, now + limit);
+        if self.established.is_none() && self.calls.open() == 0 && self.phase == Phase::Away {
+            self.finish(Vec::new()); // There is nothing to say goodbye to.
+            return;
+        }
+        self.check_drained();
+    }
+
+    /// Says goodbye once nothing is open in either direction.
+    pub(super) fn check_drained(&mut self) {
+        if self.drain != Drain::Waiting || self.phase != Phase::Live || self.calls.open() > 0 {
+            return;
+        }
+        let Some(lanes) = self.lanes.as_mut() else { return };
+        lanes.flush_bits();
+        if lanes.send.is_all_guaranteed() && !lanes.receive.has_gap() {
+            self.backlog.clear();
+            self.backlog.push_back(Outgoing::Goodbye);
+            self.drain = Drain::Goodbye;
+        }
+    }
+
+    /// The server's goodbye: it has freed the session.
+    pub(super) fn on_goodbye(&mut self) -> Result<(), ProtocolError> {
+        if self.drain != Drain::Goodbye {
+            return Err(ProtocolError::NotAllowed { what: "a goodbye", when: "that was not asked for" });
+        }
+        self.finish(Vec::new());
+        Ok(())
+    }
+
+    /// The limit has come: what is open is dropped, and listed.
+    pub(super) fn give_up(&mut self) {
+        let mut dropped = Vec::new();
+        for handle in self.calls.in_order() {
+            let Some(call) = self.calls.get(handle) else { continue };
+            if !matches!(call.state, CallState::Answered(_)) {
+                let refusal = if call.maybe_sent { Refusal::Unknown } else { Refusal::Cancelled };
+                dropped.push(handle);
+                self.end_call(handle, Answer::Refused(refusal));
+            }
+        }
+        self.backlog.clear();
+        if self.drain != Drain::Goodbye
+            && self.phase == Phase::Live
+            && let Some(lanes) = self.lanes.as_mut()
+            && lanes.can_send()
+        {
+            // So that the server need not keep what nobody will ask for.
+            let frame = lanes.send(self.now, crate::frame::Body::Goodbye, 0);
+            self.outputs.push_back(Output::Transmit(LinkFrame::Frame(frame)));
+        }
+        self.finish(dropped);
+    }
+
+    fn finish(&mut self, dropped: Vec<crate::session::output::CallHandle>) {
+        self.phase = Phase::Ended;
+        self.timers = crate::session::timers::Timers::default();
+        if let Some(lanes) = self.lanes.as_mut() {
+            self.stats = lanes.stats;
+        }
+        self.lanes = None;
+        self.event(ClientEvent::Disconnected { dropped });
+        self.outputs.push_back(Output::CloseLink(CloseReason::Done));
+    }
+
+    /// Whether a formal disconnect was asked for, and until when it may take.
+    #[must_use]
+    pub fn disconnecting_until(&self) -> Option<Instant> {
+        (self.drain != Drain::No).then(|| self.timers.at(Timer::End)).flatten()
+    }
+}

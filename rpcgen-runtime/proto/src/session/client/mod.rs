@@ -1,0 +1,422 @@
+//! The client's end of a session: calls go up, answers and broadcasts come down.
+//!
+//! Knows: calls, the handshake, the drain. Does not know: sockets, clocks, what a payload says.
+//!
+//! Contract: after each [`ClientSession::handle`] and each command, call [`ClientSession::poll_output`] until it returns
+//! [`Output::Timeout`].
+
+mod calls;
+mod drain;
+mod greet;
+mod receive;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use self::calls::{CallState, Calls, CancelState};
+use super::InvariantViolation;
+use super::lanes::Lanes;
+use super::output::{Answer, CallHandle, ClientEvent, CloseReason, Input, Output, Payload};
+use super::stats::Stats;
+use super::timers::{Timer, Timers};
+use crate::config::Config;
+use crate::error::{ProtocolError, SendError};
+use crate::frame::{Body, CancelOutcome, Close, Frame, LinkFrame, Refusal};
+use crate::ids::{BroadcastNumber, CallNumber, ClientId, Epoch, Incarnation, LinkNumber, MethodId, SessionId};
+use crate::rng::SplitMix64;
+use crate::time::Instant;
+
+/// Bytes of a frame beyond its payload that must fit: a generous bound.
+pub(super) const FRAME_OVERHEAD_MAX: usize = 512;
+
+/// Who a client is and what it wants.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientIdentity {
+    /// Who.
+    pub client: ClientId,
+    /// In which life of its log.
+    pub incarnation: Incarnation,
+    /// The service, as `package.Service`.
+    pub service: String,
+    /// Fingerprint of its schema.
+    pub fingerprint: u64,
+    /// The broadcasts that the client has handlers for.
+    pub broadcasts: Vec<MethodId>,
+}
+
+/// What the server told of the session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Established {
+    session: SessionId,
+    epoch: Epoch,
+    secret: [u8; 32],
+}
+
+/// Where the link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    /// No link.
+    Away,
+    /// Hello said, welcome awaited.
+    Greeting { reliable_ordered: bool },
+    /// Welcome.
+    Live,
+    /// The link is to be closed; whatever still arrives on it is ignored.
+    Closing,
+    /// The session is over.
+    Ended,
+}
+
+/// What waits to be sent, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Outgoing {
+    Call(CallHandle),
+    Cancel(CallHandle),
+    Goodbye,
+}
+
+/// Where a formal disconnect is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Drain {
+    /// Not asked for.
+    No,
+    /// Waiting until everything is answered and guaranteed.
+    Waiting,
+    /// Goodbye is said, or about to be.
+    Goodbye,
+}
+
+/// An offered broadcast that waits for its go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Offer<P> {
+    method: MethodId,
+    redelivered: bool,
+    payload: P,
+    bytes: usize,
+}
+
+/// The client's end of a session. See the module's documentation for the contract.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientSession<P> {
+    config: Config,
+    identity: ClientIdentity,
+    generator: SplitMix64,
+    now: Instant,
+    phase: Phase,
+    established: Option<Established>,
+    /// Said in every hello until a new session begins: so a server knows a repeated first hello.
+    nonce: u64,
+    link: LinkNumber,
+    lanes: Option<Lanes<P>>,
+    calls: Calls<P>,
+    backlog: VecDeque<Outgoing>,
+    /// The call number that the next action of this lane has if it says none.
+    implied_number: CallNumber,
+    offers: BTreeMap<BroadcastNumber, Offer<P>>,
+    offers_bytes: usize,
+    drain: Drain,
+    timers: Timers,
+    outputs: VecDeque<Output<P, ClientEvent<P>>>,
+    stats: Stats,
+}
+
+impl<P: Payload> ClientSession<P> {
+    /// A client without a session and without a link. `seed` makes its nonces; it must differ from client to client.
+    #[must_use]
+    pub fn new(config: Config, identity: ClientIdentity, seed: u64) -> Self {
+        let mut generator = SplitMix64::new(seed);
+        let nonce = generator.next_u64();
+        Self {
+            config: config.normalized(),
+            identity,
+            generator,
+            now: Instant::START,
+            phase: Phase::Away,
+            established: None,
+            nonce,
+            link: LinkNumber(0),
+            lanes: None,
+            calls: Calls::default(),
+            backlog: VecDeque::new(),
+            implied_number: CallNumber(0),
+            offers: BTreeMap::new(),
+            offers_bytes: 0,
+            drain: Drain::No,
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// Something happened outside.
+    pub fn handle(&mut self, now: Instant, input: Input<P>) {
+        self.now = now;
+        if self.phase == Phase::Ended {
+            return;
+        }
+        let result = match input {
+            Input::LinkUp { reliable_ordered } => {
+                self.greet(reliable_ordered);
+                Ok(())
+            }
+            Input::LinkDown => {
+                self.on_link_down();
+                Ok(())
+            }
+            Input::Received(frame) => self.on_received(frame),
+            Input::Timeout => {
+                self.on_timeout();
+                Ok(())
+            }
+        };
+        if let Err(error) = result {
+            self.fail_link(error);
+        }
+    }
+
+    /// Accepts a call: it is in the log, and will be delivered and answered as long as this client lives. Works without a link.
+    ///
+    /// # Errors
+    /// Nothing of the call remains; the error says why.
+    pub fn send(&mut self, now: Instant, method: MethodId, payload: P) -> Result<CallHandle, SendError> {
+        self.now = now;
+        if self.drain != Drain::No || self.phase == Phase::Ended {
+            return Err(SendError::Closing);
+        }
+        let bytes = payload.size_bytes();
+        let limit = (self.config.frame_bytes_max as usize).saturating_sub(FRAME_OVERHEAD_MAX);
+        if bytes > limit {
+            return Err(SendError::TooLarge { bytes, limit });
+        }
+        if !self.has_room() {
+            return Err(SendError::LogFull { messages: self.calls.open(), bytes: self.calls.bytes() });
+        }
+        let call = self.calls.accept(now, method, payload, bytes);
+        self.backlog.push_back(Outgoing::Call(call));
+        self.timers.arm(Timer::Overdue, now + self.config.client_deadline);
+        Ok(call)
+    }
+
+    /// Whether a call would be accepted, by the limits of the log.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.calls.open() < self.config.log_messages_max && self.calls.bytes() < self.config.log_bytes_max
+    }
+
+    /// Asks that a call does not begin. `false`: it is not open any more, or was asked before. What became of it comes as
+    /// [`ClientEvent::CancelResult`].
+    // spec: protocol.md 1
+    pub fn cancel(&mut self, now: Instant, handle: CallHandle) -> bool {
+        self.now = now;
+        let Some(call) = self.calls.get_mut(handle) else { return false };
+        if call.cancel != CancelState::None {
+            return false;
+        }
+        if call.state == CallState::Waiting && !call.maybe_sent {
+            self.calls.remove(handle);
+            self.event(ClientEvent::CancelResult(handle, CancelOutcome::Cancelled));
+            self.event(ClientEvent::Answered(handle, Answer::Refused(Refusal::Cancelled)));
+            self.check_drained();
+            return true;
+        }
+        call.cancel = CancelState::Open;
+        self.backlog.push_back(Outgoing::Cancel(handle));
+        true
+    }
+
+    /// The next output. [`Output::Timeout`] means drained.
+    pub fn poll_output(&mut self) -> Output<P, ClientEvent<P>> {
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        if self.phase == Phase::Live
+            && let Some(frame) = self.next_frame()
+        {
+            return Output::Transmit(LinkFrame::Frame(frame));
+        }
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        Output::Timeout(self.next_timeout())
+    }
+
+    fn next_frame(&mut self) -> Option<Frame<P>> {
+        let lanes = self.lanes.as_mut()?;
+        if let Some(frame) = lanes.repeat(self.now) {
+            return Some(frame);
+        }
+        if lanes.can_send()
+            && let Some((body, bytes)) = self.next_body()
+        {
+            let lanes = self.lanes.as_mut()?;
+            return Some(lanes.send(self.now, body, bytes));
+        }
+        let is_waiting_for_ids = self.has_sendable();
+        let lanes = self.lanes.as_mut()?;
+        if is_waiting_for_ids {
+            lanes.note_blocked(self.now);
+        }
+        lanes.control(self.now)
+    }
+
+    /// Whether the backlog's first entry waits for nothing but the lane.
+    fn has_sendable(&self) -> bool {
+        match self.backlog.front() {
+            None => false,
+            Some(Outgoing::Call(_)) => self.calls.has_free_slot(),
+            Some(_) => true,
+        }
+    }
+
+    fn next_body(&mut self) -> Option<(Body<P>, usize)> {
+        loop {
+            match *self.backlog.front()? {
+                Outgoing::Call(handle) => {
+                    if self.calls.get(handle).is_none() {
+                        self.backlog.pop_front(); // Cancelled before it was sent.
+                        continue;
+                    }
+                    let slot = self.calls.take_slot(handle)?;
+                    self.backlog.pop_front();
+                    let call = self.calls.get_mut(handle)?;
+                    call.state = CallState::Sent(slot);
+                    let number = (call.number != self.implied_number).then_some(call.number);
+                    let maybe_sent = core::mem::replace(&mut call.maybe_sent, true);
+                    self.implied_number = CallNumber(call.number.0 + 1);
+                    let (method, payload) = (call.method, call.payload.clone());
+                    return Some((Body::Action { slot, number, method, maybe_sent, payload }, call.bytes));
+                }
+                Outgoing::Cancel(handle) => {
+                    self.backlog.pop_front();
+                    let Some(call) = self.calls.get(handle) else { continue };
+                    let CallState::Sent(slot) = call.state else { continue };
+                    return Some((Body::Cancel { slot, check: call.number.check() }, 0));
+                }
+                Outgoing::Goodbye => {
+                    self.backlog.pop_front();
+                    return Some((Body::Goodbye, 0));
+                }
+            }
+        }
+    }
+
+    fn next_timeout(&mut self) -> Option<Instant> {
+        let own = self.timers.next();
+        let Some(lanes) = &mut self.lanes else { return own };
+        lanes.arm_repair_timers(self.now);
+        match (own, lanes.timers.next()) {
+            (Some(own), Some(lanes)) => Some(own.min(lanes)),
+            (own, lanes) => own.or(lanes),
+        }
+    }
+
+    fn on_timeout(&mut self) {
+        let now = self.now;
+        if self.timers.take_due(Timer::Handshake, now) && matches!(self.phase, Phase::Greeting { .. }) {
+            self.close_link(CloseReason::HandshakeTimeout);
+        }
+        if self.timers.take_due(Timer::Overdue, now) {
+            self.report_overdue();
+        }
+        if self.timers.take_due(Timer::End, now) {
+            self.give_up();
+            return;
+        }
+        if self.phase == Phase::Live
+            && let Some(lanes) = &mut self.lanes
+            && let Some(reason) = lanes.on_timeout(now)
+        {
+            self.close_link(reason);
+        }
+    }
+
+    fn report_overdue(&mut self) {
+        let mut next: Option<Instant> = None;
+        for handle in self.calls.in_order() {
+            let Some(call) = self.calls.get_mut(handle) else { continue };
+            let due = call.accepted_at + self.config.client_deadline;
+            if call.overdue_told {
+                continue;
+            }
+            if due <= self.now {
+                call.overdue_told = true;
+                self.outputs.push_back(Output::Event(ClientEvent::Overdue(handle)));
+            } else {
+                next = Some(next.map_or(due, |next| next.min(due)));
+            }
+        }
+        if let Some(next) = next {
+            self.timers.set(Timer::Overdue, next);
+        }
+    }
+
+    fn on_link_down(&mut self) {
+        self.timers.stop(Timer::Handshake);
+        let was_live = self.phase == Phase::Live || self.lanes.as_ref().is_some_and(|lanes| lanes.link.is_live);
+        if let Some(lanes) = &mut self.lanes {
+            lanes.link_down();
+        }
+        // What was meant for that link is moot.
+        self.outputs.retain(|output| matches!(output, Output::Event(_)));
+        if self.phase != Phase::Ended {
+            self.phase = Phase::Away;
+        }
+        if was_live {
+            self.event(ClientEvent::LinkLost);
+        }
+    }
+
+    fn event(&mut self, event: ClientEvent<P>) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn close_link(&mut self, reason: CloseReason) {
+        if self.phase != Phase::Ended {
+            self.phase = Phase::Closing;
+        }
+        self.timers.stop(Timer::Handshake);
+        self.outputs.push_back(Output::CloseLink(reason));
+    }
+
+    /// The peer broke the protocol: last words, then the link is closed. The session goes on with the next link.
+    fn fail_link(&mut self, error: ProtocolError) {
+        self.stats.protocol_errors += 1;
+        let message = alloc::format!("{error}");
+        self.outputs.push_back(Output::Transmit(LinkFrame::Close(Close { message })));
+        self.close_link(CloseReason::Protocol(error));
+    }
+
+    /// The counters so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.lanes.as_ref().map_or(self.stats, |lanes| Stats { protocol_errors: self.stats.protocol_errors, ..lanes.stats })
+    }
+
+    /// Calls that are accepted and not answered.
+    #[must_use]
+    pub fn open_calls(&self) -> usize {
+        self.calls.open()
+    }
+
+    /// Whether the session has ended: nothing more comes.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// Checks what must hold after every step.
+    ///
+    /// # Errors
+    /// Names the first invariant that does not.
+    pub fn check_invariants(&self) -> Result<(), InvariantViolation> {
+        if let Some(lanes) = &self.lanes {
+            lanes.check().map_err(InvariantViolation)?;
+        }
+        let counted: usize = self.calls.iter().map(|(_, call)| call.bytes).sum();
+        if counted != self.calls.bytes() {
+            return Err(InvariantViolation("no_unbounded_memory: the bytes of the calls are miscounted"));
+        }
+        Ok(())
+    }
+}

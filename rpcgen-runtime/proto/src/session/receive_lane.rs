@@ -1,0 +1,192 @@
+//! The receiving side of one lane: which message is next, which came early, which are missing, and the bits that are owed.
+//!
+//! Knows: order. Does not know: what a message means, timers.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::output::Payload;
+use crate::bits::{BitArray, Gathered};
+use crate::error::ProtocolError;
+use crate::frame::{Body, MissingRange, Sequenced, WireId};
+use crate::ids::{LaneKind, MessageId, Position};
+use crate::pool::{Known, ReceivePool};
+
+/// Ranges that one request may name (trap T21).
+pub(super) const MISSING_RANGES_MAX: usize = 64;
+
+/// A message that came before its turn. Its bits wait with it: bits are processed in lane order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Early<P> {
+    bits: Option<BitArray>,
+    body: Body<P>,
+    bytes: usize,
+}
+
+/// What became of a message that arrived.
+pub(super) enum Filed<P> {
+    /// It is the expected one: process it now.
+    Next(Option<BitArray>, Body<P>),
+    /// Kept until its turn.
+    Early,
+    /// There is no room to keep it; it will be asked for.
+    NoRoom,
+    /// Accepted before: the guarantee is to be repeated.
+    Duplicate,
+}
+
+/// The receiving side of one lane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ReceiveLane<P> {
+    pub(super) kind: LaneKind,
+    pub(super) pool: ReceivePool,
+    pub(super) bits: Gathered,
+    early: BTreeMap<Position, Early<P>>,
+    early_bytes: usize,
+    /// Missing positions below this were asked for; [`super::timers::Timer::WhereIs`] asks again.
+    pub(super) asked_through: Position,
+    /// One past the last position whose bit was put on this link.
+    pub(super) bits_sent: Position,
+    /// How far the peer was told of agreed IDs on this link.
+    pub(super) agreed_sent: Position,
+    /// Payload bytes accepted since bits were last put on the link.
+    pub(super) bytes_owed: usize,
+}
+
+impl<P: Payload> ReceiveLane<P> {
+    pub(super) fn new(kind: LaneKind, pool: ReceivePool) -> Self {
+        let agreed_sent = pool.agreed_end();
+        Self {
+            kind,
+            pool,
+            bits: Gathered::default(),
+            early: BTreeMap::new(),
+            early_bytes: 0,
+            asked_through: Position(0),
+            bits_sent: Position(0),
+            agreed_sent,
+            bytes_owed: 0,
+        }
+    }
+
+    /// Decides what a message is by its ID.
+    ///
+    /// # Errors
+    /// A gap on a reliable, ordered link; an ID that was never agreed.
+    // spec: protocol.md 7
+    pub(super) fn file(
+        &mut self,
+        message: Sequenced<P>,
+        bits: Option<BitArray>,
+        bytes: usize,
+        reliable_ordered: bool,
+        early_bytes_max: usize,
+    ) -> Result<Filed<P>, ProtocolError> {
+        let expected = self.pool.expected_id();
+        let is_expected = match message.id {
+            WireId::Full(id) => id == expected,
+            WireId::Short(low) => low == low_byte(expected),
+        };
+        if is_expected {
+            return Ok(Filed::Next(bits, message.body));
+        }
+        let id = match message.id {
+            WireId::Full(id) if !reliable_ordered => id,
+            WireId::Full(MessageId(id)) => return Err(self.gap(low_byte(MessageId(id)))),
+            WireId::Short(low) => return Err(self.gap(low)),
+        };
+        match self.pool.find(id) {
+            Known::Old => Ok(Filed::Duplicate),
+            Known::Unknown => Err(ProtocolError::UnknownId { lane: self.kind, id, expected: self.pool.expected() }),
+            Known::Position(position) if self.early.contains_key(&position) => Ok(Filed::Duplicate),
+            Known::Position(_) if self.early_bytes.saturating_add(bytes) > early_bytes_max => Ok(Filed::NoRoom),
+            Known::Position(position) => {
+                self.early_bytes += bytes;
+                self.early.insert(position, Early { bits, body: message.body, bytes });
+                Ok(Filed::Early)
+            }
+        }
+    }
+
+    fn gap(&self, got: u8) -> ProtocolError {
+        ProtocolError::GapOnReliableLink {
+            lane: self.kind,
+            got,
+            expected: low_byte(self.pool.expected_id()),
+            at: self.pool.expected(),
+        }
+    }
+
+    /// The expected message was processed; its bit is owed. Whether further IDs were agreed is told.
+    pub(super) fn accept(&mut self, guaranteed: bool, bytes: usize) -> bool {
+        self.bits.push(guaranteed);
+        self.bytes_owed += bytes;
+        self.pool.accept()
+    }
+
+    /// The message whose turn has come, if it came early.
+    pub(super) fn take_next(&mut self) -> Option<(Option<BitArray>, Body<P>, usize)> {
+        let entry = self.early.first_entry()?;
+        if *entry.key() != self.pool.expected() {
+            return None;
+        }
+        let early = entry.remove();
+        self.early_bytes -= early.bytes;
+        Some((early.bits, early.body, early.bytes))
+    }
+
+    /// Whether messages are missing before the last that came.
+    pub(super) fn has_gap(&self) -> bool {
+        !self.early.is_empty()
+    }
+
+    /// The missing positions from `from` on, in at most [`MISSING_RANGES_MAX`] ranges.
+    pub(super) fn missing(&self, from: Position) -> Vec<MissingRange> {
+        let mut ranges = Vec::new();
+        let mut next = self.pool.expected().max(from);
+        for position in self.early.range(next..).map(|(position, _)| *position) {
+            if position > next {
+                let count = u32::try_from(position.0 - next.0).unwrap_or(u32::MAX);
+                ranges.push(MissingRange { first: next, count });
+                if ranges.len() == MISSING_RANGES_MAX {
+                    break;
+                }
+            }
+            next = Position(position.0 + 1);
+        }
+        ranges
+    }
+
+    /// The last position that came, plus one.
+    pub(super) fn arrived_through(&self) -> Position {
+        self.early.last_key_value().map_or(self.pool.expected(), |(position, _)| Position(position.0 + 1))
+    }
+
+    /// A new link: the peer sends again from the expected position on, and is told all that it may have missed.
+    pub(super) fn resume(&mut self) {
+        self.early.clear();
+        self.early_bytes = 0;
+        self.asked_through = Position(0);
+        self.bits_sent = Position(0);
+        self.agreed_sent = Position(0);
+    }
+
+    /// Whether the peer will soon wait for bits or for agreed IDs, so that they must not wait for something to ride on.
+    // spec: protocol.md 5
+    pub(super) fn is_owing(&self, bytes_owed_max: usize) -> bool {
+        let eighth = u64::from(self.pool.size() / 8);
+        let owed = self.bits.end().0 - self.bits_sent.0.min(self.bits.end().0);
+        owed > 0
+            && (owed >= 3 * eighth.max(1)
+                || self.agreed_sent.0.saturating_sub(self.pool.expected().0) <= eighth
+                || self.bytes_owed >= bytes_owed_max)
+    }
+
+    pub(super) fn early_count(&self) -> usize {
+        self.early.len()
+    }
+}
+
+fn low_byte(id: MessageId) -> u8 {
+    id.0.to_le_bytes()[0]
+}

@@ -1,0 +1,96 @@
+//! Broadcasts of a server session: offered, guaranteed, told to go.
+//!
+//! Two steps, so that a broadcast that is routed elsewhere never runs twice (trap T23): the node runs its handler only when it was
+//! told to go, and the server says so only once, after the offer was guaranteed.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use super::{Phase, ServerSession};
+use crate::error::SendError;
+use crate::frame::Body;
+use crate::ids::{BroadcastNumber, MethodId};
+use crate::session::output::{Payload, ServerEvent};
+use crate::time::Instant;
+
+impl<P: Payload> ServerSession<P> {
+    /// Whether the node said that it handles this broadcast.
+    #[must_use]
+    pub fn handles_broadcast(&self, method: MethodId) -> bool {
+        self.handled_broadcasts.contains(&method)
+    }
+
+    /// Logs a broadcast for this node. It is offered, and assigned when the node guarantees it
+    /// ([`ServerEvent::BroadcastAssigned`]). `redelivered`: it may have run on another node.
+    ///
+    /// # Errors
+    /// Nothing of it remains; the error says why.
+    // spec: protocol.md 10
+    pub fn broadcast(
+        &mut self,
+        now: Instant,
+        method: MethodId,
+        payload: P,
+        redelivered: bool,
+    ) -> Result<BroadcastNumber, SendError> {
+        self.now = now;
+        if self.phase == Phase::Ended || self.backlog.iter().any(|(body, _)| matches!(body, Body::Goodbye)) {
+            return Err(SendError::Closing);
+        }
+        let bytes = payload.size_bytes();
+        let limit = (self.lanes.config.frame_bytes_max as usize).saturating_sub(crate::session::client::FRAME_OVERHEAD_MAX);
+        if bytes > limit {
+            return Err(SendError::TooLarge { bytes, limit });
+        }
+        let messages = self.backlog.len();
+        if messages >= self.lanes.config.log_messages_max || self.backlog_bytes >= self.lanes.config.log_bytes_max {
+            return Err(SendError::LogFull { messages, bytes: self.backlog_bytes });
+        }
+        let number = self.next_broadcast;
+        self.next_broadcast.0 += 1;
+        self.log(Body::Offer { number, method, redelivered, payload });
+        Ok(number)
+    }
+
+    pub(super) fn on_offer_settled(&mut self, number: BroadcastNumber, method: MethodId, payload: P, guaranteed: bool) {
+        if self.revoked.remove(&number) {
+            return; // Its revocation is on the way.
+        }
+        if guaranteed {
+            self.log(Body::Go { number });
+            self.event(ServerEvent::BroadcastAssigned(number));
+        } else {
+            self.event(ServerEvent::BroadcastRefused { number, method, payload });
+        }
+    }
+
+    /// Takes back every broadcast that was not told to go, for another node: those in the backlog were never sent; those sent and
+    /// not guaranteed are revoked when the node comes back.
+    pub fn take_unassigned(&mut self, now: Instant) -> Vec<(MethodId, P)> {
+        self.now = now;
+        let mut taken = Vec::new();
+        let mut numbers = Vec::new();
+        for entry in self.lanes.send.log.iter() {
+            if let Body::Offer { number, method, payload, .. } = &entry.body
+                && !self.revoked.contains(number)
+            {
+                numbers.push(*number);
+                taken.push((*method, payload.clone()));
+            }
+        }
+        for (body, bytes) in mem::take(&mut self.backlog) {
+            match body {
+                Body::Offer { method, payload, .. } => {
+                    self.backlog_bytes -= bytes;
+                    taken.push((method, payload));
+                }
+                body => self.backlog.push_back((body, bytes)),
+            }
+        }
+        for number in numbers {
+            self.revoked.insert(number);
+            self.log(Body::Revoke { number });
+        }
+        taken
+    }
+}
