@@ -11,4 +11,6 @@ pub mod config;
 pub mod error;
 pub mod frame;
 pub mod ids;
+pub mod payload;
 pub mod time;
+pub mod varint;
