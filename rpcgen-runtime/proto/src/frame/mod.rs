@@ -11,8 +11,10 @@ use alloc::vec::Vec;
 
 use crate::bits::BitArray;
 use crate::ids::{
-    BroadcastNumber, CallNumber, ClientId, Epoch, Incarnation, LaneKind, LinkNumber, MessageId, MethodId, Position, SessionId, Slot,
+    BroadcastNumber, CallNumber, ClientId, Epoch, Incarnation, LaneKind, LinkNumber, MessageId, MethodId, Position,
+    SessionId, Slot,
 };
+use crate::session::Payload;
 
 /// One frame of a live link, after the handshake.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -128,6 +130,24 @@ pub enum Body<P> {
     Goodbye,
 }
 
+impl<P: Payload> Body<P> {
+    /// How much memory the payload takes, in bytes; 0 without one.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Action { payload, .. }
+            | Self::Response { payload, .. }
+            | Self::Failure { payload, .. }
+            | Self::Offer { payload, .. } => payload.size_bytes(),
+            Self::Cancel { .. }
+            | Self::Refusal { .. }
+            | Self::CancelResult { .. }
+            | Self::Go { .. }
+            | Self::Revoke { .. }
+            | Self::Goodbye => 0,
+        }
+    }
+}
+
 /// The runtime's own answers. Each ends its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -150,6 +170,8 @@ pub enum Refusal {
     Unknown,
     /// The call key was used for another request (trap T8): a copied or restored client log.
     CallKeyReused,
+    /// It ran, but its answer is larger than a frame may be.
+    AnswerTooLarge,
 }
 
 /// What became of a cancel.
@@ -336,6 +358,14 @@ pub struct Reject {
     pub reason: RejectReason,
     /// Why, for people: names what differs.
     pub message: String,
+}
+
+impl Reject {
+    /// Whether there is no point in trying again.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        !matches!(self.reason, RejectReason::Overloaded | RejectReason::ShuttingDown)
+    }
 }
 
 /// Why a hello was refused.

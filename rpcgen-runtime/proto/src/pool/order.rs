@@ -10,7 +10,7 @@ use crate::rng::SplitMix64;
 /// The seed of the orders of one lane: both nonces of the handshake and the lane, mixed. Never wall-clock time.
 // spec: protocol.md 5
 #[must_use]
-pub fn lane_seed(client_nonce: u64, server_nonce: u64, lane: LaneKind) -> u64 {
+pub(crate) fn lane_seed(client_nonce: u64, server_nonce: u64, lane: LaneKind) -> u64 {
     let lane_word = match lane {
         LaneKind::Up => 0x7570,
         LaneKind::Down => 0x646f_776e,

@@ -8,9 +8,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
 use crate::frame::{FreshReason, Hello, PROTOCOL_VERSION, Reject, RejectReason};
 use crate::ids::{ClientId, Epoch, Incarnation, LinkNumber, SessionId};
-use crate::rng::SplitMix64;
 use crate::session::{EndReason, Ended, Opening, Past, proof_holds};
 use crate::time::Instant;
 
@@ -27,7 +29,11 @@ pub struct RegistryConfig {
 
 impl Default for RegistryConfig {
     fn default() -> Self {
-        Self { sessions_max: 100_000, tombstones_max: 100_000, tombstones_for: Duration::from_secs(7 * 24 * 3600) }
+        Self {
+            sessions_max: 100_000,
+            tombstones_max: 100_000,
+            tombstones_for: Duration::from_secs(7 * 24 * 3600),
+        }
     }
 }
 
@@ -60,7 +66,9 @@ pub struct Registry<P> {
     epoch: Epoch,
     services: Vec<(String, u64)>,
     config: RegistryConfig,
-    generator: SplitMix64,
+    /// Makes session ids, nonces and secrets. Never leaves the registry.
+    key: [u8; 32],
+    opened: u64,
     sessions: BTreeMap<ClientId, Known<P>>,
     tombstones: BTreeMap<(ClientId, Incarnation), Past<P>>,
     /// In the order of their making.
@@ -69,14 +77,15 @@ pub struct Registry<P> {
 }
 
 impl<P: Clone> Registry<P> {
-    /// A registry without sessions. `services`: name and fingerprint of each. `seed` makes secrets: it must be unpredictable.
+    /// A registry without sessions. `services`: name and fingerprint of each. `key` makes secrets: it must be unpredictable.
     #[must_use]
-    pub fn new(epoch: Epoch, services: Vec<(String, u64)>, config: RegistryConfig, seed: u64) -> Self {
+    pub fn new(epoch: Epoch, services: Vec<(String, u64)>, config: RegistryConfig, key: [u8; 32]) -> Self {
         Self {
+            key,
             epoch,
             services,
             config,
-            generator: SplitMix64::new(seed),
+            opened: 0,
             sessions: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             tombstones_by_age: VecDeque::new(),
@@ -112,12 +121,18 @@ impl<P: Clone> Registry<P> {
             return self.open(hello, None);
         };
         if known.incarnation != hello.incarnation {
-            return Admission::Reject(refuse(RejectReason::BadProof, "this client id has a session of another incarnation"));
+            return Admission::Reject(refuse(
+                RejectReason::BadProof,
+                "this client id has a session of another incarnation",
+            ));
         }
         if hello.link <= known.link {
             return Admission::Reject(refuse(RejectReason::Superseded, "a newer link of this client is here"));
         }
-        let is_resume = hello.resume.as_ref().is_some_and(|resume| resume.session == known.session && resume.epoch == self.epoch);
+        let is_resume = hello
+            .resume
+            .as_ref()
+            .is_some_and(|resume| resume.session == known.session && resume.epoch == self.epoch);
         if is_resume && proof_holds(&hello, &known.secret) {
             known.link = hello.link;
             let session = known.session;
@@ -132,18 +147,30 @@ impl<P: Clone> Registry<P> {
             self.sessions.remove(&hello.client);
             return self.open(hello, Some((replaced, reason, past)));
         }
-        Admission::Reject(refuse(RejectReason::BadProof, "this client id has a session, and the proof of it is missing or wrong"))
+        Admission::Reject(refuse(
+            RejectReason::BadProof,
+            "this client id has a session, and the proof of it is missing or wrong",
+        ))
     }
 
     fn check_service(&self, hello: &Hello) -> Option<Reject> {
         if hello.version != PROTOCOL_VERSION {
-            let message = alloc::format!("this server speaks version {PROTOCOL_VERSION} of the protocol, the client {}", hello.version);
-            return Some(Reject { reason: RejectReason::Version, message });
+            let message = alloc::format!(
+                "this server speaks version {PROTOCOL_VERSION} of the protocol, the client {}",
+                hello.version
+            );
+            return Some(Reject {
+                reason: RejectReason::Version,
+                message,
+            });
         }
         let Some((_, fingerprint)) = self.services.iter().find(|(name, _)| *name == hello.service) else {
             let names: Vec<&str> = self.services.iter().map(|(name, _)| name.as_str()).collect();
             let message = alloc::format!("no service `{}` here; there is: {}", hello.service, names.join(", "));
-            return Some(Reject { reason: RejectReason::UnknownService, message });
+            return Some(Reject {
+                reason: RejectReason::UnknownService,
+                message,
+            });
         };
         (*fingerprint != hello.fingerprint).then(|| Reject {
             reason: RejectReason::SchemaMismatch,
@@ -160,7 +187,10 @@ impl<P: Clone> Registry<P> {
             return Admission::Reject(refuse(RejectReason::ShuttingDown, "this server is shutting down"));
         }
         if self.sessions.len() >= self.config.sessions_max {
-            return Admission::Reject(refuse(RejectReason::Overloaded, "this server has as many sessions as it may have"));
+            return Admission::Reject(refuse(
+                RejectReason::Overloaded,
+                "this server has as many sessions as it may have",
+            ));
         }
         let (replaces, reason, past) = match replaces {
             Some((session, reason, past)) => (Some(session), reason, past),
@@ -169,11 +199,9 @@ impl<P: Clone> Registry<P> {
                 (None, reason, past)
             }
         };
-        let session = SessionId(self.generator.next_u64());
-        let mut secret = [0; 32];
-        for chunk in secret.chunks_exact_mut(8) {
-            chunk.copy_from_slice(&self.generator.next_u64().to_le_bytes());
-        }
+        self.opened += 1;
+        let session = SessionId(self.derive("session").first_u64());
+        let secret = self.derive("secret").0;
         let known = Known {
             session,
             incarnation: hello.incarnation,
@@ -184,8 +212,25 @@ impl<P: Clone> Registry<P> {
             past: past.clone(),
         };
         self.sessions.insert(hello.client, known);
-        let (epoch, nonce) = (self.epoch, self.generator.next_u64());
-        Admission::Open(Box::new(Opening { epoch, session, secret, nonce, reason, hello, past, replaces }))
+        let (epoch, nonce) = (self.epoch, self.derive("nonce").first_u64());
+        Admission::Open(Box::new(Opening {
+            epoch,
+            session,
+            secret,
+            nonce,
+            reason,
+            hello,
+            past,
+            replaces,
+        }))
+    }
+
+    /// HMAC-SHA-256 of a purpose and of the number of the session: none of its values tells of another.
+    fn derive(&self, purpose: &str) -> Derived {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        mac.update(purpose.as_bytes());
+        mac.update(&self.opened.to_le_bytes());
+        Derived(mac.finalize().into_bytes().into())
     }
 
     fn reason_of(&mut self, hello: &Hello) -> (FreshReason, Option<Past<P>>) {
@@ -204,7 +249,11 @@ impl<P: Clone> Registry<P> {
 
     /// A session ended. What is left of an expired one is kept for its client.
     pub fn ended(&mut self, now: Instant, ended: Ended<P>) {
-        if self.sessions.get(&ended.client).is_some_and(|known| known.session == ended.session) {
+        if self
+            .sessions
+            .get(&ended.client)
+            .is_some_and(|known| known.session == ended.session)
+        {
             self.sessions.remove(&ended.client);
         }
         if ended.reason != EndReason::Expired {
@@ -219,14 +268,21 @@ impl<P: Clone> Registry<P> {
     }
 
     fn forget_old_tombstones(&mut self, now: Instant) {
-        while self.tombstones_by_age.front().is_some_and(|(made, ..)| now.saturating_since(*made) >= self.config.tombstones_for) {
+        while self
+            .tombstones_by_age
+            .front()
+            .is_some_and(|(made, ..)| now.saturating_since(*made) >= self.config.tombstones_for)
+        {
             self.forget_oldest_tombstone();
         }
     }
 
     fn forget_oldest_tombstone(&mut self) {
         if let Some((_, client, incarnation)) = self.tombstones_by_age.pop_front() {
-            let is_renewed = self.tombstones_by_age.iter().any(|(_, c, i)| (*c, *i) == (client, incarnation));
+            let is_renewed = self
+                .tombstones_by_age
+                .iter()
+                .any(|(_, c, i)| (*c, *i) == (client, incarnation));
             if !is_renewed {
                 self.tombstones.remove(&(client, incarnation));
             }
@@ -234,6 +290,19 @@ impl<P: Clone> Registry<P> {
     }
 }
 
+struct Derived([u8; 32]);
+
+impl Derived {
+    fn first_u64(&self) -> u64 {
+        let mut first = [0; 8];
+        first.copy_from_slice(&self.0[..8]);
+        u64::from_le_bytes(first)
+    }
+}
+
 fn refuse(reason: RejectReason, message: &str) -> Reject {
-    Reject { reason, message: String::from(message) }
+    Reject {
+        reason,
+        message: String::from(message),
+    }
 }

@@ -89,10 +89,20 @@ impl<P: Payload> Lanes<P> {
     ///
     /// # Errors
     /// The peer's position is not one to resume from.
-    pub(super) fn link_up(&mut self, now: Instant, reliable_ordered: bool, peer_expected: Position) -> Result<(), ProtocolError> {
+    pub(super) fn link_up(
+        &mut self,
+        now: Instant,
+        reliable_ordered: bool,
+        peer_expected: Position,
+    ) -> Result<(), ProtocolError> {
         self.send.resume(peer_expected)?;
         self.receive.resume();
-        self.link = LinkState { is_live: true, reliable_ordered, last_received: now, asked_for_life: false };
+        self.link = LinkState {
+            is_live: true,
+            reliable_ordered,
+            last_received: now,
+            asked_for_life: false,
+        };
         self.due = Due {
             control: self.receive.bits.end() > Position(0),
             up_range: self.open_up_range.is_some(),
@@ -100,7 +110,13 @@ impl<P: Payload> Lanes<P> {
             ..Due::default()
         };
         self.blocked_at = None;
-        for timer in [Timer::Flush, Timer::Tail, Timer::WhereIs, Timer::Blocked, Timer::FreeResend] {
+        for timer in [
+            Timer::Flush,
+            Timer::Tail,
+            Timer::WhereIs,
+            Timer::Blocked,
+            Timer::FreeResend,
+        ] {
             self.timers.stop(timer);
         }
         self.timers.set(Timer::Heartbeat, now + self.config.heartbeat_after);
@@ -111,13 +127,24 @@ impl<P: Payload> Lanes<P> {
     /// The link is gone: everything is cached.
     pub(super) fn link_down(&mut self) {
         self.link.is_live = false;
-        for timer in [Timer::Flush, Timer::Tail, Timer::WhereIs, Timer::Blocked, Timer::FreeResend, Timer::Heartbeat] {
+        for timer in [
+            Timer::Flush,
+            Timer::Tail,
+            Timer::WhereIs,
+            Timer::Blocked,
+            Timer::FreeResend,
+            Timer::Heartbeat,
+        ] {
             self.timers.stop(timer);
         }
     }
 
     fn base_width(&self) -> BaseWidth {
-        if self.link.reliable_ordered { BaseWidth::Bits16 } else { BaseWidth::Bits32 }
+        if self.link.reliable_ordered {
+            BaseWidth::Bits16
+        } else {
+            BaseWidth::Bits32
+        }
     }
 
     // ---- receiving --------------------------------------------------------------------------------------------------------------
@@ -153,7 +180,10 @@ impl<P: Payload> Lanes<P> {
         }
         if let Some(accepted) = &riders.range_accepted {
             if !self.is_server() {
-                return Err(ProtocolError::NotAllowed { what: "an accepted range", when: "at a client" });
+                return Err(ProtocolError::NotAllowed {
+                    what: "an accepted range",
+                    when: "at a client",
+                });
             }
             self.send.pool.on_range_accepted(accepted)?;
         }
@@ -163,7 +193,11 @@ impl<P: Payload> Lanes<P> {
         if !riders.where_is.is_empty() {
             if self.link.reliable_ordered {
                 let first = riders.where_is[0];
-                return Err(ProtocolError::BadWhereIs { lane: self.send.kind, first: first.first, count: first.count });
+                return Err(ProtocolError::BadWhereIs {
+                    lane: self.send.kind,
+                    first: first.first,
+                    count: first.count,
+                });
             }
             self.send.on_where_is(now, &riders.where_is, &self.round_trip)?;
         }
@@ -179,7 +213,10 @@ impl<P: Payload> Lanes<P> {
 
     fn on_range(&mut self, range: &RangeAgree) -> Result<(), ProtocolError> {
         if self.is_server() {
-            return Err(ProtocolError::NotAllowed { what: "a range", when: "from a client: the server decides" });
+            return Err(ProtocolError::NotAllowed {
+                what: "a range",
+                when: "from a client: the server decides",
+            });
         }
         match range.lane {
             LaneKind::Up => self.send.pool.on_range(range),
@@ -221,7 +258,13 @@ impl<P: Payload> Lanes<P> {
         bits: Option<BitArray>,
         bytes: usize,
     ) -> Result<Option<(Option<BitArray>, Body<P>)>, ProtocolError> {
-        match self.receive.file(message, bits, bytes, self.link.reliable_ordered, self.config.early_bytes_max)? {
+        match self.receive.file(
+            message,
+            bits,
+            bytes,
+            self.link.reliable_ordered,
+            self.config.early_bytes_max,
+        )? {
             Filed::Next(bits, body) => return Ok(Some((bits, body))),
             Filed::Early => {
                 self.stats.early += 1;
@@ -245,7 +288,10 @@ impl<P: Payload> Lanes<P> {
     pub(super) fn accept(&mut self, now: Instant, guaranteed: bool, bytes: usize) {
         self.receive.accept(guaranteed, bytes);
         self.timers.arm(Timer::Flush, now + self.config.flush_after);
-        if self.open_up_range.is_some_and(|range| self.receive.pool.expected() > range.from) {
+        if self
+            .open_up_range
+            .is_some_and(|range| self.receive.pool.expected() > range.from)
+        {
             self.open_up_range = None; // The client uses it, so it knows it.
         }
         if !self.receive.has_gap() {
@@ -262,22 +308,42 @@ impl<P: Payload> Lanes<P> {
     /// The next message that has to be sent again, if any.
     pub(super) fn repeat(&mut self, now: Instant) -> Option<Frame<P>> {
         let entry = self.send.next_repeat(now, &self.round_trip)?;
-        let (bits, message) = (entry.bits.clone(), Sequenced { id: WireId::Full(entry.id), body: entry.body.clone() });
+        let (bits, message) = (
+            entry.bits.clone(),
+            Sequenced {
+                id: WireId::Full(entry.id),
+                body: entry.body.clone(),
+            },
+        );
         self.stats.resent += 1;
         // The bits are those of the first time: what came since is still owed.
         let riders = self.take_riders(now);
-        Some(Frame { bits, riders, message: Some(message) })
+        Some(Frame {
+            bits,
+            riders,
+            message: Some(message),
+        })
     }
 
     /// Sends a new message. [`Self::can_send`] held.
     pub(super) fn send(&mut self, now: Instant, body: Body<P>, bytes: usize) -> Frame<P> {
         let entry = self.send.send(now, body, bytes, &mut self.receive.bits);
-        let (bits, message) = (entry.bits.clone(), Sequenced { id: WireId::Full(entry.id), body: entry.body.clone() });
+        let (bits, message) = (
+            entry.bits.clone(),
+            Sequenced {
+                id: WireId::Full(entry.id),
+                body: entry.body.clone(),
+            },
+        );
         self.note_bits_sent();
         self.stats.sent += 1;
         self.blocked_at = None;
         let riders = self.take_riders(now);
-        Frame { bits, riders, message: Some(message) }
+        Frame {
+            bits,
+            riders,
+            message: Some(message),
+        }
     }
 
     /// A control frame, if one is due.
@@ -295,7 +361,11 @@ impl<P: Payload> Lanes<P> {
             return None;
         }
         self.stats.control_frames += 1;
-        Some(Frame { bits, riders, message: None })
+        Some(Frame {
+            bits,
+            riders,
+            message: None,
+        })
     }
 
     fn note_bits_sent(&mut self) {
@@ -334,7 +404,11 @@ impl<P: Payload> Lanes<P> {
         if mem::take(&mut self.due.up_range) && self.open_up_range.is_some() {
             return self.open_up_range;
         }
-        if mem::take(&mut self.due.down_range) { self.send.pool.proposed() } else { None }
+        if mem::take(&mut self.due.down_range) {
+            self.send.pool.proposed()
+        } else {
+            None
+        }
     }
 
     /// Messages wait and none can be sent: says so if the pool is the reason, once per position and link (and again on links that
@@ -373,11 +447,6 @@ impl<P: Payload> Lanes<P> {
         if self.receive.bits_sent < self.receive.bits.end() {
             self.due.control = true;
         }
-    }
-
-    /// Whether all bits were put on this link.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.receive.bits_sent >= self.receive.bits.end()
     }
 
     // ---- time -------------------------------------------------------------------------------------------------------------------
@@ -438,7 +507,8 @@ impl<P: Payload> Lanes<P> {
             let again = self.config.heartbeat_after.min(self.config.dead_after - silent_for);
             self.timers.set(Timer::Heartbeat, now + again);
         } else {
-            self.timers.set(Timer::Heartbeat, self.link.last_received + self.config.heartbeat_after);
+            self.timers
+                .set(Timer::Heartbeat, self.link.last_received + self.config.heartbeat_after);
         }
         None
     }

@@ -79,7 +79,9 @@ impl<P: Payload> SendLane<P> {
 
     /// Whether a new message may be sent: an agreed ID is free, and everything before it was sent on this link.
     pub(super) fn can_send(&self, bytes_in_flight_max: usize) -> bool {
-        self.replay >= self.log.end() && self.bytes_in_flight < bytes_in_flight_max && self.pool.can_draw(self.guaranteed())
+        self.replay >= self.log.end()
+            && self.bytes_in_flight < bytes_in_flight_max
+            && self.pool.can_draw(self.guaranteed())
     }
 
     /// Whether the pool is what a new message waits for.
@@ -93,7 +95,15 @@ impl<P: Payload> SendLane<P> {
         debug_assert_eq!(position, self.log.end(), "the pool and the log count alike");
         let (bits_from, bits) = gathered.take();
         self.bytes_in_flight += bytes;
-        self.log.append(Entry { id, bits_from, bits, body, bytes, sent_at: now, transmissions: 1 });
+        self.log.append(Entry {
+            id,
+            bits_from,
+            bits,
+            body,
+            bytes,
+            sent_at: now,
+            transmissions: 1,
+        });
         self.replay = self.log.end();
         self.log.get(position).expect("just appended")
     }
@@ -131,11 +141,24 @@ impl<P: Payload> SendLane<P> {
     ///
     /// # Errors
     /// It asks for what was never sent.
-    pub(super) fn on_where_is(&mut self, now: Instant, missing: &[MissingRange], round_trip: &RoundTrip) -> Result<(), ProtocolError> {
+    pub(super) fn on_where_is(
+        &mut self,
+        now: Instant,
+        missing: &[MissingRange],
+        round_trip: &RoundTrip,
+    ) -> Result<(), ProtocolError> {
         for range in missing {
-            let end = range.first.0.checked_add(u64::from(range.count)).filter(|end| *end <= self.log.end().0 && range.count > 0);
+            let end = range
+                .first
+                .0
+                .checked_add(u64::from(range.count))
+                .filter(|end| *end <= self.log.end().0 && range.count > 0);
             let Some(end) = end else {
-                return Err(ProtocolError::BadWhereIs { lane: self.kind, first: range.first, count: range.count });
+                return Err(ProtocolError::BadWhereIs {
+                    lane: self.kind,
+                    first: range.first,
+                    count: range.count,
+                });
             };
             for position in range.first.0.max(self.log.first().0)..end {
                 self.want_again(now, Position(position), round_trip);
@@ -162,11 +185,19 @@ impl<P: Payload> SendLane<P> {
         #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is shown")]
         let Placed::From(first) = place(array, guaranteed, width) else {
             let (base, expected) = (array.base as u16, guaranteed.0 as u16);
-            return Err(ProtocolError::BitsOutOfPlace { lane: self.kind, base, expected });
+            return Err(ProtocolError::BitsOutOfPlace {
+                lane: self.kind,
+                base,
+                expected,
+            });
         };
         let through = Position(guaranteed.0 + u64::from(array.bits.count() - first));
         if through > self.log.end() {
-            return Err(ProtocolError::BitsForUnsent { lane: self.kind, through, sent: self.log.end() });
+            return Err(ProtocolError::BitsForUnsent {
+                lane: self.kind,
+                through,
+                sent: self.log.end(),
+            });
         }
         Ok(first)
     }
@@ -178,7 +209,8 @@ impl<P: Payload> SendLane<P> {
         self.bytes_in_flight -= entry.bytes;
         self.resend.remove(&position);
         self.tail_backoff = 0;
-        self.resend_tokens = (self.resend_tokens + RESEND_TOKENS_PER_GUARANTEE).min(self.pool.size() / 2 + RESEND_TOKENS_BASE);
+        self.resend_tokens =
+            (self.resend_tokens + RESEND_TOKENS_PER_GUARANTEE).min(self.pool.size() / 2 + RESEND_TOKENS_BASE);
         if entry.transmissions == 1 {
             round_trip.sample(now.saturating_since(entry.sent_at)); // Karn's rule: never of a message that was sent twice.
         }
@@ -191,7 +223,10 @@ impl<P: Payload> SendLane<P> {
     /// The peer expects what was never sent, or what it had guaranteed: one of the two ends was rolled back (trap T11).
     pub(super) fn resume(&mut self, expected: Position) -> Result<(), ProtocolError> {
         if expected < self.log.first() || expected > self.log.end() {
-            return Err(ProtocolError::NotAllowed { what: "the position to resume from", when: "outside of what the stream log holds" });
+            return Err(ProtocolError::NotAllowed {
+                what: "the position to resume from",
+                when: "outside of what the stream log holds",
+            });
         }
         self.replay = expected;
         self.resend.clear();
@@ -202,6 +237,8 @@ impl<P: Payload> SendLane<P> {
 
     /// The oldest position of the other lane whose bits the peer may not have: what a control frame's bits begin with.
     pub(super) fn bits_base(&self, gathered: &Gathered) -> Position {
-        self.log.oldest().map_or_else(|| gathered.cursor(), |entry| entry.bits_from)
+        self.log
+            .oldest()
+            .map_or_else(|| gathered.cursor(), |entry| entry.bits_from)
     }
 }

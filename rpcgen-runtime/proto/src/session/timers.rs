@@ -49,8 +49,8 @@ impl Timers {
         self.at[timer as usize] = None;
     }
 
-    pub(super) fn is_armed(&self, timer: Timer) -> bool {
-        self.at[timer as usize].is_some()
+    pub(super) fn at(&self, timer: Timer) -> Option<Instant> {
+        self.at[timer as usize]
     }
 
     /// Whether the timer has come; it is stopped if so.

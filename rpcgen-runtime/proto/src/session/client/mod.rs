@@ -29,6 +29,8 @@ use crate::time::Instant;
 
 /// Bytes of a frame beyond its payload that must fit: a generous bound.
 pub(super) const FRAME_OVERHEAD_MAX: usize = 512;
+/// Slots that a server may grant: what a client keeps a table for.
+const SLOTS_MAX: u32 = 1 << 20;
 
 /// Who a client is and what it wants.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -190,7 +192,10 @@ impl<P: Payload> ClientSession<P> {
             return Err(SendError::TooLarge { bytes, limit });
         }
         if !self.has_room() {
-            return Err(SendError::LogFull { messages: self.calls.open(), bytes: self.calls.bytes() });
+            return Err(SendError::LogFull {
+                messages: self.calls.open(),
+                bytes: self.calls.bytes(),
+            });
         }
         let call = self.calls.accept(now, method, payload, bytes);
         self.backlog.push_back(Outgoing::Call(call));
@@ -209,7 +214,9 @@ impl<P: Payload> ClientSession<P> {
     // spec: protocol.md 1
     pub fn cancel(&mut self, now: Instant, handle: CallHandle) -> bool {
         self.now = now;
-        let Some(call) = self.calls.get_mut(handle) else { return false };
+        let Some(call) = self.calls.get_mut(handle) else {
+            return false;
+        };
         if call.cancel != CancelState::None {
             return false;
         }
@@ -285,13 +292,28 @@ impl<P: Payload> ClientSession<P> {
                     let maybe_sent = core::mem::replace(&mut call.maybe_sent, true);
                     self.implied_number = CallNumber(call.number.0 + 1);
                     let (method, payload) = (call.method, call.payload.clone());
-                    return Some((Body::Action { slot, number, method, maybe_sent, payload }, call.bytes));
+                    return Some((
+                        Body::Action {
+                            slot,
+                            number,
+                            method,
+                            maybe_sent,
+                            payload,
+                        },
+                        call.bytes,
+                    ));
                 }
                 Outgoing::Cancel(handle) => {
                     self.backlog.pop_front();
                     let Some(call) = self.calls.get(handle) else { continue };
                     let CallState::Sent(slot) = call.state else { continue };
-                    return Some((Body::Cancel { slot, check: call.number.check() }, 0));
+                    return Some((
+                        Body::Cancel {
+                            slot,
+                            check: call.number.check(),
+                        },
+                        0,
+                    ));
                 }
                 Outgoing::Goodbye => {
                     self.backlog.pop_front();
@@ -334,7 +356,9 @@ impl<P: Payload> ClientSession<P> {
     fn report_overdue(&mut self) {
         let mut next: Option<Instant> = None;
         for handle in self.calls.in_order() {
-            let Some(call) = self.calls.get_mut(handle) else { continue };
+            let Some(call) = self.calls.get_mut(handle) else {
+                continue;
+            };
             let due = call.accepted_at + self.config.client_deadline;
             if call.overdue_told {
                 continue;
@@ -383,14 +407,18 @@ impl<P: Payload> ClientSession<P> {
     fn fail_link(&mut self, error: ProtocolError) {
         self.stats.protocol_errors += 1;
         let message = alloc::format!("{error}");
-        self.outputs.push_back(Output::Transmit(LinkFrame::Close(Close { message })));
+        self.outputs
+            .push_back(Output::Transmit(LinkFrame::Close(Close { message })));
         self.close_link(CloseReason::Protocol(error));
     }
 
     /// The counters so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.lanes.as_ref().map_or(self.stats, |lanes| Stats { protocol_errors: self.stats.protocol_errors, ..lanes.stats })
+        self.lanes.as_ref().map_or(self.stats, |lanes| Stats {
+            protocol_errors: self.stats.protocol_errors,
+            ..lanes.stats
+        })
     }
 
     /// Calls that are accepted and not answered.
@@ -415,7 +443,9 @@ impl<P: Payload> ClientSession<P> {
         }
         let counted: usize = self.calls.iter().map(|(_, call)| call.bytes).sum();
         if counted != self.calls.bytes() {
-            return Err(InvariantViolation("no_unbounded_memory: the bytes of the calls are miscounted"));
+            return Err(InvariantViolation(
+                "no_unbounded_memory: the bytes of the calls are miscounted",
+            ));
         }
         Ok(())
     }

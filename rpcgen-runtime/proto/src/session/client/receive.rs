@@ -14,7 +14,10 @@ impl<P: Payload> ClientSession<P> {
         }
         match frame {
             LinkFrame::Frame(frame) if self.phase == Phase::Live => self.on_frame(frame),
-            LinkFrame::Frame(_) => Err(ProtocolError::NotAllowed { what: "a frame", when: "before the welcome" }),
+            LinkFrame::Frame(_) => Err(ProtocolError::NotAllowed {
+                what: "a frame",
+                when: "before the welcome",
+            }),
             LinkFrame::Welcome(welcome) => self.on_welcome(welcome),
             LinkFrame::Reject(reject) => {
                 self.on_reject(reject);
@@ -24,13 +27,18 @@ impl<P: Payload> ClientSession<P> {
                 self.close_link(CloseReason::Refused(close.message));
                 Ok(())
             }
-            LinkFrame::Hello(_) => Err(ProtocolError::NotAllowed { what: "a hello", when: "from a server" }),
+            LinkFrame::Hello(_) => Err(ProtocolError::NotAllowed {
+                what: "a hello",
+                when: "from a server",
+            }),
         }
     }
 
     fn on_frame(&mut self, frame: Frame<P>) -> Result<(), ProtocolError> {
         let now = self.now;
-        let Some(lanes) = self.lanes.as_mut() else { return Ok(()) };
+        let Some(lanes) = self.lanes.as_mut() else {
+            return Ok(());
+        };
         lanes.note_received(now);
         lanes.on_riders(now, &frame.riders)?;
         for (slot, check) in &frame.riders.still_pending {
@@ -45,12 +53,18 @@ impl<P: Payload> ClientSession<P> {
             return Ok(());
         };
         let bytes = message.body.payload_bytes();
-        let Some(lanes) = self.lanes.as_mut() else { return Ok(()) };
-        let mut next = lanes.file(now, message, frame.bits, bytes)?.map(|(bits, body)| (bits, body, bytes));
+        let Some(lanes) = self.lanes.as_mut() else {
+            return Ok(());
+        };
+        let mut next = lanes
+            .file(now, message, frame.bits, bytes)?
+            .map(|(bits, body)| (bits, body, bytes));
         while let Some((bits, body, bytes)) = next {
             self.apply_bits(bits.as_ref())?;
             let guaranteed = self.on_body(body, bytes)?;
-            let Some(lanes) = self.lanes.as_mut() else { return Ok(()) };
+            let Some(lanes) = self.lanes.as_mut() else {
+                return Ok(());
+            };
             lanes.accept(now, guaranteed, bytes);
             next = lanes.receive.take_next();
         }
@@ -61,10 +75,16 @@ impl<P: Payload> ClientSession<P> {
     /// Bits are processed before the message that they ride on.
     // spec: protocol.md 6
     fn apply_bits(&mut self, array: Option<&BitArray>) -> Result<(), ProtocolError> {
-        let (Some(array), Some(lanes)) = (array, self.lanes.as_ref()) else { return Ok(()) };
+        let (Some(array), Some(lanes)) = (array, self.lanes.as_ref()) else {
+            return Ok(());
+        };
         for index in lanes.place_bits(Some(array))?..array.bits.count() {
-            let Some(lanes) = self.lanes.as_mut() else { return Ok(()) };
-            let Some(entry) = lanes.release(self.now) else { return Ok(()) };
+            let Some(lanes) = self.lanes.as_mut() else {
+                return Ok(());
+            };
+            let Some(entry) = lanes.release(self.now) else {
+                return Ok(());
+            };
             if let Body::Action { slot, .. } = entry.body
                 && array.bits.get(index)
             {
@@ -77,7 +97,9 @@ impl<P: Payload> ClientSession<P> {
     /// A guarantee for the action that now holds the slot: it cannot have been answered before, as the answer's own guarantee would
     /// have come first.
     fn note_guaranteed(&mut self, slot: Slot) {
-        let Some(handle) = self.calls.holder_of(slot) else { return };
+        let Some(handle) = self.calls.holder_of(slot) else {
+            return;
+        };
         let Some(call) = self.calls.get_mut(handle) else { return };
         if matches!(call.state, CallState::Sent(_)) && !core::mem::replace(&mut call.guaranteed_told, true) {
             self.event(ClientEvent::Guaranteed(handle));
@@ -91,23 +113,49 @@ impl<P: Payload> ClientSession<P> {
             Body::Failure { slot, check, payload } => self.on_answer(slot, check, Answer::Failure(payload)),
             Body::Refusal { slot, check, reason } => self.on_answer(slot, check, Answer::Refused(reason)),
             Body::CancelResult { slot, check, outcome } => self.on_cancel_result(slot, check, outcome),
-            Body::Offer { number, method, redelivered, payload } => {
+            Body::Offer {
+                number,
+                method,
+                redelivered,
+                payload,
+            } => {
                 let has_room = self.offers.len() < self.config.log_messages_max
                     && self.offers_bytes.saturating_add(bytes) <= self.config.log_bytes_max;
                 if !has_room || !self.handles(method) {
                     return Ok(false);
                 }
                 self.offers_bytes += bytes;
-                self.offers.insert(number, Offer { method, redelivered, payload, bytes });
+                self.offers.insert(
+                    number,
+                    Offer {
+                        method,
+                        redelivered,
+                        payload,
+                        bytes,
+                    },
+                );
                 Ok(true)
             }
             Body::Go { number } => {
                 let Some(offer) = self.offers.remove(&number) else {
-                    return Err(ProtocolError::NotAllowed { what: "a go", when: "for a broadcast that was not offered" });
+                    return Err(ProtocolError::NotAllowed {
+                        what: "a go",
+                        when: "for a broadcast that was not offered",
+                    });
                 };
                 self.offers_bytes -= offer.bytes;
-                let Offer { method, redelivered, payload, .. } = offer;
-                self.event(ClientEvent::Broadcast { number, method, redelivered, payload });
+                let Offer {
+                    method,
+                    redelivered,
+                    payload,
+                    ..
+                } = offer;
+                self.event(ClientEvent::Broadcast {
+                    number,
+                    method,
+                    redelivered,
+                    payload,
+                });
                 Ok(true)
             }
             Body::Revoke { number } => {
@@ -120,9 +168,10 @@ impl<P: Payload> ClientSession<P> {
                 self.on_goodbye()?;
                 Ok(true)
             }
-            Body::Action { .. } | Body::Cancel { .. } => {
-                Err(ProtocolError::NotAllowed { what: "an action or a cancel", when: "from a server" })
-            }
+            Body::Action { .. } | Body::Cancel { .. } => Err(ProtocolError::NotAllowed {
+                what: "an action or a cancel",
+                when: "from a server",
+            }),
         }
     }
 
@@ -131,16 +180,25 @@ impl<P: Payload> ClientSession<P> {
     }
 
     fn on_answer(&mut self, slot: Slot, check: u16, answer: Answer<P>) -> Result<bool, ProtocolError> {
-        let wrong = ProtocolError::WrongSlot { what: "an answer", slot, check };
-        let Some(handle) = self.calls.at_slot(slot, check) else { return Err(wrong) };
-        let Some(call) = self.calls.get_mut(handle) else { return Err(wrong) };
+        let wrong = ProtocolError::WrongSlot {
+            what: "an answer",
+            slot,
+            check,
+        };
+        let Some(handle) = self.calls.at_slot(slot, check) else {
+            return Err(wrong);
+        };
+        let Some(call) = self.calls.get_mut(handle) else {
+            return Err(wrong);
+        };
         if !matches!(call.state, CallState::Sent(_)) {
             return Err(wrong);
         }
         let is_refusal = matches!(answer, Answer::Refused(_));
         if !is_refusal && !core::mem::replace(&mut call.guaranteed_told, true) {
             // An answer is a guarantee of its own request, even if its bit was not sent yet.
-            self.outputs.push_back(crate::session::output::Output::Event(ClientEvent::Guaranteed(handle)));
+            self.outputs
+                .push_back(crate::session::output::Output::Event(ClientEvent::Guaranteed(handle)));
         }
         if call.cancel == CancelState::Open {
             call.state = CallState::Answered(slot);
@@ -152,9 +210,17 @@ impl<P: Payload> ClientSession<P> {
     }
 
     fn on_cancel_result(&mut self, slot: Slot, check: u16, outcome: CancelOutcome) -> Result<bool, ProtocolError> {
-        let wrong = ProtocolError::WrongSlot { what: "the outcome of a cancel", slot, check };
-        let Some(handle) = self.calls.at_slot(slot, check) else { return Err(wrong) };
-        let Some(call) = self.calls.get_mut(handle) else { return Err(wrong) };
+        let wrong = ProtocolError::WrongSlot {
+            what: "the outcome of a cancel",
+            slot,
+            check,
+        };
+        let Some(handle) = self.calls.at_slot(slot, check) else {
+            return Err(wrong);
+        };
+        let Some(call) = self.calls.get_mut(handle) else {
+            return Err(wrong);
+        };
         if call.cancel != CancelState::Open {
             return Err(wrong);
         }

@@ -38,17 +38,26 @@ impl<P: Payload> ServerSession<P> {
             return Err(SendError::Closing);
         }
         let bytes = payload.size_bytes();
-        let limit = (self.lanes.config.frame_bytes_max as usize).saturating_sub(crate::session::client::FRAME_OVERHEAD_MAX);
+        let limit =
+            (self.lanes.config.frame_bytes_max as usize).saturating_sub(crate::session::client::FRAME_OVERHEAD_MAX);
         if bytes > limit {
             return Err(SendError::TooLarge { bytes, limit });
         }
         let messages = self.backlog.len();
         if messages >= self.lanes.config.log_messages_max || self.backlog_bytes >= self.lanes.config.log_bytes_max {
-            return Err(SendError::LogFull { messages, bytes: self.backlog_bytes });
+            return Err(SendError::LogFull {
+                messages,
+                bytes: self.backlog_bytes,
+            });
         }
         let number = self.next_broadcast;
         self.next_broadcast.0 += 1;
-        self.log(Body::Offer { number, method, redelivered, payload });
+        self.log(Body::Offer {
+            number,
+            method,
+            redelivered,
+            payload,
+        });
         Ok(number)
     }
 
@@ -60,7 +69,11 @@ impl<P: Payload> ServerSession<P> {
             self.log(Body::Go { number });
             self.event(ServerEvent::BroadcastAssigned(number));
         } else {
-            self.event(ServerEvent::BroadcastRefused { number, method, payload });
+            self.event(ServerEvent::BroadcastRefused {
+                number,
+                method,
+                payload,
+            });
         }
     }
 
@@ -71,7 +84,12 @@ impl<P: Payload> ServerSession<P> {
         let mut taken = Vec::new();
         let mut numbers = Vec::new();
         for entry in self.lanes.send.log.iter() {
-            if let Body::Offer { number, method, payload, .. } = &entry.body
+            if let Body::Offer {
+                number,
+                method,
+                payload,
+                ..
+            } = &entry.body
                 && !self.revoked.contains(number)
             {
                 numbers.push(*number);

@@ -52,10 +52,22 @@ impl<P: Payload> ServerSession<P> {
     #[must_use]
     pub fn open(now: Instant, config: Config, opening: Opening<P>, reliable_ordered: bool) -> Self {
         let config = config.normalized();
-        let Opening { epoch, session, secret, nonce, reason, hello, past, .. } = opening;
+        let Opening {
+            epoch,
+            session,
+            secret,
+            nonce,
+            reason,
+            hello,
+            past,
+            ..
+        } = opening;
         let lane = |kind| {
             let seed = lane_seed(hello.nonce, nonce, kind);
-            #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of the seed serve as the first id")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "any 32 bits of the seed serve as the first id"
+            )]
             let start = MessageId(seed as u32);
             (seed, first_range(kind, seed, start, config.pool_size))
         };
@@ -91,8 +103,16 @@ impl<P: Payload> ServerSession<P> {
             outputs: VecDeque::new(),
             protocol_errors: 0,
         };
-        let begin = Begin::Fresh { reason, nonce, secret, up, down };
-        opened.welcome(&hello, Position(0), begin, reliable_ordered).expect("a new lane resumes from its beginning");
+        let begin = Begin::Fresh {
+            reason,
+            nonce,
+            secret,
+            up,
+            down,
+        };
+        opened
+            .welcome(&hello, Position(0), begin, reliable_ordered)
+            .expect("a new lane resumes from its beginning");
         opened
     }
 
@@ -107,14 +127,25 @@ impl<P: Payload> ServerSession<P> {
         self.on_link_down();
         let Some(resume) = &hello.resume else { return };
         let up_expected = self.lanes.receive.pool.expected();
-        if let Err(error) = self.welcome(hello, resume.down_expected, Begin::Resumed { up_expected }, reliable_ordered) {
+        if let Err(error) = self.welcome(
+            hello,
+            resume.down_expected,
+            Begin::Resumed { up_expected },
+            reliable_ordered,
+        ) {
             self.phase = Phase::Live; // So that the last words go out; the driver then says that the link is down.
             self.fail_link(error);
         }
         self.begin_actions();
     }
 
-    fn welcome(&mut self, hello: &Hello, down_expected: Position, begin: Begin, reliable_ordered: bool) -> Result<(), ProtocolError> {
+    fn welcome(
+        &mut self,
+        hello: &Hello,
+        down_expected: Position,
+        begin: Begin,
+        reliable_ordered: bool,
+    ) -> Result<(), ProtocolError> {
         let reliable_ordered = reliable_ordered && hello.reliable_ordered;
         let fresh = matches!(begin, Begin::Fresh { .. });
         self.lanes.link_up(self.now, reliable_ordered, down_expected)?;
