@@ -19,3 +19,6 @@ pub mod session;
 mod stream_log;
 pub mod time;
 pub mod varint;
+
+#[cfg(test)]
+extern crate std;

@@ -458,8 +458,9 @@ impl<P: Payload> Lanes<P> {
         }
         if let Some(oldest) = self.send.log.oldest() {
             let wait = self.config.flush_after + self.round_trip.estimate() * 2;
+            // Backed off, but not so far that the link would count as dead meanwhile.
             let backed_off = wait * (1 << self.send.tail_backoff.min(6));
-            self.timers.arm(Timer::Tail, oldest.sent_at + backed_off);
+            self.timers.arm(Timer::Tail, oldest.sent_at + backed_off.min(self.config.heartbeat_after).max(wait));
         }
         if self.send.has_unpaid_resend() {
             self.timers.arm(Timer::FreeResend, self.send.free_resend_at.max(now));

@@ -26,3 +26,6 @@ pub use stats::Stats;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{0}")]
 pub struct InvariantViolation(pub &'static str);
+
+#[cfg(test)]
+mod tests;

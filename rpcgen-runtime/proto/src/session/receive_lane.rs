@@ -181,7 +181,9 @@ impl<P: Payload> ReceiveLane<P> {
         self.early_bytes = 0;
         self.asked_through = Position(0);
         self.bits_sent = Position(0);
-        self.agreed_sent = Position(0);
+        if self.bits.end() > Position(0) {
+            self.agreed_sent = Position(0); // In a new session the peer knows the first half from the range itself.
+        }
     }
 
     /// Whether the peer will soon wait for bits or for agreed IDs, so that they must not wait for something to ride on.

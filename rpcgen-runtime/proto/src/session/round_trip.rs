@@ -1,33 +1,67 @@
 //! An estimate of the link's round trip, for pacing re-sends on links that may lose.
 //!
-//! Knows: samples. Does not know: whose. It follows the smallest samples, as guarantees may be late on purpose: what it is for is
-//! to not ask twice within a round trip.
+//! Knows: samples. Does not know: whose. What it is for is to not ask twice within a round trip, so it is the least sample of the
+//! last window or two (as BBR's, draft-ietf-ccwg-bbr, section 5.5.7): a sample may be late on purpose (the flush time) or because a
+//! message before it was lost, and neither says anything about the link.
 
 use core::time::Duration;
+
+use crate::time::Instant;
+
+/// How long the least sample counts.
+const WINDOW: Duration = Duration::from_secs(10);
+/// Nobody waits longer than this to ask again.
+const ESTIMATE_MAX: Duration = Duration::from_secs(1);
 
 /// The estimate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RoundTrip {
-    least: Duration,
-    estimate: Duration,
+    floor: Duration,
+    last_window: Duration,
+    this_window: Duration,
+    window_ends: Instant,
 }
 
 impl RoundTrip {
-    /// No estimate is below `least`.
-    pub(super) fn new(least: Duration) -> Self {
-        Self { least, estimate: least }
+    /// No estimate is below `floor`, and the first one is that.
+    pub(super) fn new(floor: Duration) -> Self {
+        let floor = floor.min(ESTIMATE_MAX);
+        Self { floor, last_window: floor, this_window: ESTIMATE_MAX, window_ends: Instant::START }
     }
 
     pub(super) fn estimate(&self) -> Duration {
-        self.estimate
+        self.last_window.min(self.this_window)
     }
 
-    /// Down at once, up by a sixteenth.
-    pub(super) fn sample(&mut self, sample: Duration) {
-        self.estimate = if sample <= self.estimate {
-            sample.max(self.least)
-        } else {
-            self.estimate + (sample - self.estimate) / 16
-        };
+    pub(super) fn sample(&mut self, now: Instant, sample: Duration) {
+        if now >= self.window_ends {
+            if self.window_ends > Instant::START {
+                self.last_window = self.this_window;
+            }
+            self.this_window = ESTIMATE_MAX;
+            self.window_ends = now + WINDOW;
+        }
+        self.this_window = self.this_window.min(sample.max(self.floor));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLOOR: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn late_guarantees_do_not_raise_the_estimate_within_a_window() {
+        let mut round_trip = RoundTrip::new(FLOOR);
+        round_trip.sample(Instant::START, Duration::from_millis(50));
+        round_trip.sample(Instant::START, Duration::from_secs(30));
+        assert_eq!(round_trip.estimate(), FLOOR);
+        round_trip.sample(Instant::START + WINDOW, Duration::from_secs(30));
+        assert_eq!(round_trip.estimate(), Duration::from_millis(50));
+        round_trip.sample(Instant::START + WINDOW * 2, Duration::from_secs(30));
+        assert_eq!(round_trip.estimate(), ESTIMATE_MAX);
+        round_trip.sample(Instant::START + WINDOW * 2, Duration::from_millis(1));
+        assert_eq!(round_trip.estimate(), FLOOR);
     }
 }

@@ -212,7 +212,7 @@ impl<P: Payload> SendLane<P> {
         self.resend_tokens =
             (self.resend_tokens + RESEND_TOKENS_PER_GUARANTEE).min(self.pool.size() / 2 + RESEND_TOKENS_BASE);
         if entry.transmissions == 1 {
-            round_trip.sample(now.saturating_since(entry.sent_at)); // Karn's rule: never of a message that was sent twice.
+            round_trip.sample(now, now.saturating_since(entry.sent_at)); // Karn's rule: never of a message that was sent twice.
         }
         Some(entry)
     }

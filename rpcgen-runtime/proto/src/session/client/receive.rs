@@ -14,6 +14,8 @@ impl<P: Payload> ClientSession<P> {
         }
         match frame {
             LinkFrame::Frame(frame) if self.phase == Phase::Live => self.on_frame(frame),
+            // It overtook the welcome; it will be sent again.
+            LinkFrame::Frame(_) if self.phase == (Phase::Greeting { reliable_ordered: false }) => Ok(()),
             LinkFrame::Frame(_) => Err(ProtocolError::NotAllowed {
                 what: "a frame",
                 when: "before the welcome",
