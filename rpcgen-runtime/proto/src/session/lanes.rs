@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::output::{CloseReason, Payload};
-use super::receive_lane::{Filed, ReceiveLane};
+use super::receive_lane::{Filed, Next, ReceiveLane};
 use super::round_trip::RoundTrip;
 use super::send_lane::{Entry, SendLane};
 use super::stats::Stats;
@@ -257,7 +257,7 @@ impl<P: Payload> Lanes<P> {
         message: Sequenced<P>,
         bits: Option<BitArray>,
         bytes: usize,
-    ) -> Result<Option<(Option<BitArray>, Body<P>)>, ProtocolError> {
+    ) -> Result<Option<Next<P>>, ProtocolError> {
         match self.receive.file(
             message,
             bits,
@@ -265,7 +265,7 @@ impl<P: Payload> Lanes<P> {
             self.link.reliable_ordered,
             self.config.early_bytes_max,
         )? {
-            Filed::Next(bits, body) => return Ok(Some((bits, body))),
+            Filed::Next(bits, body) => return Ok(Some(Next { bits, body, bytes })),
             Filed::Early => {
                 self.stats.early += 1;
                 let arrived = self.receive.arrived_through();
@@ -460,7 +460,10 @@ impl<P: Payload> Lanes<P> {
             let wait = self.config.flush_after + self.round_trip.estimate() * 2;
             // Backed off, but not so far that the link would count as dead meanwhile.
             let backed_off = wait * (1 << self.send.tail_backoff.min(6));
-            self.timers.arm(Timer::Tail, oldest.sent_at + backed_off.min(self.config.heartbeat_after).max(wait));
+            self.timers.arm(
+                Timer::Tail,
+                oldest.sent_at + backed_off.min(self.config.heartbeat_after).max(wait),
+            );
         }
         if self.send.has_unpaid_resend() {
             self.timers.arm(Timer::FreeResend, self.send.free_resend_at.max(now));

@@ -23,6 +23,13 @@ struct Early<P> {
     bytes: usize,
 }
 
+/// The message whose turn has come, with the bits that rode on it.
+pub(super) struct Next<P> {
+    pub(super) bits: Option<BitArray>,
+    pub(super) body: Body<P>,
+    pub(super) bytes: usize,
+}
+
 /// What became of a message that arrived.
 pub(super) enum Filed<P> {
     /// It is the expected one: process it now.
@@ -136,14 +143,18 @@ impl<P: Payload> ReceiveLane<P> {
     }
 
     /// The message whose turn has come, if it came early.
-    pub(super) fn take_next(&mut self) -> Option<(Option<BitArray>, Body<P>, usize)> {
+    pub(super) fn take_next(&mut self) -> Option<Next<P>> {
         let entry = self.early.first_entry()?;
         if *entry.key() != self.pool.expected() {
             return None;
         }
         let early = entry.remove();
         self.early_bytes -= early.bytes;
-        Some((early.bits, early.body, early.bytes))
+        Some(Next {
+            bits: early.bits,
+            body: early.body,
+            bytes: early.bytes,
+        })
     }
 
     /// Whether messages are missing before the last that came.
@@ -172,7 +183,7 @@ impl<P: Payload> ReceiveLane<P> {
     pub(super) fn arrived_through(&self) -> Position {
         self.early
             .last_key_value()
-            .map_or(self.pool.expected(), |(position, _)| Position(position.0 + 1))
+            .map_or_else(|| self.pool.expected(), |(position, _)| Position(position.0 + 1))
     }
 
     /// A new link: the peer sends again from the expected position on, and is told all that it may have missed.

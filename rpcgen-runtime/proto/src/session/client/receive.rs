@@ -6,6 +6,7 @@ use crate::error::ProtocolError;
 use crate::frame::{Body, CancelOutcome, Frame, LinkFrame};
 use crate::ids::{MethodId, Slot};
 use crate::session::output::{Answer, ClientEvent, CloseReason, Payload};
+use crate::session::receive_lane::Next;
 
 impl<P: Payload> ClientSession<P> {
     pub(super) fn on_received(&mut self, frame: LinkFrame<P>) -> Result<(), ProtocolError> {
@@ -15,7 +16,14 @@ impl<P: Payload> ClientSession<P> {
         match frame {
             LinkFrame::Frame(frame) if self.phase == Phase::Live => self.on_frame(frame),
             // It overtook the welcome; it will be sent again.
-            LinkFrame::Frame(_) if self.phase == (Phase::Greeting { reliable_ordered: false }) => Ok(()),
+            LinkFrame::Frame(_)
+                if self.phase
+                    == (Phase::Greeting {
+                        reliable_ordered: false,
+                    }) =>
+            {
+                Ok(())
+            }
             LinkFrame::Frame(_) => Err(ProtocolError::NotAllowed {
                 what: "a frame",
                 when: "before the welcome",
@@ -61,7 +69,7 @@ impl<P: Payload> ClientSession<P> {
         let mut next = lanes
             .file(now, message, frame.bits, bytes)?
             .map(|(bits, body)| (bits, body, bytes));
-        while let Some((bits, body, bytes)) = next {
+        while let Some(Next { bits, body, bytes }) = next {
             self.apply_bits(bits.as_ref())?;
             let guaranteed = self.on_body(body, bytes)?;
             let Some(lanes) = self.lanes.as_mut() else {

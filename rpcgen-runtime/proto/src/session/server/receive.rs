@@ -7,6 +7,7 @@ use crate::error::ProtocolError;
 use crate::frame::{Body, CancelOutcome, Frame, FreshReason, LinkFrame, Refusal};
 use crate::ids::{CallNumber, MethodId, Slot};
 use crate::session::output::{ActionHandle, Answer, Payload, ServerEvent};
+use crate::session::receive_lane::Next;
 
 impl<P: Payload> ServerSession<P> {
     pub(super) fn on_received(&mut self, frame: LinkFrame<P>) -> Result<(), ProtocolError> {
@@ -44,7 +45,7 @@ impl<P: Payload> ServerSession<P> {
             .lanes
             .file(now, message, frame.bits, bytes)?
             .map(|(bits, body)| (bits, body, bytes));
-        while let Some((bits, body, bytes)) = next {
+        while let Some(Next { bits, body, bytes }) = next {
             self.apply_bits(bits.as_ref())?;
             let guaranteed = self.on_body(body)?;
             self.lanes.accept(now, guaranteed, bytes);

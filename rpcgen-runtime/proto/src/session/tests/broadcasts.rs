@@ -19,12 +19,23 @@ fn delivered(pair: &Pair) -> Vec<u64> {
 #[test]
 fn broadcasts_are_delivered_once_and_in_order_under_loss_and_cuts() {
     for seed in 0..30 {
-        let mut pair = Pair::seeded(Config { flush_after: Duration::from_millis(20), ..Config::default() }, false, seed);
+        let mut pair = Pair::seeded(
+            Config {
+                flush_after: Duration::from_millis(20),
+                ..Config::default()
+            },
+            false,
+            seed,
+        );
         pair.run_for(Duration::from_millis(10));
         (pair.up.drop, pair.down.drop) = (0.2, 0.2);
         for number in 0..200 {
             let now = pair.now;
-            pair.server.as_mut().unwrap().broadcast(now, NEWS, number, false).unwrap();
+            pair.server
+                .as_mut()
+                .unwrap()
+                .broadcast(now, NEWS, number, false)
+                .unwrap();
             pair.step();
             if number % 61 == 60 {
                 pair.cut();
@@ -40,7 +51,10 @@ fn broadcasts_are_delivered_once_and_in_order_under_loss_and_cuts() {
             }
             pair.step();
         }
-        assert!(delivered(&pair).into_iter().eq(0..200), "broadcast_once, lane_order, seed {seed}");
+        assert!(
+            delivered(&pair).into_iter().eq(0..200),
+            "broadcast_once, lane_order, seed {seed}"
+        );
     }
 }
 
@@ -54,7 +68,11 @@ fn a_broadcast_without_handler_is_refused_by_the_node() {
     pair.server.as_mut().unwrap().broadcast(now, unknown, 5, false).unwrap();
     pair.run_for(Duration::from_secs(3));
     assert!(delivered(&pair).is_empty());
-    let refused = ServerEvent::BroadcastRefused { number: BroadcastNumber(0), method: unknown, payload: 5 };
+    let refused = ServerEvent::BroadcastRefused {
+        number: BroadcastNumber(0),
+        method: unknown,
+        payload: 5,
+    };
     assert!(pair.server_events.contains(&refused));
     pair.send(1);
     pair.run_until_answered(1, Duration::from_secs(3));

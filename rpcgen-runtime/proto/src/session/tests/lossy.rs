@@ -9,7 +9,10 @@ use crate::rng::SplitMix64;
 use crate::session::CloseReason;
 
 fn quick() -> Config {
-    Config { flush_after: Duration::from_millis(20), ..Config::default() }
+    Config {
+        flush_after: Duration::from_millis(20),
+        ..Config::default()
+    }
 }
 
 fn assert_each_ran_once(pair: &Pair, count: usize) {
@@ -75,7 +78,11 @@ fn every_call_is_answered_once_under_loss_duplicates_reordering_and_cuts() {
         }
         pair.run_until_answered(300, Duration::from_secs(3_600));
         assert_each_ran_once(&pair, 300);
-        assert!(pair.close_reasons.iter().all(|reason| *reason == CloseReason::Silent), "seed {seed}: {:?}", pair.close_reasons);
+        assert!(
+            pair.close_reasons.iter().all(|reason| *reason == CloseReason::Silent),
+            "seed {seed}: {:?}",
+            pair.close_reasons
+        );
     }
 }
 
@@ -91,7 +98,10 @@ fn resends_stay_in_proportion_to_the_loss() {
     let server = pair.server.as_ref().unwrap().stats();
     for stats in [client, server] {
         let ratio = stats.resent as f64 / stats.sent as f64;
-        assert!(ratio <= 0.4, "amplification_bounded: {ratio:.2} re-sent for each new message");
+        assert!(
+            ratio <= 0.4,
+            "amplification_bounded: {ratio:.2} re-sent for each new message"
+        );
     }
 }
 
@@ -108,5 +118,8 @@ fn a_lossy_link_becomes_silent_when_everything_is_guaranteed() {
     let frames = pair.frames_seen;
     pair.run_for(Duration::from_secs(60));
     let heartbeats = pair.frames_seen - frames;
-    assert!(heartbeats <= 2 * 2 * 60 / 5, "quiescent_when_idle: {heartbeats} frames in a minute");
+    assert!(
+        heartbeats <= 2 * 2 * 60 / 5,
+        "quiescent_when_idle: {heartbeats} frames in a minute"
+    );
 }

@@ -6,7 +6,7 @@ use std::vec;
 use std::vec::Vec;
 
 use crate::config::Config;
-use crate::frame::{Body, LinkFrame};
+use crate::frame::LinkFrame;
 use crate::ids::*;
 use crate::rng::SplitMix64;
 use crate::server::{Admission, Registry, RegistryConfig};
@@ -97,12 +97,22 @@ impl Pair {
     }
 
     fn registry(epoch: u64) -> Registry<u64> {
-        Registry::new(Epoch(epoch), vec![("test.Echo".into(), 42)], RegistryConfig::default(), [epoch as u8; 32])
+        Registry::new(
+            Epoch(epoch),
+            vec![("test.Echo".into(), 42)],
+            RegistryConfig::default(),
+            [epoch as u8; 32],
+        )
     }
 
     pub(super) fn connect(&mut self) {
         self.is_linked = true;
-        self.client.handle(self.now, Input::LinkUp { reliable_ordered: self.reliable_ordered });
+        self.client.handle(
+            self.now,
+            Input::LinkUp {
+                reliable_ordered: self.reliable_ordered,
+            },
+        );
         self.drain();
     }
 
@@ -134,21 +144,36 @@ impl Pair {
 
     pub(super) fn answer(&mut self, action: ActionHandle, payload: u64) {
         let now = self.now;
-        self.server.as_mut().unwrap().answer(now, action, Answer::Response(payload));
+        self.server
+            .as_mut()
+            .unwrap()
+            .answer(now, action, Answer::Response(payload));
         self.drain();
     }
 
     /// Lets both ends say what they have to say.
     pub(super) fn drain(&mut self) {
         loop {
-            let before = (self.client_events.len(), self.server_events.len(), self.frames_seen, self.close_reasons.len());
+            let before = (
+                self.client_events.len(),
+                self.server_events.len(),
+                self.frames_seen,
+                self.close_reasons.len(),
+            );
             self.drain_client();
             self.drain_server();
             self.client.check_invariants().unwrap();
             if let Some(server) = &self.server {
                 server.check_invariants().unwrap();
             }
-            if before == (self.client_events.len(), self.server_events.len(), self.frames_seen, self.close_reasons.len()) {
+            if before
+                == (
+                    self.client_events.len(),
+                    self.server_events.len(),
+                    self.frames_seen,
+                    self.close_reasons.len(),
+                )
+            {
                 return;
             }
         }
@@ -164,7 +189,12 @@ impl Pair {
                 }
                 Output::Event(event) => {
                     if let ClientEvent::Answered(call, answer) = &event {
-                        assert_eq!(self.answered.insert(call.number, answer.clone()), None, "{} answered twice", call.number);
+                        assert_eq!(
+                            self.answered.insert(call.number, answer.clone()),
+                            None,
+                            "{} answered twice",
+                            call.number
+                        );
                     }
                     self.client_events.push(event);
                 }
@@ -214,11 +244,20 @@ impl Pair {
 
     fn on_server_event(&mut self, event: ServerEvent<u64>) {
         match &event {
-            ServerEvent::Action { action, key, payload, redelivered, .. } => {
+            ServerEvent::Action {
+                action,
+                key,
+                payload,
+                redelivered,
+                ..
+            } => {
                 self.begun.push((*action, *key, *payload, *redelivered));
                 if self.answers {
                     let (action, payload, now) = (*action, *payload, self.now);
-                    self.server.as_mut().unwrap().answer(now, action, Answer::Response(payload + 1));
+                    self.server
+                        .as_mut()
+                        .unwrap()
+                        .answer(now, action, Answer::Response(payload + 1));
                 }
             }
             ServerEvent::Ended(ended) => {
@@ -233,14 +272,21 @@ impl Pair {
         if let LinkFrame::Hello(hello) = frame {
             match self.registry.admit(self.now, hello) {
                 Admission::Open(opening) => {
-                    self.server = Some(ServerSession::open(self.now, self.config.clone(), *opening, self.reliable_ordered));
+                    self.server = Some(ServerSession::open(
+                        self.now,
+                        self.config.clone(),
+                        *opening,
+                        self.reliable_ordered,
+                    ));
                 }
                 Admission::Resume(_, hello) => {
                     let now = self.now;
                     self.server.as_mut().unwrap().resume(now, &hello, self.reliable_ordered);
                 }
                 Admission::Reject(reject) => {
-                    self.down.frames.push_back((self.now + self.latency, LinkFrame::Reject(reject)));
+                    self.down
+                        .frames
+                        .push_back((self.now + self.latency, LinkFrame::Reject(reject)));
                 }
             }
         } else if let Some(server) = &mut self.server {
@@ -306,11 +352,22 @@ impl Pair {
     pub(super) fn run_until_answered(&mut self, count: usize, limit: Duration) {
         let end = self.now + limit;
         while self.answered.len() < count {
-            assert!(self.now < end, "only {} of {count} answered; closed: {:?} {:?} {:?}", self.answered.len(), self.close_reasons.len(), self.client.stats(), self.server.as_ref().unwrap().stats());
+            assert!(
+                self.now < end,
+                "only {} of {count} answered; closed: {:?} {:?} {:?}",
+                self.answered.len(),
+                self.close_reasons.len(),
+                self.client.stats(),
+                self.server.as_ref().unwrap().stats()
+            );
             if !self.is_linked {
                 self.connect();
             }
-            assert!(self.step(), "nothing will happen any more; {} of {count} answered", self.answered.len());
+            assert!(
+                self.step(),
+                "nothing will happen any more; {} of {count} answered",
+                self.answered.len()
+            );
         }
     }
 }
@@ -341,13 +398,4 @@ fn transmit(wire: &mut Wire, generator: &mut SplitMix64, due: Instant, frame: Li
 fn take_due(wire: &mut Wire, now: Instant) -> Option<LinkFrame<u64>> {
     let index = wire.frames.iter().position(|(due, _)| *due <= now)?;
     wire.frames.remove(index).map(|(_, frame)| frame)
-}
-
-/// The messages in flight in a direction, by kind.
-pub(super) fn messages(wire: &Wire) -> Vec<Body<u64>> {
-    let message = |(_, frame): &(Instant, LinkFrame<u64>)| match frame {
-        LinkFrame::Frame(frame) => frame.message.clone().map(|message| message.body),
-        _ => None,
-    };
-    wire.frames.iter().filter_map(message).collect()
 }
