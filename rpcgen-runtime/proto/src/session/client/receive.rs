@@ -66,9 +66,7 @@ impl<P: Payload> ClientSession<P> {
         let Some(lanes) = self.lanes.as_mut() else {
             return Ok(());
         };
-        let mut next = lanes
-            .file(now, message, frame.bits, bytes)?
-            .map(|(bits, body)| (bits, body, bytes));
+        let mut next = lanes.file(now, message, frame.bits, bytes)?;
         while let Some(Next { bits, body, bytes }) = next {
             self.apply_bits(bits.as_ref())?;
             let guaranteed = self.on_body(body, bytes)?;

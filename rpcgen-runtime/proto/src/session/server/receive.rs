@@ -41,10 +41,7 @@ impl<P: Payload> ServerSession<P> {
             return self.apply_bits(frame.bits.as_ref());
         };
         let bytes = message.body.payload_bytes();
-        let mut next = self
-            .lanes
-            .file(now, message, frame.bits, bytes)?
-            .map(|(bits, body)| (bits, body, bytes));
+        let mut next = self.lanes.file(now, message, frame.bits, bytes)?;
         while let Some(Next { bits, body, bytes }) = next {
             self.apply_bits(bits.as_ref())?;
             let guaranteed = self.on_body(body)?;
