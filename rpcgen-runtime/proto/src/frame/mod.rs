@@ -172,6 +172,8 @@ pub enum Refusal {
     CallKeyReused,
     /// It ran, but its answer is larger than a frame may be.
     AnswerTooLarge,
+    /// It is larger than a frame to this server may be. It did not run.
+    RequestTooLarge,
 }
 
 /// What became of a cancel.

@@ -58,6 +58,8 @@ pub(super) struct Lanes<P> {
     due: Due,
     /// The server's: a range of the up lane that the client may not know yet.
     open_up_range: Option<RangeAgree>,
+    /// Where the up lane's current range begins.
+    up_range_from: Position,
     /// At which position `blocked` was last said on this link.
     blocked_at: Option<Position>,
 }
@@ -75,6 +77,7 @@ impl<P: Payload> Lanes<P> {
             stats,
             due: Due::default(),
             open_up_range: None,
+            up_range_from: Position(0),
             blocked_at: None,
         }
     }
@@ -237,10 +240,13 @@ impl<P: Payload> Lanes<P> {
         if !self.is_server() {
             return;
         }
-        if self.open_up_range.is_none() {
+        // Half of a pool is used before it is doubled: who lies about being blocked gains nothing.
+        let used = self.receive.pool.expected().0.saturating_sub(self.up_range_from.0);
+        if self.open_up_range.is_none() && used >= u64::from(self.receive.pool.size() / 2) {
             let doubled = (self.receive.pool.size() * 2).min(self.config.pool_size_max);
             if doubled > self.receive.pool.size() {
                 self.open_up_range = self.receive.pool.state_range(doubled);
+                self.up_range_from = self.open_up_range.map_or(self.up_range_from, |range| range.from);
                 self.stats.pools_grown += 1;
             }
         }

@@ -19,7 +19,7 @@ mod timers;
 pub use client::{ClientIdentity, ClientSession};
 pub use output::{ActionHandle, Answer, CallHandle, ClientEvent, CloseReason, Input, Output, Payload, ServerEvent};
 pub(crate) use proof::holds as proof_holds;
-pub use server::{EndReason, Ended, Opening, Past, ServerSession};
+pub use server::{EndReason, Ended, Opening, Past, ServerSession, Unassigned};
 pub use stats::Stats;
 
 /// An invariant of protocol.md, section 12, that does not hold: its name, and how.

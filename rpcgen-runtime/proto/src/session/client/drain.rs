@@ -84,10 +84,16 @@ impl<P: Payload> ClientSession<P> {
     fn finish(&mut self, dropped: Vec<crate::session::output::CallHandle>) {
         self.phase = Phase::Ended;
         self.timers = crate::session::timers::Timers::default();
-        if let Some(lanes) = self.lanes.as_mut() {
+        if let Some(mut lanes) = self.lanes.take() {
+            // The last guarantees: without them the server would take broadcasts that were just delivered for lost.
+            lanes.flush_bits();
+            if lanes.link.is_live
+                && let Some(frame) = lanes.control(self.now)
+            {
+                self.outputs.push_back(Output::Transmit(LinkFrame::Frame(frame)));
+            }
             self.stats = lanes.stats;
         }
-        self.lanes = None;
         self.event(ClientEvent::Disconnected { dropped });
         self.outputs.push_back(Output::CloseLink(CloseReason::Done));
     }

@@ -187,7 +187,7 @@ impl<P: Payload> ClientSession<P> {
             return Err(SendError::Closing);
         }
         let bytes = payload.size_bytes();
-        let limit = (self.config.frame_bytes_max as usize).saturating_sub(FRAME_OVERHEAD_MAX);
+        let limit = self.payload_bytes_max();
         if bytes > limit {
             return Err(SendError::TooLarge { bytes, limit });
         }
@@ -201,6 +201,19 @@ impl<P: Payload> ClientSession<P> {
         self.backlog.push_back(Outgoing::Call(call));
         self.timers.arm(Timer::Overdue, now + self.config.client_deadline);
         Ok(call)
+    }
+
+    fn payload_bytes_max(&self) -> usize {
+        (self.config.frame_bytes_max as usize).saturating_sub(FRAME_OVERHEAD_MAX)
+    }
+
+    /// Forgets entries of calls that were cancelled before they were sent, once they are the larger part.
+    fn trim_backlog(&mut self) {
+        if self.backlog.len() > 64 + 2 * self.calls.open() {
+            let calls = &self.calls;
+            self.backlog
+                .retain(|outgoing| !matches!(outgoing, Outgoing::Call(handle) if calls.get(*handle).is_none()));
+        }
     }
 
     /// Whether a call would be accepted, by the limits of the log.
@@ -222,6 +235,7 @@ impl<P: Payload> ClientSession<P> {
         }
         if call.state == CallState::Waiting && !call.maybe_sent {
             self.calls.remove(handle);
+            self.trim_backlog();
             self.event(ClientEvent::CancelResult(handle, CancelOutcome::Cancelled));
             self.event(ClientEvent::Answered(handle, Answer::Refused(Refusal::Cancelled)));
             self.check_drained();
@@ -282,6 +296,13 @@ impl<P: Payload> ClientSession<P> {
                 Outgoing::Call(handle) => {
                     if self.calls.get(handle).is_none() {
                         self.backlog.pop_front(); // Cancelled before it was sent.
+                        continue;
+                    }
+                    let bytes = self.calls.get(handle).map_or(0, |call| call.bytes);
+                    if bytes > self.payload_bytes_max() {
+                        // This server's frames are smaller than those of the one that it was accepted for.
+                        self.backlog.pop_front();
+                        self.end_call(handle, Answer::Refused(Refusal::RequestTooLarge));
                         continue;
                     }
                     let slot = self.calls.take_slot(handle)?;
@@ -419,6 +440,11 @@ impl<P: Payload> ClientSession<P> {
             protocol_errors: self.stats.protocol_errors,
             ..lanes.stats
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn backlog_len(&self) -> usize {
+        self.backlog.len()
     }
 
     /// Calls that are accepted and not answered.

@@ -3,6 +3,7 @@
 //! Two steps, so that a broadcast that is routed elsewhere never runs twice (trap T23): the node runs its handler only when it was
 //! told to go, and the server says so only once, after the offer was guaranteed.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -34,7 +35,7 @@ impl<P: Payload> ServerSession<P> {
         redelivered: bool,
     ) -> Result<BroadcastNumber, SendError> {
         self.now = now;
-        if self.phase == Phase::Ended || self.backlog.iter().any(|(body, _)| matches!(body, Body::Goodbye)) {
+        if self.phase == Phase::Ended || self.client_said_goodbye {
             return Err(SendError::Closing);
         }
         let bytes = payload.size_bytes();
@@ -66,6 +67,7 @@ impl<P: Payload> ServerSession<P> {
             return; // Its revocation is on the way.
         }
         if guaranteed {
+            self.going.insert(number, (method, payload));
             self.log(Body::Go { number });
             self.event(ServerEvent::BroadcastAssigned(number));
         } else {
@@ -79,7 +81,7 @@ impl<P: Payload> ServerSession<P> {
 
     /// Takes back every broadcast that was not told to go, for another node: those in the backlog were never sent; those sent and
     /// not guaranteed are revoked when the node comes back.
-    pub fn take_unassigned(&mut self, now: Instant) -> Vec<(MethodId, P)> {
+    pub fn take_unassigned(&mut self, now: Instant) -> Vec<Unassigned<P>> {
         self.now = now;
         let mut taken = Vec::new();
         let mut numbers = Vec::new();
@@ -87,20 +89,33 @@ impl<P: Payload> ServerSession<P> {
             if let Body::Offer {
                 number,
                 method,
+                redelivered,
                 payload,
-                ..
             } = &entry.body
                 && !self.revoked.contains(number)
             {
                 numbers.push(*number);
-                taken.push((*method, payload.clone()));
+                taken.push(Unassigned {
+                    method: *method,
+                    payload: payload.clone(),
+                    redelivered: *redelivered,
+                });
             }
         }
         for (body, bytes) in mem::take(&mut self.backlog) {
             match body {
-                Body::Offer { method, payload, .. } => {
+                Body::Offer {
+                    method,
+                    redelivered,
+                    payload,
+                    ..
+                } => {
                     self.backlog_bytes -= bytes;
-                    taken.push((method, payload));
+                    taken.push(Unassigned {
+                        method,
+                        payload,
+                        redelivered,
+                    });
                 }
                 body => self.backlog.push_back((body, bytes)),
             }
@@ -111,4 +126,38 @@ impl<P: Payload> ServerSession<P> {
         }
         taken
     }
+
+    /// When the session ends: as [`Self::take_unassigned`], and those whose go the node has not guaranteed. Where the go was sent,
+    /// the handler may have run.
+    pub(super) fn take_undelivered(&mut self) -> Vec<Unassigned<P>> {
+        let unsent: BTreeSet<_> = self.backlog.iter().filter_map(|(body, _)| go_number(body)).collect();
+        let going = mem::take(&mut self.going)
+            .into_iter()
+            .map(|(number, (method, payload))| Unassigned {
+                method,
+                payload,
+                redelivered: !unsent.contains(&number),
+            });
+        let mut taken: Vec<_> = going.collect();
+        taken.extend(self.take_unassigned(self.now));
+        taken
+    }
+}
+
+fn go_number<P>(body: &Body<P>) -> Option<BroadcastNumber> {
+    match body {
+        Body::Go { number } => Some(*number),
+        _ => None,
+    }
+}
+
+/// A broadcast that needs another node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unassigned<P> {
+    /// Which one of the service.
+    pub method: MethodId,
+    /// The message.
+    pub payload: P,
+    /// It may have run on the node that it was taken from.
+    pub redelivered: bool,
 }

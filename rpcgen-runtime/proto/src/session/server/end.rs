@@ -3,9 +3,9 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::{Past, Phase, ServerSession};
+use super::{Past, Phase, ServerSession, Unassigned};
 use crate::frame::Body;
-use crate::ids::{ClientId, Incarnation, MethodId, SessionId};
+use crate::ids::{ClientId, Incarnation, SessionId};
 use crate::session::output::{Answer, CloseReason, Output, Payload, ServerEvent};
 use crate::session::timers::Timers;
 
@@ -31,8 +31,8 @@ pub struct Ended<P> {
     pub reason: EndReason,
     /// For the client, should it come back: the registry keeps it.
     pub past: Past<P>,
-    /// Broadcasts that were not told to go: route them elsewhere.
-    pub unassigned: Vec<(MethodId, P)>,
+    /// Broadcasts that the node has not guaranteed to run: route them elsewhere.
+    pub unassigned: Vec<Unassigned<P>>,
 }
 
 impl<P: Payload> ServerSession<P> {
@@ -40,7 +40,7 @@ impl<P: Payload> ServerSession<P> {
         if self.phase == Phase::Ended {
             return;
         }
-        let unassigned = self.take_unassigned(self.now);
+        let unassigned = self.take_undelivered();
         let answers = if reason == EndReason::Expired {
             self.untaken_answers()
         } else {

@@ -6,11 +6,11 @@ use super::actions::Actions;
 use super::{Phase, ServerSession};
 use crate::config::Config;
 use crate::error::ProtocolError;
-use crate::frame::{Begin, FreshReason, Hello, LinkFrame, Welcome};
+use crate::frame::{Begin, FreshReason, Hello, LinkFrame, Reject, RejectReason, Welcome};
 use crate::ids::{BroadcastNumber, CallNumber, Epoch, LaneKind, MessageId, Position, SessionId};
 use crate::pool::{ReceivePool, SendPool, first_range, lane_seed};
 use crate::session::lanes::Lanes;
-use crate::session::output::{Answer, Output, Payload, ServerEvent};
+use crate::session::output::{Answer, CloseReason, Output, Payload, ServerEvent};
 use crate::session::receive_lane::ReceiveLane;
 use crate::session::send_lane::SendLane;
 use crate::session::stats::Stats;
@@ -99,6 +99,8 @@ impl<P: Payload> ServerSession<P> {
             handled_broadcasts: BTreeSet::new(),
             next_broadcast: BroadcastNumber(0),
             revoked: BTreeSet::new(),
+            going: BTreeMap::new(),
+            client_said_goodbye: false,
             timers: Timers::default(),
             outputs: VecDeque::new(),
             protocol_errors: 0,
@@ -125,6 +127,9 @@ impl<P: Payload> ServerSession<P> {
             return;
         }
         self.on_link_down();
+        if self.is_ended() {
+            return;
+        }
         let Some(resume) = &hello.resume else { return };
         let up_expected = self.lanes.receive.pool.expected();
         if let Err(error) = self.welcome(
@@ -133,8 +138,15 @@ impl<P: Payload> ServerSession<P> {
             Begin::Resumed { up_expected },
             reliable_ordered,
         ) {
-            self.phase = Phase::Live; // So that the last words go out; the driver then says that the link is down.
-            self.fail_link(error);
+            // One of the two ends was rolled back (trap T11): never skip, never clamp.
+            self.protocol_errors += 1;
+            let reject = Reject {
+                reason: RejectReason::ResumeGone,
+                message: alloc::format!("{error}"),
+            };
+            self.outputs.push_back(Output::Transmit(LinkFrame::Reject(reject)));
+            self.phase = Phase::Closing;
+            self.outputs.push_back(Output::CloseLink(CloseReason::Protocol(error)));
         }
         self.begin_actions();
     }

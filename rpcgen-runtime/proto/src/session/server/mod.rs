@@ -10,9 +10,10 @@ mod end;
 mod greet;
 mod receive;
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::actions::Actions;
+pub use self::broadcasts::Unassigned;
 pub use self::end::{EndReason, Ended};
 pub use self::greet::{Opening, Past};
 use super::InvariantViolation;
@@ -65,6 +66,9 @@ pub struct ServerSession<P> {
     next_broadcast: BroadcastNumber,
     /// Offers on their way that were assigned elsewhere: no go when their guarantee comes.
     revoked: BTreeSet<BroadcastNumber>,
+    /// Broadcasts that were told to go, until the node has guaranteed that too.
+    going: BTreeMap<BroadcastNumber, (MethodId, P)>,
+    client_said_goodbye: bool,
     timers: Timers,
     outputs: VecDeque<Output<P, ServerEvent<P>>>,
     protocol_errors: u64,
@@ -205,14 +209,7 @@ impl<P: Payload> ServerSession<P> {
         if self.lanes.can_send() {
             if let Some((body, bytes)) = self.backlog.pop_front() {
                 self.backlog_bytes -= bytes;
-                let is_goodbye = matches!(body, Body::Goodbye);
-                let frame = self.lanes.send(self.now, body, bytes);
-                if is_goodbye {
-                    self.outputs.push_back(Output::Transmit(LinkFrame::Frame(frame)));
-                    self.end(EndReason::Formal);
-                    return None;
-                }
-                return Some(frame);
+                return Some(self.lanes.send(self.now, body, bytes));
             }
         } else if !self.backlog.is_empty() {
             self.lanes.note_blocked(self.now);
@@ -270,6 +267,10 @@ impl<P: Payload> ServerSession<P> {
         self.lanes.link_down();
         self.outputs.retain(|output| matches!(output, Output::Event(_)));
         self.phase = Phase::Parked;
+        if self.client_said_goodbye {
+            self.end(EndReason::Formal); // The client closes the link when it has our goodbye.
+            return;
+        }
         self.timers
             .set(Timer::End, self.now + self.lanes.config.reconnect_timeout);
         self.event(ServerEvent::Parked);

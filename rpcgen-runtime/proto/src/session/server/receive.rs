@@ -59,14 +59,19 @@ impl<P: Payload> ServerSession<P> {
             let Some(entry) = self.lanes.release(self.now) else {
                 return Ok(());
             };
-            if let Body::Offer {
-                number,
-                method,
-                payload,
-                ..
-            } = entry.body
-            {
-                self.on_offer_settled(number, method, payload, array.bits.get(index));
+            match entry.body {
+                Body::Offer {
+                    number,
+                    method,
+                    payload,
+                    ..
+                } => {
+                    self.on_offer_settled(number, method, payload, array.bits.get(index));
+                }
+                Body::Go { number } => {
+                    self.going.remove(&number);
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -84,10 +89,9 @@ impl<P: Payload> ServerSession<P> {
             } => self.on_action(slot, number, method, maybe_sent, payload),
             Body::Cancel { slot, check } => self.on_cancel(slot, check),
             Body::Goodbye => {
-                self.backlog.clear(); // Answers and broadcasts that the client no longer waits for.
-                self.backlog_bytes = 0;
-                self.log(Body::Goodbye);
+                self.client_said_goodbye = true;
                 self.is_shutting_down = true;
+                self.log(Body::Goodbye); // After everything that is still to be said.
                 Ok(true)
             }
             _ => Err(ProtocolError::NotAllowed {

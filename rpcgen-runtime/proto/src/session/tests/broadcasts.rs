@@ -88,10 +88,73 @@ fn an_offer_that_was_taken_back_is_revoked_when_the_node_returns() {
     pair.step(); // The offer arrives; its guarantee does not.
     pair.cut();
     let now = pair.now;
-    assert_eq!(pair.server.as_mut().unwrap().take_unassigned(now), [(NEWS, 5)]);
+    assert_eq!(
+        pair.server.as_mut().unwrap().take_unassigned(now),
+        [Unassigned {
+            method: NEWS,
+            payload: 5,
+            redelivered: false
+        }]
+    );
     assert!(pair.server.as_mut().unwrap().take_unassigned(now).is_empty());
     pair.connect();
     pair.run_for(Duration::from_secs(5));
     assert!(delivered(&pair).is_empty(), "broadcast_once: it runs elsewhere");
     assert_eq!(pair.close_reasons, []);
+}
+
+#[test]
+fn broadcasts_that_a_node_did_not_guarantee_to_run_are_left_over_when_its_session_ends() {
+    let mut pair = Pair::new(Config::default(), true);
+    pair.run_for(Duration::from_millis(10));
+    let now = pair.now;
+    for payload in 0..3 {
+        pair.server
+            .as_mut()
+            .unwrap()
+            .broadcast(now, NEWS, payload, false)
+            .unwrap();
+    }
+    pair.drain();
+    pair.run_for(Duration::from_millis(1_002)); // The guarantees have arrived, and the goes have left.
+    pair.cut();
+    let now = pair.now;
+    pair.server.as_mut().unwrap().broadcast(now, NEWS, 9, false).unwrap();
+    pair.run_for(Duration::from_secs(400));
+    let Some(ServerEvent::Ended(ended)) = pair.server_events.last() else {
+        panic!("not ended")
+    };
+    let left: Vec<_> = ended
+        .unassigned
+        .iter()
+        .map(|left| (left.payload, left.redelivered))
+        .collect();
+    assert_eq!(left, [(0, true), (1, true), (2, true), (9, false)]);
+}
+
+#[test]
+fn a_node_that_says_goodbye_runs_what_it_was_told_before() {
+    let mut pair = Pair::new(
+        Config {
+            flush_after: Duration::ZERO,
+            ..Config::default()
+        },
+        true,
+    );
+    pair.run_for(Duration::from_millis(10));
+    let now = pair.now;
+    pair.server.as_mut().unwrap().broadcast(now, NEWS, 5, false).unwrap();
+    pair.drain();
+    pair.step();
+    pair.client.disconnect(pair.now, Duration::from_secs(5));
+    pair.run_for(Duration::from_secs(2));
+    assert!(pair.client.is_ended());
+    let Some(ServerEvent::Ended(ended)) = pair.server_events.last() else {
+        panic!("not ended")
+    };
+    assert_eq!(
+        delivered(&pair).len() + ended.unassigned.len(),
+        1,
+        "delivered here or elsewhere"
+    );
 }

@@ -242,3 +242,15 @@ fn an_answer_for_another_call_of_the_slot_closes_the_link() {
     pair.run_until_answered(1, Duration::from_secs(5));
     assert_eq!(pair.answered[&CallNumber(0)], Answer::Response(5));
 }
+
+#[test]
+fn cancelling_unsent_calls_over_and_over_needs_no_more_memory() {
+    let mut pair = Pair::new(Config::default(), true);
+    pair.cut();
+    for number in 0..10_000 {
+        let call = pair.client.send(pair.now, ECHO, number).unwrap();
+        assert!(pair.client.cancel(pair.now, call));
+        pair.drain();
+    }
+    assert!(pair.client.backlog_len() <= 64, "no_unbounded_memory");
+}
