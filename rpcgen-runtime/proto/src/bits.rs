@@ -52,10 +52,7 @@ impl Bits {
         match self {
             Self::Ones(count) => index < *count,
             Self::Mixed { count, bytes } => {
-                index < *count
-                    && bytes
-                        .get(index as usize / 8)
-                        .is_some_and(|byte| byte >> (index % 8) & 1 == 1)
+                index < *count && bytes.get(index as usize / 8).is_some_and(|byte| byte >> (index % 8) & 1 == 1)
             }
         }
     }
@@ -128,11 +125,7 @@ impl Gathered {
             self.refused.push_back(self.end);
         }
         self.end.0 += 1;
-        while self
-            .refused
-            .front()
-            .is_some_and(|refused| refused.0 + WINDOW < self.end.0)
-        {
+        while self.refused.front().is_some_and(|refused| refused.0 + WINDOW < self.end.0) {
             self.refused.pop_front();
         }
     }
@@ -163,10 +156,7 @@ impl Gathered {
         let base = from.0 as u32;
         let first_refused = self.refused.partition_point(|refused| *refused < from);
         if first_refused == self.refused.len() {
-            return Some(BitArray {
-                base,
-                bits: Bits::Ones(count),
-            });
+            return Some(BitArray { base, bits: Bits::Ones(count) });
         }
         let mut bytes = alloc::vec![0xff_u8; count.div_ceil(8) as usize];
         if !count.is_multiple_of(8)
@@ -178,10 +168,7 @@ impl Gathered {
             let index = usize::try_from(refused.0 - from.0).expect("inside of the window");
             bytes[index / 8] &= !(1 << (index % 8));
         }
-        Some(BitArray {
-            base,
-            bits: Bits::Mixed { count, bytes },
-        })
+        Some(BitArray { base, bits: Bits::Mixed { count, bytes } })
     }
 }
 
@@ -201,26 +188,14 @@ mod tests {
     fn a_run_of_ones_is_a_run_length() {
         let (from, array) = gathered(&[true; 100]).take();
         assert_eq!(from, Position(0));
-        assert_eq!(
-            array,
-            Some(BitArray {
-                base: 0,
-                bits: Bits::Ones(100)
-            })
-        );
+        assert_eq!(array, Some(BitArray { base: 0, bits: Bits::Ones(100) }));
     }
 
     #[test]
     fn refusals_make_a_mixed_array() {
         let (_, array) = gathered(&[true, false, true, true, true, true, true, true, true]).take();
         let array = array.unwrap();
-        assert_eq!(
-            array.bits,
-            Bits::Mixed {
-                count: 9,
-                bytes: alloc::vec![0b1111_1101, 1]
-            }
-        );
+        assert_eq!(array.bits, Bits::Mixed { count: 9, bytes: alloc::vec![0b1111_1101, 1] });
         assert!(array.bits.get(0) && !array.bits.get(1) && array.bits.get(8) && !array.bits.get(9));
     }
 
@@ -236,10 +211,7 @@ mod tests {
 
     #[test]
     fn an_array_applied_twice_is_no_news_and_one_after_a_gap_is_recognised() {
-        let array = BitArray {
-            base: 10,
-            bits: Bits::Ones(5),
-        };
+        let array = BitArray { base: 10, bits: Bits::Ones(5) };
         for width in [BaseWidth::Bits16, BaseWidth::Bits32] {
             assert_eq!(place(&array, Position(10), width), Placed::From(0));
             assert_eq!(place(&array, Position(12), width), Placed::From(2));
@@ -251,21 +223,11 @@ mod tests {
 
     #[test]
     fn placing_survives_the_wrap_of_the_base() {
-        let array = BitArray {
-            base: 0xffff_fffe,
-            bits: Bits::Ones(5),
-        };
+        let array = BitArray { base: 0xffff_fffe, bits: Bits::Ones(5) };
         let after_wrap = Position((1 << 32) + 1);
         assert_eq!(place(&array, after_wrap, BaseWidth::Bits32), Placed::From(3));
         assert_eq!(
-            place(
-                &BitArray {
-                    base: 0xfffe,
-                    bits: Bits::Ones(5)
-                },
-                Position(0x10001),
-                BaseWidth::Bits16
-            ),
+            place(&BitArray { base: 0xfffe, bits: Bits::Ones(5) }, Position(0x10001), BaseWidth::Bits16),
             Placed::From(3)
         );
     }

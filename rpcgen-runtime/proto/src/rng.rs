@@ -36,10 +36,7 @@ impl SplitMix64 {
         }
         loop {
             let product = (self.next_u64() >> 32) * bound as u64;
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "the low half decides whether the high half is fair"
-            )]
+            #[expect(clippy::cast_possible_truncation, reason = "the low half decides whether the high half is fair")]
             let low = product as u32;
             if low >= bound.wrapping_neg() % bound {
                 return (product >> 32) as u32;
@@ -65,14 +62,7 @@ mod tests {
     fn values_are_those_of_the_paper_for_ever() {
         let mut generator = SplitMix64::new(1_234_567);
         let values = [generator.next_u64(), generator.next_u64(), generator.next_u64()];
-        assert_eq!(
-            values,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423
-            ]
-        );
+        assert_eq!(values, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
     }
 
     #[test]

@@ -15,10 +15,7 @@ pub(crate) struct StreamLog<T> {
 
 impl<T> Default for StreamLog<T> {
     fn default() -> Self {
-        Self {
-            first: Position(0),
-            entries: VecDeque::new(),
-        }
+        Self { first: Position(0), entries: VecDeque::new() }
     }
 }
 
@@ -47,13 +44,11 @@ impl<T> StreamLog<T> {
     }
 
     pub(crate) fn get(&self, position: Position) -> Option<&T> {
-        self.entries
-            .get(usize::try_from(position.0.checked_sub(self.first.0)?).ok()?)
+        self.entries.get(usize::try_from(position.0.checked_sub(self.first.0)?).ok()?)
     }
 
     pub(crate) fn get_mut(&mut self, position: Position) -> Option<&mut T> {
-        self.entries
-            .get_mut(usize::try_from(position.0.checked_sub(self.first.0)?).ok()?)
+        self.entries.get_mut(usize::try_from(position.0.checked_sub(self.first.0)?).ok()?)
     }
 
     /// Takes the oldest entry out: it is guaranteed.

@@ -38,10 +38,7 @@ impl Add<Duration> for Instant {
 
     /// Saturates at the end of the representable time (584 years after the start).
     fn add(self, later: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(later.as_nanos()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(later.as_nanos()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -60,10 +57,7 @@ mod tests {
 
     #[test]
     fn addition_saturates_at_the_end_of_time() {
-        assert_eq!(
-            Instant::from_nanos(u64::MAX) + Duration::from_secs(1),
-            Instant::from_nanos(u64::MAX)
-        );
+        assert_eq!(Instant::from_nanos(u64::MAX) + Duration::from_secs(1), Instant::from_nanos(u64::MAX));
         assert_eq!(Instant::START + Duration::MAX, Instant::from_nanos(u64::MAX));
     }
 

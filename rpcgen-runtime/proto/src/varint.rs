@@ -5,11 +5,7 @@
 //! A value up to 250 is its own byte; 251, 252, 253 and 254 announce 2, 4, 8 and 16 bytes, little-endian; 255 is refused. A signed
 //! value is folded first (zigzag: 0, -1, 1, -2 .. become 0, 1, 2, 3 ..). Writers take the shortest form. Readers accept a longer one
 //! too, as bincode does, but none that is wider than the type that is read: nothing here compares integers by their bytes.
-#![deny(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::arithmetic_side_effects)]
 
 use alloc::vec::Vec;
 
@@ -191,18 +187,7 @@ mod tests {
 
     #[test]
     fn length_is_what_is_written_at_every_border() {
-        for value in [
-            0,
-            250,
-            251,
-            0xff,
-            0x100,
-            0xffff,
-            0x1_0000,
-            0xffff_ffff,
-            0x1_0000_0000,
-            u64::MAX,
-        ] {
+        for value in [0, 250, 251, 0xff, 0x100, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, u64::MAX] {
             let bytes = written(value);
             assert_eq!(bytes.len(), len_u64(value), "{value}");
             let mut input = bytes.as_slice();
@@ -215,19 +200,13 @@ mod tests {
     fn longer_form_than_needed_is_accepted_up_to_the_width_of_the_type() {
         assert_eq!(read_u16(&mut [251, 5, 0].as_slice()), Ok(5));
         assert_eq!(read_u64(&mut [253, 5, 0, 0, 0, 0, 0, 0, 0].as_slice()), Ok(5));
-        assert_eq!(
-            read_u16(&mut [252, 5, 0, 0, 0].as_slice()),
-            Err(VarintError::TooWide { marker: 252, bits: 16 })
-        );
+        assert_eq!(read_u16(&mut [252, 5, 0, 0, 0].as_slice()), Err(VarintError::TooWide { marker: 252, bits: 16 }));
     }
 
     #[test]
     fn marker_255_is_refused() {
         let mut input = [255_u8; 20].as_slice();
-        assert_eq!(
-            read_u128(&mut input),
-            Err(VarintError::TooWide { marker: 255, bits: 128 })
-        );
+        assert_eq!(read_u128(&mut input), Err(VarintError::TooWide { marker: 255, bits: 128 }));
     }
 
     #[test]
@@ -236,10 +215,7 @@ mod tests {
             let bytes = written(u64::MAX).into_iter().take(cut).collect::<Vec<_>>();
             let mut input = bytes.as_slice();
             let needed = if cut == 0 { 1 } else { 9 };
-            assert_eq!(
-                read_u64(&mut input),
-                Err(VarintError::UnexpectedEnd { needed, remaining: cut })
-            );
+            assert_eq!(read_u64(&mut input), Err(VarintError::UnexpectedEnd { needed, remaining: cut }));
             assert_eq!(input.len(), cut);
         }
     }
@@ -249,10 +225,7 @@ mod tests {
         for value in [0, -1, 1, i64::from(i32::MIN), i64::from(i32::MAX), i64::MIN, i64::MAX] {
             assert_eq!(unfold_i64(fold_i64(value)), value);
         }
-        assert_eq!(
-            vec![fold_i16(0), fold_i16(-1), fold_i16(1), fold_i16(i16::MIN)],
-            vec![0, 1, 2, u16::MAX]
-        );
+        assert_eq!(vec![fold_i16(0), fold_i16(-1), fold_i16(1), fold_i16(i16::MIN)], vec![0, 1, 2, u16::MAX]);
         assert_eq!(unfold_i128(fold_i128(i128::MIN)), i128::MIN);
     }
 }

@@ -110,9 +110,13 @@ pub enum Type {
     F32,
     F64,
     /// UTF-8; `max` in bytes.
-    String { max: Option<u64> },
+    String {
+        max: Option<u64>,
+    },
     /// `max` in bytes.
-    Bytes { max: Option<u64> },
+    Bytes {
+        max: Option<u64>,
+    },
     Uuid,
     Timestamp,
     Duration,
@@ -120,11 +124,21 @@ pub enum Type {
     /// `T?`
     Optional(Box<Type>),
     /// `[T]`; `max` in elements.
-    List { element: Box<Type>, max: Option<u64> },
+    List {
+        element: Box<Type>,
+        max: Option<u64>,
+    },
     /// `[T; N]`
-    Array { element: Box<Type>, length: u64 },
+    Array {
+        element: Box<Type>,
+        length: u64,
+    },
     /// `{K: V}`; `max` in entries.
-    Map { key: Box<Type>, value: Box<Type>, max: Option<u64> },
+    Map {
+        key: Box<Type>,
+        value: Box<Type>,
+        max: Option<u64>,
+    },
     /// A struct, an enum or an alias.
     Named(TypeId),
 }

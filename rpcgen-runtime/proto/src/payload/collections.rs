@@ -1,11 +1,7 @@
 //! Values made of values: strings, lists, arrays, maps, optionals, tuples.
 //!
 //! Knows: lengths and limits. Does not know: what their elements are.
-#![deny(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::arithmetic_side_effects)]
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -96,10 +92,7 @@ impl<'a> Reader<'a> {
         let length = self.length(limit)?;
         match str::from_utf8(self.take(length)?) {
             Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(DecodeProblem::BadUtf8 {
-                valid_up_to: error.valid_up_to() as u64,
-            }
-            .into()),
+            Err(error) => Err(DecodeProblem::BadUtf8 { valid_up_to: error.valid_up_to() as u64 }.into()),
         }
     }
 
@@ -171,11 +164,7 @@ impl<'a> Reader<'a> {
         match self.take_byte()? {
             0 => Ok(None),
             1 => content(self).map(Some),
-            value => Err(DecodeProblem::BadTag {
-                what: "an optional",
-                value,
-            }
-            .into()),
+            value => Err(DecodeProblem::BadTag { what: "an optional", value }.into()),
         }
     }
 }

@@ -98,11 +98,7 @@ impl DecodeError {
     #[cold]
     #[must_use]
     pub const fn unknown_variant(owner: &'static str, index: u32) -> Self {
-        Self {
-            owner,
-            field: "",
-            problem: DecodeProblem::UnknownVariant { index },
-        }
+        Self { owner, field: "", problem: DecodeProblem::UnknownVariant { index } }
     }
 
     /// The same, in this field unless a field is known already.
@@ -127,11 +123,7 @@ impl DecodeError {
 impl From<DecodeProblem> for DecodeError {
     #[cold]
     fn from(problem: DecodeProblem) -> Self {
-        Self {
-            owner: "",
-            field: "",
-            problem,
-        }
+        Self { owner: "", field: "", problem }
     }
 }
 
@@ -139,10 +131,9 @@ impl From<VarintError> for DecodeError {
     #[cold]
     fn from(error: VarintError) -> Self {
         Self::from(match error {
-            VarintError::UnexpectedEnd { needed, remaining } => DecodeProblem::UnexpectedEnd {
-                needed: needed as u64,
-                remaining: remaining as u64,
-            },
+            VarintError::UnexpectedEnd { needed, remaining } => {
+                DecodeProblem::UnexpectedEnd { needed: needed as u64, remaining: remaining as u64 }
+            }
             VarintError::TooWide { marker, bits } => DecodeProblem::IntegerTooWide { marker, bits },
         })
     }

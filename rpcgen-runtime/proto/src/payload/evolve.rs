@@ -4,11 +4,7 @@
 //!
 //! A peer that is older than us ends a body early: [`Reader::required`] and [`Reader::or_default`] say what an absent field means. A
 //! peer that is newer writes more than we read: what a body's reader leaves is skipped.
-#![deny(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::arithmetic_side_effects)]
 
 use alloc::vec::Vec;
 

@@ -1,11 +1,7 @@
 //! Where values are read from.
 //!
 //! Knows: the bytes that are left, how deep we are. Does not know: what the bytes mean.
-#![deny(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::arithmetic_side_effects)]
 
 use super::{DEPTH_MAX, DecodeError, DecodeProblem};
 use crate::varint;
@@ -100,11 +96,7 @@ impl<'a> Reader<'a> {
         }
         match usize::try_from(count) {
             Ok(count) if count <= self.rest.len() => Ok(count),
-            _ => Err(DecodeProblem::CountExceedsInput {
-                count,
-                remaining: self.rest.len() as u64,
-            }
-            .into()),
+            _ => Err(DecodeProblem::CountExceedsInput { count, remaining: self.rest.len() as u64 }.into()),
         }
     }
 
@@ -119,11 +111,7 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn unexpected_end(&self, needed: u64) -> DecodeError {
-        DecodeProblem::UnexpectedEnd {
-            needed,
-            remaining: self.rest.len() as u64,
-        }
-        .into()
+        DecodeProblem::UnexpectedEnd { needed, remaining: self.rest.len() as u64 }.into()
     }
 }
 

@@ -1,11 +1,7 @@
 //! Values of one piece: integers, floats, times, IDs.
 //!
 //! Knows: their bytes. Does not know: what contains them.
-#![deny(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::arithmetic_side_effects)]
 
 use alloc::vec::Vec;
 use core::convert::Infallible;

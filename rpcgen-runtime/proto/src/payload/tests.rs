@@ -124,12 +124,7 @@ fn timestamp_is_signed_seconds_and_nanoseconds() {
     assert_eq!(to_vec(&moment), Ok(vec![1, 5]));
     assert_eq!(from_slice(&[1, 5]), Ok(moment));
     let late = [&[0_u8][..], &[252], &1_000_000_000_u32.to_le_bytes()].concat();
-    assert_eq!(
-        problem::<Timestamp>(&late),
-        DecodeProblem::BadTime {
-            nanoseconds: 1_000_000_000
-        }
-    );
+    assert_eq!(problem::<Timestamp>(&late), DecodeProblem::BadTime { nanoseconds: 1_000_000_000 });
 }
 
 #[test]
@@ -138,12 +133,7 @@ fn duration_that_overflows_is_refused() {
     bytes.extend(u64::MAX.to_le_bytes());
     bytes.push(252);
     bytes.extend(1_000_000_000_u32.to_le_bytes());
-    assert_eq!(
-        problem::<Duration>(&bytes),
-        DecodeProblem::BadTime {
-            nanoseconds: 1_000_000_000
-        }
-    );
+    assert_eq!(problem::<Duration>(&bytes), DecodeProblem::BadTime { nanoseconds: 1_000_000_000 });
 }
 
 #[test]
@@ -153,73 +143,28 @@ fn nothing_is_a_value_of_infallible() {
 
 #[test]
 fn wrong_tags_are_named() {
-    assert_eq!(
-        problem::<bool>(&[2]),
-        DecodeProblem::BadTag {
-            what: "a bool",
-            value: 2
-        }
-    );
-    assert_eq!(
-        problem::<Option<u8>>(&[9, 0]),
-        DecodeProblem::BadTag {
-            what: "an optional",
-            value: 9
-        }
-    );
-    assert_eq!(
-        problem::<String>(&[2, b'a', 0xff]),
-        DecodeProblem::BadUtf8 { valid_up_to: 1 }
-    );
+    assert_eq!(problem::<bool>(&[2]), DecodeProblem::BadTag { what: "a bool", value: 2 });
+    assert_eq!(problem::<Option<u8>>(&[9, 0]), DecodeProblem::BadTag { what: "an optional", value: 9 });
+    assert_eq!(problem::<String>(&[2, b'a', 0xff]), DecodeProblem::BadUtf8 { valid_up_to: 1 });
 }
 
 #[test]
 fn length_beyond_the_input_is_refused_before_memory_is_taken() {
     let huge = [&[253_u8][..], &u64::MAX.to_le_bytes()].concat();
-    assert_eq!(
-        problem::<Vec<u8>>(&huge),
-        DecodeProblem::CountExceedsInput {
-            count: u64::MAX,
-            remaining: 0
-        }
-    );
-    assert_eq!(
-        problem::<String>(&huge),
-        DecodeProblem::UnexpectedEnd {
-            needed: u64::MAX,
-            remaining: 0
-        }
-    );
-    assert_eq!(
-        problem::<Vec<[u64; 512]>>(&[200, 0]),
-        DecodeProblem::CountExceedsInput {
-            count: 200,
-            remaining: 1
-        }
-    );
-    assert_eq!(
-        problem::<BTreeMap<u8, u8>>(&[9, 0]),
-        DecodeProblem::CountExceedsInput { count: 9, remaining: 1 }
-    );
+    assert_eq!(problem::<Vec<u8>>(&huge), DecodeProblem::CountExceedsInput { count: u64::MAX, remaining: 0 });
+    assert_eq!(problem::<String>(&huge), DecodeProblem::UnexpectedEnd { needed: u64::MAX, remaining: 0 });
+    assert_eq!(problem::<Vec<[u64; 512]>>(&[200, 0]), DecodeProblem::CountExceedsInput { count: 200, remaining: 1 });
+    assert_eq!(problem::<BTreeMap<u8, u8>>(&[9, 0]), DecodeProblem::CountExceedsInput { count: 9, remaining: 1 });
 }
 
 #[test]
 fn maximum_is_checked_before_the_content() {
     let mut input = Reader::new(&[5]);
-    let error = input
-        .required("user", |input| input.string(4))
-        .expect_err("five bytes are too many");
+    let error = input.required("user", |input| input.string(4)).expect_err("five bytes are too many");
     assert_eq!(error.to_string(), "user: 5 bytes, at most 4 are allowed");
     assert_eq!(
-        Reader::new(&[3])
-            .list(2, u8::decode)
-            .expect_err("three are too many")
-            .problem,
-        DecodeProblem::TooLong {
-            what: "elements",
-            length: 3,
-            limit: 2
-        }
+        Reader::new(&[3]).list(2, u8::decode).expect_err("three are too many").problem,
+        DecodeProblem::TooLong { what: "elements", length: 3, limit: 2 }
     );
     assert_eq!(Reader::new(&[3, 1, 2, 3]).list(3, u8::decode), Ok(vec![1, 2, 3]));
 }
@@ -230,15 +175,7 @@ fn broken_maximum_is_said_by_the_writer() {
     out.at_most("user", "bytes", 5, 4);
     out.at_most("note", "bytes", 9, 4);
     let error = out.finish().expect_err("a limit was broken");
-    assert_eq!(
-        error,
-        EncodeError::TooLong {
-            field: "user",
-            what: "bytes",
-            length: 5,
-            limit: 4
-        }
-    );
+    assert_eq!(error, EncodeError::TooLong { field: "user", what: "bytes", length: 5, limit: 4 });
 }
 
 /// A struct that has gained a field: `b`, then `c`.
@@ -283,30 +220,15 @@ fn absent_fields_take_their_defaults_and_unknown_ones_are_skipped() {
 #[test]
 fn missing_field_is_named_with_its_struct() {
     let error = from_slice::<Evolved>(&[0]).expect_err("a is absent");
-    assert_eq!(
-        error.to_string(),
-        "Evolved.a: the field is absent, and it is neither optional nor has a default"
-    );
+    assert_eq!(error.to_string(), "Evolved.a: the field is absent, and it is neither optional nor has a default");
     let error = from_slice::<Evolved>(&[2, 251, 9]).expect_err("a is cut");
     assert_eq!(error.to_string(), "Evolved.a: 3 bytes are needed, 2 are left");
 }
 
 #[test]
 fn body_cannot_read_beyond_its_length() {
-    assert_eq!(
-        problem::<Evolved>(&[2, 251, 9, 9]),
-        DecodeProblem::UnexpectedEnd {
-            needed: 3,
-            remaining: 2
-        }
-    );
-    assert_eq!(
-        problem::<Evolved>(&[9, 1]),
-        DecodeProblem::UnexpectedEnd {
-            needed: 9,
-            remaining: 1
-        }
-    );
+    assert_eq!(problem::<Evolved>(&[2, 251, 9, 9]), DecodeProblem::UnexpectedEnd { needed: 3, remaining: 2 });
+    assert_eq!(problem::<Evolved>(&[9, 1]), DecodeProblem::UnexpectedEnd { needed: 9, remaining: 1 });
 }
 
 #[test]
@@ -346,14 +268,8 @@ fn nesting_is_bounded_in_both_directions() {
     let deepest = usize::from(DEPTH_MAX);
     let bytes = to_vec(&chain(deepest)).expect("within the limits");
     assert_eq!(from_slice(&bytes), Ok(chain(deepest)));
-    assert_eq!(
-        to_vec(&chain(deepest + 1)),
-        Err(EncodeError::TooDeep { limit: DEPTH_MAX })
-    );
-    assert_eq!(
-        problem::<Chain>(&[1; 100_000]),
-        DecodeProblem::TooDeep { limit: DEPTH_MAX }
-    );
+    assert_eq!(to_vec(&chain(deepest + 1)), Err(EncodeError::TooDeep { limit: DEPTH_MAX }));
+    assert_eq!(problem::<Chain>(&[1; 100_000]), DecodeProblem::TooDeep { limit: DEPTH_MAX });
 }
 
 #[test]

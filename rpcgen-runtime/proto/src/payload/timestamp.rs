@@ -15,19 +15,12 @@ pub struct Timestamp {
 
 impl Timestamp {
     /// 1970-01-01 00:00:00 UTC.
-    pub const UNIX_EPOCH: Self = Self {
-        seconds: 0,
-        nanoseconds: 0,
-    };
+    pub const UNIX_EPOCH: Self = Self { seconds: 0, nanoseconds: 0 };
 
     /// The moment `nanoseconds` after the second `seconds`. `None`: there are 10^9 or more of them.
     #[must_use]
     pub const fn new(seconds: i64, nanoseconds: u32) -> Option<Self> {
-        if nanoseconds < NANOSECONDS_PER_SECOND {
-            Some(Self { seconds, nanoseconds })
-        } else {
-            None
-        }
+        if nanoseconds < NANOSECONDS_PER_SECOND { Some(Self { seconds, nanoseconds }) } else { None }
     }
 
     /// Whole seconds since the Unix epoch, rounded down.

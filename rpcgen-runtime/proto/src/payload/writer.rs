@@ -20,33 +20,21 @@ impl Writer {
     /// Begins with an empty buffer.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            bytes: Vec::new(),
-            depth: 0,
-            broken: None,
-        }
+        Self { bytes: Vec::new(), depth: 0, broken: None }
     }
 
     /// Begins with an empty buffer that has room for so many bytes.
     #[inline]
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(bytes),
-            depth: 0,
-            broken: None,
-        }
+        Self { bytes: Vec::with_capacity(bytes), depth: 0, broken: None }
     }
 
     /// Appends to a buffer that is there already; [`Self::finish`] gives it back.
     #[inline]
     #[must_use]
     pub const fn append_to(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes,
-            depth: 0,
-            broken: None,
-        }
+        Self { bytes, depth: 0, broken: None }
     }
 
     /// What was written.
@@ -66,12 +54,7 @@ impl Writer {
     pub fn at_most(&mut self, field: &'static str, what: &'static str, length: usize, limit: u64) {
         let length = length as u64;
         if length > limit {
-            self.note(EncodeError::TooLong {
-                field,
-                what,
-                length,
-                limit,
-            });
+            self.note(EncodeError::TooLong { field, what, length, limit });
         }
     }
 

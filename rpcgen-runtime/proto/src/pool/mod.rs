@@ -39,15 +39,7 @@ struct Cycle {
 impl Cycle {
     fn new(lane_seed: u64, number: u32, from: Position, start: MessageId, size: u32) -> Self {
         let offsets = order::shuffled_offsets(lane_seed, number, size);
-        Self {
-            number,
-            from,
-            start,
-            size,
-            used: size,
-            offsets,
-            inverse: Vec::new(),
-        }
+        Self { number, from, start, size, used: size, offsets, inverse: Vec::new() }
     }
 
     fn end(&self) -> Position {
@@ -64,9 +56,7 @@ impl Cycle {
 
     fn id_at(&self, position: Position) -> Option<MessageId> {
         let index = usize::try_from(position.0.checked_sub(self.from.0)?).ok()?;
-        self.offsets
-            .get(index)
-            .map(|offset| MessageId(self.start.0.wrapping_add(*offset)))
+        self.offsets.get(index).map(|offset| MessageId(self.start.0.wrapping_add(*offset)))
     }
 
     fn position_of(&mut self, id: MessageId) -> Option<Position> {
@@ -106,10 +96,7 @@ struct Cycles {
 impl Cycles {
     fn new(lane_seed: u64, first: &RangeAgree) -> Self {
         let cycle = Cycle::new(lane_seed, first.cycle, first.from, first.start, first.size);
-        Self {
-            lane_seed,
-            list: VecDeque::from([cycle]),
-        }
+        Self { lane_seed, list: VecDeque::from([cycle]) }
     }
 
     fn first(&self) -> &Cycle {
@@ -147,22 +134,11 @@ impl Cycles {
 
     /// What a new range from `from` on would be. `from` is a position of a known cycle, or the end of the last one.
     fn next_range(&self, lane: LaneKind, from: Position, size: u32) -> Option<RangeAgree> {
-        let before = self
-            .list
-            .iter()
-            .rev()
-            .find(|cycle| cycle.from < from && from <= cycle.end())?;
+        let before = self.list.iter().rev().find(|cycle| cycle.from < from && from <= cycle.end())?;
         let cycle = before.number.wrapping_add(1);
         let start = MessageId(before.start.0.wrapping_add(before.size));
         let crc = Cycle::new(self.lane_seed, cycle, from, start, size).half_crc();
-        Some(RangeAgree {
-            lane,
-            cycle,
-            from,
-            start,
-            size,
-            crc,
-        })
+        Some(RangeAgree { lane, cycle, from, start, size, crc })
     }
 
     /// Cuts what is known at `range.from` and goes on with the new range.
@@ -172,13 +148,7 @@ impl Cycles {
         }
         let last = self.list.back_mut().expect("a lane has at least one cycle");
         last.used = u32::try_from(range.from.0 - last.from.0).expect("a range begins inside of a known cycle");
-        self.list.push_back(Cycle::new(
-            self.lane_seed,
-            range.cycle,
-            range.from,
-            range.start,
-            range.size,
-        ));
+        self.list.push_back(Cycle::new(self.lane_seed, range.cycle, range.from, range.start, range.size));
     }
 
     /// Forgets cycles before the one before the one that contains `position`.
@@ -193,11 +163,7 @@ impl Cycles {
         let cycle = self.list.iter().find(|cycle| cycle.from < end && end <= cycle.end())?;
         let quarters = (end.0 - cycle.from.0) / u64::from(cycle.quarter_size());
         let quarter = u8::try_from(quarters.checked_sub(1)?).ok()?;
-        Some(QuarterAgree {
-            cycle: cycle.number,
-            quarter,
-            crc: cycle.quarter_crc(quarter),
-        })
+        Some(QuarterAgree { cycle: cycle.number, quarter, crc: cycle.quarter_crc(quarter) })
     }
 }
 
@@ -209,12 +175,5 @@ fn is_possible_size(size: u32) -> bool {
 /// The first range of a lane's pool, as the server states it in its welcome.
 pub(crate) fn first_range(lane: LaneKind, seed: u64, start: MessageId, size: u32) -> RangeAgree {
     let crc = Cycle::new(seed, 0, Position(0), start, size).half_crc();
-    RangeAgree {
-        lane,
-        cycle: 0,
-        from: Position(0),
-        start,
-        size,
-        crc,
-    }
+    RangeAgree { lane, cycle: 0, from: Position(0), start, size, crc }
 }

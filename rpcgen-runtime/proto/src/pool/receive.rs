@@ -37,32 +37,17 @@ impl ReceivePool {
     /// The range is impossible, or its verifier differs from what this end derives.
     pub(crate) fn new(lane_seed: u64, range: &RangeAgree) -> Result<Self, ProtocolError> {
         if !is_possible_size(range.size) || range.from != Position(0) {
-            return Err(ProtocolError::BadRange {
-                lane: range.lane,
-                size: range.size,
-                from: range.from,
-            });
+            return Err(ProtocolError::BadRange { lane: range.lane, size: range.size, from: range.from });
         }
         let cycles = Cycles::new(lane_seed, range);
         let ours = cycles.first().half_crc();
         if ours != range.crc {
             let (lane, cycle, theirs) = (range.lane, range.cycle, range.crc);
-            return Err(ProtocolError::PoolOrderDisputed {
-                lane,
-                cycle,
-                ours,
-                theirs,
-            });
+            return Err(ProtocolError::PoolOrderDisputed { lane, cycle, ours, theirs });
         }
         let expected_id = cycles.id_at(Position(0)).expect("a range has at least four ids");
         let agreed_end = Position(u64::from(range.size / 2));
-        Ok(Self {
-            lane: range.lane,
-            cycles,
-            expected: Position(0),
-            agreed_end,
-            expected_id,
-        })
+        Ok(Self { lane: range.lane, cycles, expected: Position(0), agreed_end, expected_id })
     }
 
     /// The position that is accepted next.
@@ -82,10 +67,7 @@ impl ReceivePool {
 
     /// How many IDs the pool has at the expected position.
     pub(crate) fn size(&self) -> u32 {
-        self.cycles
-            .containing(self.expected)
-            .unwrap_or_else(|| self.cycles.last())
-            .size
+        self.cycles.containing(self.expected).unwrap_or_else(|| self.cycles.last()).size
     }
 
     /// Which message an ID names.
@@ -104,11 +86,7 @@ impl ReceivePool {
         }
         // Ranges only move on: what lies before the oldest known range was used in a cycle that is over.
         let behind = self.cycles.first().start.0.wrapping_sub(id.0);
-        if self.cycles.first().number > 0 && behind < u32::MAX / 2 {
-            Known::Old
-        } else {
-            Known::Unknown
-        }
+        if self.cycles.first().number > 0 && behind < u32::MAX / 2 { Known::Old } else { Known::Unknown }
     }
 
     /// The expected message was accepted. Agrees to further quarters; whether it did is told.
@@ -123,10 +101,8 @@ impl ReceivePool {
             self.agree_up_to(wanted);
         }
         self.cycles.forget_before(self.expected);
-        self.expected_id = self
-            .cycles
-            .id_at(self.expected)
-            .expect("the agreed positions reach beyond the expected one");
+        self.expected_id =
+            self.cycles.id_at(self.expected).expect("the agreed positions reach beyond the expected one");
         self.agreed_end != agreed_before
     }
 
@@ -135,10 +111,8 @@ impl ReceivePool {
             if self.agreed_end >= self.cycles.last().end() {
                 self.cycles.extend();
             }
-            let cycle = self
-                .cycles
-                .containing(self.agreed_end)
-                .expect("the last cycle reaches beyond the agreed positions");
+            let cycle =
+                self.cycles.containing(self.agreed_end).expect("the last cycle reaches beyond the agreed positions");
             self.agreed_end = Position(self.agreed_end.0 + u64::from(cycle.quarter_size()));
         }
     }
@@ -168,23 +142,13 @@ impl ReceivePool {
             && known.from == range.from
             && known.size == range.size
         {
-            return Ok(RangeAccepted {
-                cycle: range.cycle,
-                crc: known.half_crc(),
-            }); // A repetition.
+            return Ok(RangeAccepted { cycle: range.cycle, crc: known.half_crc() }); // A repetition.
         }
-        let bad = ProtocolError::BadRange {
-            lane: self.lane,
-            size: range.size,
-            from: range.from,
-        };
+        let bad = ProtocolError::BadRange { lane: self.lane, size: range.size, from: range.from };
         if self.cycles.last().number.wrapping_sub(range.cycle) < u32::MAX / 2
             && self.cycles.by_number(range.cycle).is_none()
         {
-            return Ok(RangeAccepted {
-                cycle: range.cycle,
-                crc: range.crc,
-            }); // Late: accepted and used up long ago.
+            return Ok(RangeAccepted { cycle: range.cycle, crc: range.crc }); // Late: accepted and used up long ago.
         }
         if !is_possible_size(range.size) || range.from < self.expected || range.from > self.agreed_end {
             return Err(bad);
@@ -194,26 +158,16 @@ impl ReceivePool {
         };
         if ours != *range {
             let (lane, cycle, ours, theirs) = (self.lane, range.cycle, ours.crc, range.crc);
-            return Err(ProtocolError::PoolOrderDisputed {
-                lane,
-                cycle,
-                ours,
-                theirs,
-            });
+            return Err(ProtocolError::PoolOrderDisputed { lane, cycle, ours, theirs });
         }
         self.begin(range);
-        Ok(RangeAccepted {
-            cycle: range.cycle,
-            crc: ours.crc,
-        })
+        Ok(RangeAccepted { cycle: range.cycle, crc: ours.crc })
     }
 
     fn begin(&mut self, range: &RangeAgree) {
         self.cycles.begin_range(range);
         self.agreed_end = Position(range.from.0 + u64::from(range.size / 2));
-        self.expected_id = self
-            .cycles
-            .id_at(self.expected)
-            .expect("the agreed positions reach beyond the expected one");
+        self.expected_id =
+            self.cycles.id_at(self.expected).expect("the agreed positions reach beyond the expected one");
     }
 }

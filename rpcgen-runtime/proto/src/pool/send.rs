@@ -31,31 +31,16 @@ impl SendPool {
     /// The range is impossible, or its verifier differs from what this end derives.
     pub(crate) fn new(lane_seed: u64, range: &RangeAgree) -> Result<Self, ProtocolError> {
         if !is_possible_size(range.size) || range.from != Position(0) {
-            return Err(ProtocolError::BadRange {
-                lane: range.lane,
-                size: range.size,
-                from: range.from,
-            });
+            return Err(ProtocolError::BadRange { lane: range.lane, size: range.size, from: range.from });
         }
         let cycles = Cycles::new(lane_seed, range);
         let ours = cycles.first().half_crc();
         if ours != range.crc {
             let (lane, cycle, theirs) = (range.lane, range.cycle, range.crc);
-            return Err(ProtocolError::PoolOrderDisputed {
-                lane,
-                cycle,
-                ours,
-                theirs,
-            });
+            return Err(ProtocolError::PoolOrderDisputed { lane, cycle, ours, theirs });
         }
         let agreed_end = Position(u64::from(range.size / 2));
-        Ok(Self {
-            lane: range.lane,
-            cycles,
-            next: Position(0),
-            agreed_end,
-            proposed: None,
-        })
+        Ok(Self { lane: range.lane, cycles, next: Position(0), agreed_end, proposed: None })
     }
 
     /// The next position to draw an ID for.
@@ -65,10 +50,7 @@ impl SendPool {
 
     /// How many IDs the pool has at the next position.
     pub(crate) fn size(&self) -> u32 {
-        self.cycles
-            .containing(self.next)
-            .unwrap_or_else(|| self.cycles.last())
-            .size
+        self.cycles.containing(self.next).unwrap_or_else(|| self.cycles.last()).size
     }
 
     /// Whether [`Self::draw`] would give an ID.
@@ -94,11 +76,8 @@ impl SendPool {
     /// # Errors
     /// The verifier differs, or the quarter cannot be next.
     pub(crate) fn on_quarter(&mut self, agree: &QuarterAgree) -> Result<(), ProtocolError> {
-        let out_of_turn = ProtocolError::AgreementOutOfTurn {
-            lane: self.lane,
-            cycle: agree.cycle,
-            quarter: agree.quarter,
-        };
+        let out_of_turn =
+            ProtocolError::AgreementOutOfTurn { lane: self.lane, cycle: agree.cycle, quarter: agree.quarter };
         if agree.quarter > 3 {
             return Err(out_of_turn);
         }
@@ -128,12 +107,7 @@ impl SendPool {
         let ours = cycle.quarter_crc(agree.quarter);
         if ours != agree.crc {
             let (lane, cycle, theirs) = (self.lane, agree.cycle, agree.crc);
-            return Err(ProtocolError::PoolOrderDisputed {
-                lane,
-                cycle,
-                ours,
-                theirs,
-            });
+            return Err(ProtocolError::PoolOrderDisputed { lane, cycle, ours, theirs });
         }
         self.agreed_end = end;
         Ok(())
@@ -164,12 +138,7 @@ impl SendPool {
         };
         if range.crc != accepted.crc {
             let (lane, cycle, ours, theirs) = (self.lane, range.cycle, range.crc, accepted.crc);
-            return Err(ProtocolError::PoolOrderDisputed {
-                lane,
-                cycle,
-                ours,
-                theirs,
-            });
+            return Err(ProtocolError::PoolOrderDisputed { lane, cycle, ours, theirs });
         }
         self.proposed = None;
         self.begin(&range);
@@ -181,11 +150,7 @@ impl SendPool {
     /// # Errors
     /// The range is impossible, or its verifier differs.
     pub(crate) fn on_range(&mut self, range: &RangeAgree) -> Result<(), ProtocolError> {
-        let bad = ProtocolError::BadRange {
-            lane: self.lane,
-            size: range.size,
-            from: range.from,
-        };
+        let bad = ProtocolError::BadRange { lane: self.lane, size: range.size, from: range.from };
         if self.cycles.last().number.wrapping_sub(range.cycle) < u32::MAX / 2
             && self
                 .cycles
@@ -205,12 +170,7 @@ impl SendPool {
         };
         if ours != *range {
             let (lane, cycle, ours, theirs) = (self.lane, range.cycle, ours.crc, range.crc);
-            return Err(ProtocolError::PoolOrderDisputed {
-                lane,
-                cycle,
-                ours,
-                theirs,
-            });
+            return Err(ProtocolError::PoolOrderDisputed { lane, cycle, ours, theirs });
         }
         self.begin(range);
         Ok(())

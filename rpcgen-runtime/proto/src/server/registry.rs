@@ -29,11 +29,7 @@ pub struct RegistryConfig {
 
 impl Default for RegistryConfig {
     fn default() -> Self {
-        Self {
-            sessions_max: 100_000,
-            tombstones_max: 100_000,
-            tombstones_for: Duration::from_secs(7 * 24 * 3600),
-        }
+        Self { sessions_max: 100_000, tombstones_max: 100_000, tombstones_for: Duration::from_secs(7 * 24 * 3600) }
     }
 }
 
@@ -129,10 +125,8 @@ impl<P: Clone> Registry<P> {
         if hello.link <= known.link {
             return Admission::Reject(refuse(RejectReason::Superseded, "a newer link of this client is here"));
         }
-        let is_resume = hello
-            .resume
-            .as_ref()
-            .is_some_and(|resume| resume.session == known.session && resume.epoch == self.epoch);
+        let is_resume =
+            hello.resume.as_ref().is_some_and(|resume| resume.session == known.session && resume.epoch == self.epoch);
         if is_resume && proof_holds(&hello, &known.secret) {
             known.link = hello.link;
             let session = known.session;
@@ -159,18 +153,12 @@ impl<P: Clone> Registry<P> {
                 "this server speaks version {PROTOCOL_VERSION} of the protocol, the client {}",
                 hello.version
             );
-            return Some(Reject {
-                reason: RejectReason::Version,
-                message,
-            });
+            return Some(Reject { reason: RejectReason::Version, message });
         }
         let Some((_, fingerprint)) = self.services.iter().find(|(name, _)| *name == hello.service) else {
             let names: Vec<&str> = self.services.iter().map(|(name, _)| name.as_str()).collect();
             let message = alloc::format!("no service `{}` here; there is: {}", hello.service, names.join(", "));
-            return Some(Reject {
-                reason: RejectReason::UnknownService,
-                message,
-            });
+            return Some(Reject { reason: RejectReason::UnknownService, message });
         };
         (*fingerprint != hello.fingerprint).then(|| Reject {
             reason: RejectReason::SchemaMismatch,
@@ -213,16 +201,7 @@ impl<P: Clone> Registry<P> {
         };
         self.sessions.insert(hello.client, known);
         let (epoch, nonce) = (self.epoch, self.derive("nonce").first_u64());
-        Admission::Open(Box::new(Opening {
-            epoch,
-            session,
-            secret,
-            nonce,
-            reason,
-            hello,
-            past,
-            replaces,
-        }))
+        Admission::Open(Box::new(Opening { epoch, session, secret, nonce, reason, hello, past, replaces }))
     }
 
     /// HMAC-SHA-256 of a purpose and of the number of the session: none of its values tells of another.
@@ -249,11 +228,7 @@ impl<P: Clone> Registry<P> {
 
     /// A session ended. What is left of an expired one is kept for its client.
     pub fn ended(&mut self, now: Instant, ended: Ended<P>) {
-        if self
-            .sessions
-            .get(&ended.client)
-            .is_some_and(|known| known.session == ended.session)
-        {
+        if self.sessions.get(&ended.client).is_some_and(|known| known.session == ended.session) {
             self.sessions.remove(&ended.client);
         }
         if ended.reason != EndReason::Expired {
@@ -279,10 +254,7 @@ impl<P: Clone> Registry<P> {
 
     fn forget_oldest_tombstone(&mut self) {
         if let Some((_, client, incarnation)) = self.tombstones_by_age.pop_front() {
-            let is_renewed = self
-                .tombstones_by_age
-                .iter()
-                .any(|(_, c, i)| (*c, *i) == (client, incarnation));
+            let is_renewed = self.tombstones_by_age.iter().any(|(_, c, i)| (*c, *i) == (client, incarnation));
             if !is_renewed {
                 self.tombstones.remove(&(client, incarnation));
             }
@@ -301,8 +273,5 @@ impl Derived {
 }
 
 fn refuse(reason: RejectReason, message: &str) -> Reject {
-    Reject {
-        reason,
-        message: String::from(message),
-    }
+    Reject { reason, message: String::from(message) }
 }

@@ -39,8 +39,5 @@ pub(crate) fn of(hello: &Hello, secret: &[u8; 32]) -> [u8; 32] {
 
 /// Whether the hello's proof is right; compares in constant time.
 pub(crate) fn holds(hello: &Hello, secret: &[u8; 32]) -> bool {
-    hello
-        .resume
-        .as_ref()
-        .is_some_and(|resume| mac(hello, secret).verify_slice(&resume.proof).is_ok())
+    hello.resume.as_ref().is_some_and(|resume| mac(hello, secret).verify_slice(&resume.proof).is_ok())
 }

@@ -104,23 +104,12 @@ impl<P: Payload> ReceiveLane<P> {
         };
         match self.pool.find(id) {
             Known::Old => Ok(Filed::Duplicate),
-            Known::Unknown => Err(ProtocolError::UnknownId {
-                lane: self.kind,
-                id,
-                expected: self.pool.expected(),
-            }),
+            Known::Unknown => Err(ProtocolError::UnknownId { lane: self.kind, id, expected: self.pool.expected() }),
             Known::Position(position) if self.early.contains_key(&position) => Ok(Filed::Duplicate),
             Known::Position(_) if self.early_bytes.saturating_add(bytes) > early_bytes_max => Ok(Filed::NoRoom),
             Known::Position(position) => {
                 self.early_bytes += bytes;
-                self.early.insert(
-                    position,
-                    Early {
-                        bits,
-                        body: message.body,
-                        bytes,
-                    },
-                );
+                self.early.insert(position, Early { bits, body: message.body, bytes });
                 Ok(Filed::Early)
             }
         }
@@ -150,11 +139,7 @@ impl<P: Payload> ReceiveLane<P> {
         }
         let early = entry.remove();
         self.early_bytes -= early.bytes;
-        Some(Next {
-            bits: early.bits,
-            body: early.body,
-            bytes: early.bytes,
-        })
+        Some(Next { bits: early.bits, body: early.body, bytes: early.bytes })
     }
 
     /// Whether messages are missing before the last that came.
@@ -181,9 +166,7 @@ impl<P: Payload> ReceiveLane<P> {
 
     /// The last position that came, plus one.
     pub(super) fn arrived_through(&self) -> Position {
-        self.early
-            .last_key_value()
-            .map_or_else(|| self.pool.expected(), |(position, _)| Position(position.0 + 1))
+        self.early.last_key_value().map_or_else(|| self.pool.expected(), |(position, _)| Position(position.0 + 1))
     }
 
     /// A new link: the peer sends again from the expected position on, and is told all that it may have missed.

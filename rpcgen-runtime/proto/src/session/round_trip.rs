@@ -26,12 +26,7 @@ impl RoundTrip {
     /// No estimate is below `floor`, and the first one is that.
     pub(super) fn new(floor: Duration) -> Self {
         let floor = floor.min(ESTIMATE_MAX);
-        Self {
-            floor,
-            last_window: floor,
-            this_window: ESTIMATE_MAX,
-            window_ends: Instant::START,
-        }
+        Self { floor, last_window: floor, this_window: ESTIMATE_MAX, window_ends: Instant::START }
     }
 
     pub(super) fn estimate(&self) -> Duration {

@@ -95,15 +95,7 @@ impl<P: Payload> SendLane<P> {
         debug_assert_eq!(position, self.log.end(), "the pool and the log count alike");
         let (bits_from, bits) = gathered.take();
         self.bytes_in_flight += bytes;
-        self.log.append(Entry {
-            id,
-            bits_from,
-            bits,
-            body,
-            bytes,
-            sent_at: now,
-            transmissions: 1,
-        });
+        self.log.append(Entry { id, bits_from, bits, body, bytes, sent_at: now, transmissions: 1 });
         self.replay = self.log.end();
         self.log.get(position).expect("just appended")
     }
@@ -154,11 +146,7 @@ impl<P: Payload> SendLane<P> {
                 .checked_add(u64::from(range.count))
                 .filter(|end| *end <= self.log.end().0 && range.count > 0);
             let Some(end) = end else {
-                return Err(ProtocolError::BadWhereIs {
-                    lane: self.kind,
-                    first: range.first,
-                    count: range.count,
-                });
+                return Err(ProtocolError::BadWhereIs { lane: self.kind, first: range.first, count: range.count });
             };
             for position in range.first.0.max(self.log.first().0)..end {
                 self.want_again(now, Position(position), round_trip);
@@ -185,19 +173,11 @@ impl<P: Payload> SendLane<P> {
         #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is shown")]
         let Placed::From(first) = place(array, guaranteed, width) else {
             let (base, expected) = (array.base as u16, guaranteed.0 as u16);
-            return Err(ProtocolError::BitsOutOfPlace {
-                lane: self.kind,
-                base,
-                expected,
-            });
+            return Err(ProtocolError::BitsOutOfPlace { lane: self.kind, base, expected });
         };
         let through = Position(guaranteed.0 + u64::from(array.bits.count() - first));
         if through > self.log.end() {
-            return Err(ProtocolError::BitsForUnsent {
-                lane: self.kind,
-                through,
-                sent: self.log.end(),
-            });
+            return Err(ProtocolError::BitsForUnsent { lane: self.kind, through, sent: self.log.end() });
         }
         Ok(first)
     }
@@ -237,8 +217,6 @@ impl<P: Payload> SendLane<P> {
 
     /// The oldest position of the other lane whose bits the peer may not have: what a control frame's bits begin with.
     pub(super) fn bits_base(&self, gathered: &Gathered) -> Position {
-        self.log
-            .oldest()
-            .map_or_else(|| gathered.cursor(), |entry| entry.bits_from)
+        self.log.oldest().map_or_else(|| gathered.cursor(), |entry| entry.bits_from)
     }
 }

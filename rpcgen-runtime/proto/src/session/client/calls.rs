@@ -112,37 +112,25 @@ impl<P> Calls<P> {
     }
 
     pub(super) fn get_mut(&mut self, handle: CallHandle) -> Option<&mut Call<P>> {
-        self.table
-            .get_mut(handle.index as usize)?
-            .as_mut()
-            .filter(|call| call.number == handle.number)
+        self.table.get_mut(handle.index as usize)?.as_mut().filter(|call| call.number == handle.number)
     }
 
     pub(super) fn get(&self, handle: CallHandle) -> Option<&Call<P>> {
-        self.table
-            .get(handle.index as usize)?
-            .as_ref()
-            .filter(|call| call.number == handle.number)
+        self.table.get(handle.index as usize)?.as_ref().filter(|call| call.number == handle.number)
     }
 
     /// The call that a slot and a check name.
     pub(super) fn at_slot(&self, slot: Slot, check: u16) -> Option<CallHandle> {
         let index = (*self.slots.get(slot.0 as usize)?)?;
         let call = self.table.get(index as usize)?.as_ref()?;
-        (call.number.check() == check).then_some(CallHandle {
-            number: call.number,
-            index,
-        })
+        (call.number.check() == check).then_some(CallHandle { number: call.number, index })
     }
 
     /// The call that holds a slot.
     pub(super) fn holder_of(&self, slot: Slot) -> Option<CallHandle> {
         let index = (*self.slots.get(slot.0 as usize)?)?;
         let call = self.table.get(index as usize)?.as_ref()?;
-        Some(CallHandle {
-            number: call.number,
-            index,
-        })
+        Some(CallHandle { number: call.number, index })
     }
 
     /// A slot for a call that is about to be sent; the smallest numbers are used over and over.
@@ -181,10 +169,7 @@ impl<P> Calls<P> {
                 CallState::Sent(_) => call.state = CallState::Waiting,
                 CallState::Answered(_) => {
                     call.state = CallState::Waiting;
-                    held.push(CallHandle {
-                        number: call.number,
-                        index,
-                    });
+                    held.push(CallHandle { number: call.number, index });
                 }
             }
         }
@@ -203,21 +188,12 @@ impl<P> Calls<P> {
     pub(super) fn iter(&self) -> impl Iterator<Item = (CallHandle, &Call<P>)> {
         (0_u32..).zip(&self.table).filter_map(|(index, call)| {
             let call = call.as_ref()?;
-            Some((
-                CallHandle {
-                    number: call.number,
-                    index,
-                },
-                call,
-            ))
+            Some((CallHandle { number: call.number, index }, call))
         })
     }
 
     /// Call numbers below this are answered and taken.
     pub(super) fn retired_below(&self) -> CallNumber {
-        self.iter()
-            .map(|(handle, _)| handle.number)
-            .min()
-            .unwrap_or(self.next_number)
+        self.iter().map(|(handle, _)| handle.number).min().unwrap_or(self.next_number)
     }
 }

@@ -44,10 +44,7 @@ impl<P: Payload> ClientSession<P> {
     /// The server's goodbye: it has freed the session.
     pub(super) fn on_goodbye(&mut self) -> Result<(), ProtocolError> {
         if self.drain != Drain::Goodbye {
-            return Err(ProtocolError::NotAllowed {
-                what: "a goodbye",
-                when: "that was not asked for",
-            });
+            return Err(ProtocolError::NotAllowed { what: "a goodbye", when: "that was not asked for" });
         }
         self.finish(Vec::new());
         Ok(())
@@ -59,11 +56,7 @@ impl<P: Payload> ClientSession<P> {
         for handle in self.calls.in_order() {
             let Some(call) = self.calls.get(handle) else { continue };
             if !matches!(call.state, CallState::Answered(_)) {
-                let refusal = if call.maybe_sent {
-                    Refusal::Unknown
-                } else {
-                    Refusal::Cancelled
-                };
+                let refusal = if call.maybe_sent { Refusal::Unknown } else { Refusal::Cancelled };
                 dropped.push(handle);
                 self.end_call(handle, Answer::Refused(refusal));
             }

@@ -22,10 +22,7 @@ impl<P: Payload> ClientSession<P> {
     pub(super) fn greet(&mut self, reliable_ordered: bool) {
         self.on_link_down();
         self.link.0 += 1;
-        let down_expected = self
-            .lanes
-            .as_ref()
-            .map_or(Position(0), |lanes| lanes.receive.pool.expected());
+        let down_expected = self.lanes.as_ref().map_or(Position(0), |lanes| lanes.receive.pool.expected());
         let resume = self.established.as_ref().map(|known| Resume {
             session: known.session,
             epoch: known.epoch,
@@ -52,8 +49,7 @@ impl<P: Payload> ClientSession<P> {
             }
         }
         self.phase = Phase::Greeting { reliable_ordered };
-        self.timers
-            .set(Timer::Handshake, self.now + self.config.handshake_within);
+        self.timers.set(Timer::Handshake, self.now + self.config.handshake_within);
         self.outputs.push_back(Output::Transmit(LinkFrame::Hello(hello)));
     }
 
@@ -65,25 +61,15 @@ impl<P: Payload> ClientSession<P> {
 
     pub(super) fn on_welcome(&mut self, welcome: Welcome) -> Result<(), ProtocolError> {
         let Phase::Greeting { reliable_ordered } = self.phase else {
-            return Err(ProtocolError::NotAllowed {
-                what: "a welcome",
-                when: "twice on a link",
-            });
+            return Err(ProtocolError::NotAllowed { what: "a welcome", when: "twice on a link" });
         };
         if welcome.reliable_ordered && !reliable_ordered {
-            return Err(ProtocolError::NotAllowed {
-                what: "a reliable link",
-                when: "when the client did not say so",
-            });
+            return Err(ProtocolError::NotAllowed { what: "a reliable link", when: "when the client did not say so" });
         }
         let (session, epoch) = (welcome.session, welcome.epoch);
         let (fresh, peer_expected) = match welcome.begin {
             Begin::Resumed { up_expected } => {
-                if self
-                    .established
-                    .as_ref()
-                    .is_none_or(|known| known.session != session || known.epoch != epoch)
-                {
+                if self.established.as_ref().is_none_or(|known| known.session != session || known.epoch != epoch) {
                     return Err(ProtocolError::NotAllowed {
                         what: "a resumed session",
                         when: "that was not asked for",
@@ -91,13 +77,7 @@ impl<P: Payload> ClientSession<P> {
                 }
                 (None, up_expected)
             }
-            Begin::Fresh {
-                reason,
-                nonce,
-                secret,
-                up,
-                down,
-            } => {
+            Begin::Fresh { reason, nonce, secret, up, down } => {
                 self.start_lanes(nonce, &up, &down)?;
                 self.established = Some(Established { session, epoch, secret });
                 self.nonce = self.generator.next_u64();
@@ -106,10 +86,8 @@ impl<P: Payload> ClientSession<P> {
                 (Some(reason), Position(0))
             }
         };
-        let lanes = self.lanes.as_mut().ok_or(ProtocolError::NotAllowed {
-            what: "a welcome",
-            when: "without lanes",
-        })?;
+        let lanes =
+            self.lanes.as_mut().ok_or(ProtocolError::NotAllowed { what: "a welcome", when: "without lanes" })?;
         lanes.link_up(self.now, welcome.reliable_ordered, peer_expected)?;
         self.phase = Phase::Live;
         self.timers.stop(Timer::Handshake);
@@ -120,10 +98,7 @@ impl<P: Payload> ClientSession<P> {
 
     fn start_lanes(&mut self, server_nonce: u64, up: &RangeAgree, down: &RangeAgree) -> Result<(), ProtocolError> {
         if up.lane != LaneKind::Up || down.lane != LaneKind::Down {
-            return Err(ProtocolError::NotAllowed {
-                what: "a welcome",
-                when: "with its lanes exchanged",
-            });
+            return Err(ProtocolError::NotAllowed { what: "a welcome", when: "with its lanes exchanged" });
         }
         let send = SendPool::new(lane_seed(self.nonce, server_nonce, LaneKind::Up), up)?;
         let receive = ReceivePool::new(lane_seed(self.nonce, server_nonce, LaneKind::Down), down)?;
@@ -152,11 +127,7 @@ impl<P: Payload> ClientSession<P> {
         let handles: Vec<_> = self.calls.in_order();
         for handle in handles {
             self.backlog.push_back(Outgoing::Call(handle));
-            if self
-                .calls
-                .get(handle)
-                .is_some_and(|call| call.cancel == CancelState::Open)
-            {
+            if self.calls.get(handle).is_some_and(|call| call.cancel == CancelState::Open) {
                 self.backlog.push_back(Outgoing::Cancel(handle));
             }
         }

@@ -192,10 +192,7 @@ impl<P: Payload> ClientSession<P> {
             return Err(SendError::TooLarge { bytes, limit });
         }
         if !self.has_room() {
-            return Err(SendError::LogFull {
-                messages: self.calls.open(),
-                bytes: self.calls.bytes(),
-            });
+            return Err(SendError::LogFull { messages: self.calls.open(), bytes: self.calls.bytes() });
         }
         let call = self.calls.accept(now, method, payload, bytes);
         self.backlog.push_back(Outgoing::Call(call));
@@ -211,8 +208,7 @@ impl<P: Payload> ClientSession<P> {
     fn trim_backlog(&mut self) {
         if self.backlog.len() > 64 + 2 * self.calls.open() {
             let calls = &self.calls;
-            self.backlog
-                .retain(|outgoing| !matches!(outgoing, Outgoing::Call(handle) if calls.get(*handle).is_none()));
+            self.backlog.retain(|outgoing| !matches!(outgoing, Outgoing::Call(handle) if calls.get(*handle).is_none()));
         }
     }
 
@@ -313,28 +309,13 @@ impl<P: Payload> ClientSession<P> {
                     let maybe_sent = core::mem::replace(&mut call.maybe_sent, true);
                     self.implied_number = CallNumber(call.number.0 + 1);
                     let (method, payload) = (call.method, call.payload.clone());
-                    return Some((
-                        Body::Action {
-                            slot,
-                            number,
-                            method,
-                            maybe_sent,
-                            payload,
-                        },
-                        call.bytes,
-                    ));
+                    return Some((Body::Action { slot, number, method, maybe_sent, payload }, call.bytes));
                 }
                 Outgoing::Cancel(handle) => {
                     self.backlog.pop_front();
                     let Some(call) = self.calls.get(handle) else { continue };
                     let CallState::Sent(slot) = call.state else { continue };
-                    return Some((
-                        Body::Cancel {
-                            slot,
-                            check: call.number.check(),
-                        },
-                        0,
-                    ));
+                    return Some((Body::Cancel { slot, check: call.number.check() }, 0));
                 }
                 Outgoing::Goodbye => {
                     self.backlog.pop_front();
@@ -428,18 +409,16 @@ impl<P: Payload> ClientSession<P> {
     fn fail_link(&mut self, error: ProtocolError) {
         self.stats.protocol_errors += 1;
         let message = alloc::format!("{error}");
-        self.outputs
-            .push_back(Output::Transmit(LinkFrame::Close(Close { message })));
+        self.outputs.push_back(Output::Transmit(LinkFrame::Close(Close { message })));
         self.close_link(CloseReason::Protocol(error));
     }
 
     /// The counters so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.lanes.as_ref().map_or(self.stats, |lanes| Stats {
-            protocol_errors: self.stats.protocol_errors,
-            ..lanes.stats
-        })
+        self.lanes
+            .as_ref()
+            .map_or(self.stats, |lanes| Stats { protocol_errors: self.stats.protocol_errors, ..lanes.stats })
     }
 
     #[cfg(test)]
@@ -469,9 +448,7 @@ impl<P: Payload> ClientSession<P> {
         }
         let counted: usize = self.calls.iter().map(|(_, call)| call.bytes).sum();
         if counted != self.calls.bytes() {
-            return Err(InvariantViolation(
-                "no_unbounded_memory: the bytes of the calls are miscounted",
-            ));
+            return Err(InvariantViolation("no_unbounded_memory: the bytes of the calls are miscounted"));
         }
         Ok(())
     }

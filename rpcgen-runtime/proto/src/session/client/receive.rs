@@ -16,18 +16,8 @@ impl<P: Payload> ClientSession<P> {
         match frame {
             LinkFrame::Frame(frame) if self.phase == Phase::Live => self.on_frame(frame),
             // It overtook the welcome; it will be sent again.
-            LinkFrame::Frame(_)
-                if self.phase
-                    == (Phase::Greeting {
-                        reliable_ordered: false,
-                    }) =>
-            {
-                Ok(())
-            }
-            LinkFrame::Frame(_) => Err(ProtocolError::NotAllowed {
-                what: "a frame",
-                when: "before the welcome",
-            }),
+            LinkFrame::Frame(_) if self.phase == (Phase::Greeting { reliable_ordered: false }) => Ok(()),
+            LinkFrame::Frame(_) => Err(ProtocolError::NotAllowed { what: "a frame", when: "before the welcome" }),
             LinkFrame::Welcome(welcome) => self.on_welcome(welcome),
             LinkFrame::Reject(reject) => {
                 self.on_reject(reject);
@@ -37,10 +27,7 @@ impl<P: Payload> ClientSession<P> {
                 self.close_link(CloseReason::Refused(close.message));
                 Ok(())
             }
-            LinkFrame::Hello(_) => Err(ProtocolError::NotAllowed {
-                what: "a hello",
-                when: "from a server",
-            }),
+            LinkFrame::Hello(_) => Err(ProtocolError::NotAllowed { what: "a hello", when: "from a server" }),
         }
     }
 
@@ -121,27 +108,14 @@ impl<P: Payload> ClientSession<P> {
             Body::Failure { slot, check, payload } => self.on_answer(slot, check, Answer::Failure(payload)),
             Body::Refusal { slot, check, reason } => self.on_answer(slot, check, Answer::Refused(reason)),
             Body::CancelResult { slot, check, outcome } => self.on_cancel_result(slot, check, outcome),
-            Body::Offer {
-                number,
-                method,
-                redelivered,
-                payload,
-            } => {
+            Body::Offer { number, method, redelivered, payload } => {
                 let has_room = self.offers.len() < self.config.log_messages_max
                     && self.offers_bytes.saturating_add(bytes) <= self.config.log_bytes_max;
                 if !has_room || !self.handles(method) {
                     return Ok(false);
                 }
                 self.offers_bytes += bytes;
-                self.offers.insert(
-                    number,
-                    Offer {
-                        method,
-                        redelivered,
-                        payload,
-                        bytes,
-                    },
-                );
+                self.offers.insert(number, Offer { method, redelivered, payload, bytes });
                 Ok(true)
             }
             Body::Go { number } => {
@@ -152,18 +126,8 @@ impl<P: Payload> ClientSession<P> {
                     });
                 };
                 self.offers_bytes -= offer.bytes;
-                let Offer {
-                    method,
-                    redelivered,
-                    payload,
-                    ..
-                } = offer;
-                self.event(ClientEvent::Broadcast {
-                    number,
-                    method,
-                    redelivered,
-                    payload,
-                });
+                let Offer { method, redelivered, payload, .. } = offer;
+                self.event(ClientEvent::Broadcast { number, method, redelivered, payload });
                 Ok(true)
             }
             Body::Revoke { number } => {
@@ -176,10 +140,9 @@ impl<P: Payload> ClientSession<P> {
                 self.on_goodbye()?;
                 Ok(true)
             }
-            Body::Action { .. } | Body::Cancel { .. } => Err(ProtocolError::NotAllowed {
-                what: "an action or a cancel",
-                when: "from a server",
-            }),
+            Body::Action { .. } | Body::Cancel { .. } => {
+                Err(ProtocolError::NotAllowed { what: "an action or a cancel", when: "from a server" })
+            }
         }
     }
 
@@ -188,11 +151,7 @@ impl<P: Payload> ClientSession<P> {
     }
 
     fn on_answer(&mut self, slot: Slot, check: u16, answer: Answer<P>) -> Result<bool, ProtocolError> {
-        let wrong = ProtocolError::WrongSlot {
-            what: "an answer",
-            slot,
-            check,
-        };
+        let wrong = ProtocolError::WrongSlot { what: "an answer", slot, check };
         let Some(handle) = self.calls.at_slot(slot, check) else {
             return Err(wrong);
         };
@@ -205,8 +164,7 @@ impl<P: Payload> ClientSession<P> {
         let is_refusal = matches!(answer, Answer::Refused(_));
         if !is_refusal && !core::mem::replace(&mut call.guaranteed_told, true) {
             // An answer is a guarantee of its own request, even if its bit was not sent yet.
-            self.outputs
-                .push_back(crate::session::output::Output::Event(ClientEvent::Guaranteed(handle)));
+            self.outputs.push_back(crate::session::output::Output::Event(ClientEvent::Guaranteed(handle)));
         }
         if call.cancel == CancelState::Open {
             call.state = CallState::Answered(slot);
@@ -218,11 +176,7 @@ impl<P: Payload> ClientSession<P> {
     }
 
     fn on_cancel_result(&mut self, slot: Slot, check: u16, outcome: CancelOutcome) -> Result<bool, ProtocolError> {
-        let wrong = ProtocolError::WrongSlot {
-            what: "the outcome of a cancel",
-            slot,
-            check,
-        };
+        let wrong = ProtocolError::WrongSlot { what: "the outcome of a cancel", slot, check };
         let Some(handle) = self.calls.at_slot(slot, check) else {
             return Err(wrong);
         };

@@ -13,11 +13,7 @@ use crate::time::Instant;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ActionState<P> {
     /// Accepted; waits its turn. Only such a one can be cancelled.
-    Queued {
-        method: MethodId,
-        redelivered: bool,
-        payload: P,
-    },
+    Queued { method: MethodId, redelivered: bool, payload: P },
     /// Handed to the business.
     Executing { since: Instant, told: u32 },
     /// Its answer is logged.
@@ -40,11 +36,7 @@ pub(super) struct Actions<P> {
 
 impl<P> Default for Actions<P> {
     fn default() -> Self {
-        Self {
-            slots: Vec::new(),
-            queue: VecDeque::new(),
-            executing: 0,
-        }
+        Self { slots: Vec::new(), queue: VecDeque::new(), executing: 0 }
     }
 }
 
@@ -82,22 +74,13 @@ impl<P> Actions<P> {
         if matches!(state, ActionState::Queued { .. }) {
             self.queue.push_back(handle);
         }
-        self.slots[index] = Some(Action {
-            number: handle.number,
-            state,
-        });
+        self.slots[index] = Some(Action { number: handle.number, state });
     }
 
     /// The action that a slot and a check name.
     pub(super) fn at_slot(&self, slot: Slot, check: u16) -> Option<(ActionHandle, &ActionState<P>)> {
         let action = self.slots.get(slot.0 as usize)?.as_ref()?;
-        (action.number.check() == check).then_some((
-            ActionHandle {
-                number: action.number,
-                slot,
-            },
-            &action.state,
-        ))
+        (action.number.check() == check).then_some((ActionHandle { number: action.number, slot }, &action.state))
     }
 
     fn state_mut(&mut self, handle: ActionHandle) -> Option<&mut ActionState<P>> {
@@ -114,19 +97,9 @@ impl<P> Actions<P> {
                 continue; // Cancelled while it waited.
             }
             let queued = core::mem::replace(state, ActionState::Executing { since: now, told: 0 });
-            if let ActionState::Queued {
-                method,
-                redelivered,
-                payload,
-            } = queued
-            {
+            if let ActionState::Queued { method, redelivered, payload } = queued {
                 self.executing += 1;
-                return Some(Begun {
-                    action,
-                    method,
-                    redelivered,
-                    payload,
-                });
+                return Some(Begun { action, method, redelivered, payload });
             }
         }
     }
@@ -156,10 +129,7 @@ impl<P> Actions<P> {
     pub(super) fn executing_mut(&mut self) -> impl Iterator<Item = (ActionHandle, Instant, &mut u32)> {
         (0_u32..).zip(&mut self.slots).filter_map(|(slot, action)| {
             let action = action.as_mut()?;
-            let handle = ActionHandle {
-                number: action.number,
-                slot: Slot(slot),
-            };
+            let handle = ActionHandle { number: action.number, slot: Slot(slot) };
             match &mut action.state {
                 ActionState::Executing { since, told } => Some((handle, *since, told)),
                 _ => None,

@@ -46,19 +46,11 @@ impl<P: Payload> ServerSession<P> {
         }
         let messages = self.backlog.len();
         if messages >= self.lanes.config.log_messages_max || self.backlog_bytes >= self.lanes.config.log_bytes_max {
-            return Err(SendError::LogFull {
-                messages,
-                bytes: self.backlog_bytes,
-            });
+            return Err(SendError::LogFull { messages, bytes: self.backlog_bytes });
         }
         let number = self.next_broadcast;
         self.next_broadcast.0 += 1;
-        self.log(Body::Offer {
-            number,
-            method,
-            redelivered,
-            payload,
-        });
+        self.log(Body::Offer { number, method, redelivered, payload });
         Ok(number)
     }
 
@@ -71,11 +63,7 @@ impl<P: Payload> ServerSession<P> {
             self.log(Body::Go { number });
             self.event(ServerEvent::BroadcastAssigned(number));
         } else {
-            self.event(ServerEvent::BroadcastRefused {
-                number,
-                method,
-                payload,
-            });
+            self.event(ServerEvent::BroadcastRefused { number, method, payload });
         }
     }
 
@@ -86,36 +74,18 @@ impl<P: Payload> ServerSession<P> {
         let mut taken = Vec::new();
         let mut numbers = Vec::new();
         for entry in self.lanes.send.log.iter() {
-            if let Body::Offer {
-                number,
-                method,
-                redelivered,
-                payload,
-            } = &entry.body
+            if let Body::Offer { number, method, redelivered, payload } = &entry.body
                 && !self.revoked.contains(number)
             {
                 numbers.push(*number);
-                taken.push(Unassigned {
-                    method: *method,
-                    payload: payload.clone(),
-                    redelivered: *redelivered,
-                });
+                taken.push(Unassigned { method: *method, payload: payload.clone(), redelivered: *redelivered });
             }
         }
         for (body, bytes) in mem::take(&mut self.backlog) {
             match body {
-                Body::Offer {
-                    method,
-                    redelivered,
-                    payload,
-                    ..
-                } => {
+                Body::Offer { method, redelivered, payload, .. } => {
                     self.backlog_bytes -= bytes;
-                    taken.push(Unassigned {
-                        method,
-                        payload,
-                        redelivered,
-                    });
+                    taken.push(Unassigned { method, payload, redelivered });
                 }
                 body => self.backlog.push_back((body, bytes)),
             }
@@ -131,13 +101,11 @@ impl<P: Payload> ServerSession<P> {
     /// the handler may have run.
     pub(super) fn take_undelivered(&mut self) -> Vec<Unassigned<P>> {
         let unsent: BTreeSet<_> = self.backlog.iter().filter_map(|(body, _)| go_number(body)).collect();
-        let going = mem::take(&mut self.going)
-            .into_iter()
-            .map(|(number, (method, payload))| Unassigned {
-                method,
-                payload,
-                redelivered: !unsent.contains(&number),
-            });
+        let going = mem::take(&mut self.going).into_iter().map(|(number, (method, payload))| Unassigned {
+            method,
+            payload,
+            redelivered: !unsent.contains(&number),
+        });
         let mut taken: Vec<_> = going.collect();
         taken.extend(self.take_unassigned(self.now));
         taken

@@ -41,27 +41,13 @@ impl<P: Payload> ServerSession<P> {
             return;
         }
         let unassigned = self.take_undelivered();
-        let answers = if reason == EndReason::Expired {
-            self.untaken_answers()
-        } else {
-            BTreeMap::new()
-        };
-        let past = Past {
-            called_below: self.implied_number,
-            answers,
-        };
+        let answers = if reason == EndReason::Expired { self.untaken_answers() } else { BTreeMap::new() };
+        let past = Past { called_below: self.implied_number, answers };
         self.phase = Phase::Ended;
         self.timers = Timers::default();
         self.lanes.link_down();
         let (session, client, incarnation) = (self.session, self.client, self.incarnation);
-        self.event(ServerEvent::Ended(Ended {
-            session,
-            client,
-            incarnation,
-            reason,
-            past,
-            unassigned,
-        }));
+        self.event(ServerEvent::Ended(Ended { session, client, incarnation, reason, past, unassigned }));
         self.outputs.push_back(Output::CloseLink(CloseReason::Done));
     }
 

@@ -52,22 +52,10 @@ impl<P: Payload> ServerSession<P> {
     #[must_use]
     pub fn open(now: Instant, config: Config, opening: Opening<P>, reliable_ordered: bool) -> Self {
         let config = config.normalized();
-        let Opening {
-            epoch,
-            session,
-            secret,
-            nonce,
-            reason,
-            hello,
-            past,
-            ..
-        } = opening;
+        let Opening { epoch, session, secret, nonce, reason, hello, past, .. } = opening;
         let lane = |kind| {
             let seed = lane_seed(hello.nonce, nonce, kind);
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "any 32 bits of the seed serve as the first id"
-            )]
+            #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of the seed serve as the first id")]
             let start = MessageId(seed as u32);
             (seed, first_range(kind, seed, start, config.pool_size))
         };
@@ -105,16 +93,8 @@ impl<P: Payload> ServerSession<P> {
             outputs: VecDeque::new(),
             protocol_errors: 0,
         };
-        let begin = Begin::Fresh {
-            reason,
-            nonce,
-            secret,
-            up,
-            down,
-        };
-        opened
-            .welcome(&hello, Position(0), begin, reliable_ordered)
-            .expect("a new lane resumes from its beginning");
+        let begin = Begin::Fresh { reason, nonce, secret, up, down };
+        opened.welcome(&hello, Position(0), begin, reliable_ordered).expect("a new lane resumes from its beginning");
         opened
     }
 
@@ -132,18 +112,11 @@ impl<P: Payload> ServerSession<P> {
         }
         let Some(resume) = &hello.resume else { return };
         let up_expected = self.lanes.receive.pool.expected();
-        if let Err(error) = self.welcome(
-            hello,
-            resume.down_expected,
-            Begin::Resumed { up_expected },
-            reliable_ordered,
-        ) {
+        if let Err(error) = self.welcome(hello, resume.down_expected, Begin::Resumed { up_expected }, reliable_ordered)
+        {
             // One of the two ends was rolled back (trap T11): never skip, never clamp.
             self.protocol_errors += 1;
-            let reject = Reject {
-                reason: RejectReason::ResumeGone,
-                message: alloc::format!("{error}"),
-            };
+            let reject = Reject { reason: RejectReason::ResumeGone, message: alloc::format!("{error}") };
             self.outputs.push_back(Output::Transmit(LinkFrame::Reject(reject)));
             self.phase = Phase::Closing;
             self.outputs.push_back(Output::CloseLink(CloseReason::Protocol(error)));

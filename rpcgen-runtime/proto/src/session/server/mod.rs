@@ -117,11 +117,9 @@ impl<P: Payload> ServerSession<P> {
         let (slot, check) = (action.slot, action.number.check());
         let limit = (self.lanes.config.frame_bytes_max as usize).saturating_sub(super::client::FRAME_OVERHEAD_MAX);
         let body = match answer {
-            Answer::Response(payload) | Answer::Failure(payload) if payload.size_bytes() > limit => Body::Refusal {
-                slot,
-                check,
-                reason: Refusal::AnswerTooLarge,
-            },
+            Answer::Response(payload) | Answer::Failure(payload) if payload.size_bytes() > limit => {
+                Body::Refusal { slot, check, reason: Refusal::AnswerTooLarge }
+            }
             Answer::Response(payload) => Body::Response { slot, check, payload },
             Answer::Failure(payload) => Body::Failure { slot, check, payload },
             Answer::Refused(reason) => Body::Refusal { slot, check, reason },
@@ -165,13 +163,8 @@ impl<P: Payload> ServerSession<P> {
             let Some(begun) = self.actions.begin_next(self.now) else {
                 break;
             };
-            self.timers
-                .arm(Timer::Overdue, self.now + self.lanes.config.business_deadline);
-            let key = CallKey {
-                client: self.client,
-                incarnation: self.incarnation,
-                number: begun.action.number,
-            };
+            self.timers.arm(Timer::Overdue, self.now + self.lanes.config.business_deadline);
+            let key = CallKey { client: self.client, incarnation: self.incarnation, number: begun.action.number };
             self.event(ServerEvent::Action {
                 action: begun.action,
                 key,
@@ -271,8 +264,7 @@ impl<P: Payload> ServerSession<P> {
             self.end(EndReason::Formal); // The client closes the link when it has our goodbye.
             return;
         }
-        self.timers
-            .set(Timer::End, self.now + self.lanes.config.reconnect_timeout);
+        self.timers.set(Timer::End, self.now + self.lanes.config.reconnect_timeout);
         self.event(ServerEvent::Parked);
     }
 
@@ -290,8 +282,7 @@ impl<P: Payload> ServerSession<P> {
     fn fail_link(&mut self, error: ProtocolError) {
         self.protocol_errors += 1;
         let message = alloc::format!("{error}");
-        self.outputs
-            .push_back(Output::Transmit(LinkFrame::Close(Close { message })));
+        self.outputs.push_back(Output::Transmit(LinkFrame::Close(Close { message })));
         self.close_link(CloseReason::Protocol(error));
     }
 
@@ -322,10 +313,7 @@ impl<P: Payload> ServerSession<P> {
     /// The counters so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats {
-            protocol_errors: self.protocol_errors,
-            ..self.lanes.stats
-        }
+        Stats { protocol_errors: self.protocol_errors, ..self.lanes.stats }
     }
 
     /// Checks what must hold after every step.
@@ -336,14 +324,10 @@ impl<P: Payload> ServerSession<P> {
         self.lanes.check().map_err(InvariantViolation)?;
         let counted: usize = self.backlog.iter().map(|(_, bytes)| bytes).sum();
         if counted != self.backlog_bytes {
-            return Err(InvariantViolation(
-                "no_unbounded_memory: the bytes of the backlog are miscounted",
-            ));
+            return Err(InvariantViolation("no_unbounded_memory: the bytes of the backlog are miscounted"));
         }
         if self.actions.queued() > self.lanes.config.slots as usize {
-            return Err(InvariantViolation(
-                "no_unbounded_memory: more actions wait than there are slots",
-            ));
+            return Err(InvariantViolation("no_unbounded_memory: more actions wait than there are slots"));
         }
         Ok(())
     }

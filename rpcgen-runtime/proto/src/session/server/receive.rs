@@ -20,10 +20,9 @@ impl<P: Payload> ServerSession<P> {
                 self.close_link(CloseReason::Refused(close.message));
                 Ok(())
             }
-            LinkFrame::Hello(_) | LinkFrame::Welcome(_) | LinkFrame::Reject(_) => Err(ProtocolError::NotAllowed {
-                what: "a handshake frame",
-                when: "after the handshake",
-            }),
+            LinkFrame::Hello(_) | LinkFrame::Welcome(_) | LinkFrame::Reject(_) => {
+                Err(ProtocolError::NotAllowed { what: "a handshake frame", when: "after the handshake" })
+            }
         }
     }
 
@@ -31,10 +30,7 @@ impl<P: Payload> ServerSession<P> {
         let now = self.now;
         self.lanes.note_received(now);
         if !frame.riders.still_pending.is_empty() {
-            return Err(ProtocolError::NotAllowed {
-                what: "still pending",
-                when: "from a client",
-            });
+            return Err(ProtocolError::NotAllowed { what: "still pending", when: "from a client" });
         }
         self.lanes.on_riders(now, &frame.riders)?;
         let Some(message) = frame.message else {
@@ -60,12 +56,7 @@ impl<P: Payload> ServerSession<P> {
                 return Ok(());
             };
             match entry.body {
-                Body::Offer {
-                    number,
-                    method,
-                    payload,
-                    ..
-                } => {
+                Body::Offer { number, method, payload, .. } => {
                     self.on_offer_settled(number, method, payload, array.bits.get(index));
                 }
                 Body::Go { number } => {
@@ -80,13 +71,9 @@ impl<P: Payload> ServerSession<P> {
     /// Processes the next message of the lane; its bit is returned.
     fn on_body(&mut self, body: Body<P>) -> Result<bool, ProtocolError> {
         match body {
-            Body::Action {
-                slot,
-                number,
-                method,
-                maybe_sent,
-                payload,
-            } => self.on_action(slot, number, method, maybe_sent, payload),
+            Body::Action { slot, number, method, maybe_sent, payload } => {
+                self.on_action(slot, number, method, maybe_sent, payload)
+            }
             Body::Cancel { slot, check } => self.on_cancel(slot, check),
             Body::Goodbye => {
                 self.client_said_goodbye = true;
@@ -94,10 +81,7 @@ impl<P: Payload> ServerSession<P> {
                 self.log(Body::Goodbye); // After everything that is still to be said.
                 Ok(true)
             }
-            _ => Err(ProtocolError::NotAllowed {
-                what: "an answer or a broadcast",
-                when: "from a client",
-            }),
+            _ => Err(ProtocolError::NotAllowed { what: "an answer or a broadcast", when: "from a client" }),
         }
     }
 
@@ -111,37 +95,20 @@ impl<P: Payload> ServerSession<P> {
     ) -> Result<bool, ProtocolError> {
         let number = number.unwrap_or(self.implied_number);
         if slot.0 >= self.lanes.config.slots {
-            return Err(ProtocolError::LimitExceeded {
-                what: "slots",
-                limit: u64::from(self.lanes.config.slots),
-            });
+            return Err(ProtocolError::LimitExceeded { what: "slots", limit: u64::from(self.lanes.config.slots) });
         }
         if number < self.implied_number || number.0 == u64::MAX {
-            return Err(ProtocolError::NotAllowed {
-                what: "a call number",
-                when: "below one that was used",
-            });
+            return Err(ProtocolError::NotAllowed { what: "a call number", when: "below one that was used" });
         }
         if !self.actions.is_free(slot) {
-            return Err(ProtocolError::WrongSlot {
-                what: "an action",
-                slot,
-                check: number.check(),
-            });
+            return Err(ProtocolError::WrongSlot { what: "an action", slot, check: number.check() });
         }
         self.implied_number = CallNumber(number.0 + 1);
         let handle = ActionHandle { number, slot };
         let Some(answer) = self.answer_without_running(number, maybe_sent) else {
             // A memory server's new epoch may run it again, and says so (trap T7).
             let redelivered = maybe_sent && self.fresh == FreshReason::NewEpoch;
-            self.actions.put(
-                handle,
-                ActionState::Queued {
-                    method,
-                    redelivered,
-                    payload,
-                },
-            );
+            self.actions.put(handle, ActionState::Queued { method, redelivered, payload });
             return Ok(true);
         };
         // 0 is for what this server never took responsibility for; an outcome out of the records is a guaranteed answer.
@@ -174,11 +141,7 @@ impl<P: Payload> ServerSession<P> {
     // spec: protocol.md 1
     fn on_cancel(&mut self, slot: Slot, check: u16) -> Result<bool, ProtocolError> {
         let Some((handle, state)) = self.actions.at_slot(slot, check) else {
-            return Err(ProtocolError::WrongSlot {
-                what: "a cancel",
-                slot,
-                check,
-            });
+            return Err(ProtocolError::WrongSlot { what: "a cancel", slot, check });
         };
         let outcome = match state {
             ActionState::Queued { redelivered: false, .. } => CancelOutcome::Cancelled,
@@ -190,19 +153,11 @@ impl<P: Payload> ServerSession<P> {
         match outcome {
             CancelOutcome::Cancelled => {
                 self.actions.drop_queued(handle);
-                self.log(Body::Refusal {
-                    slot,
-                    check,
-                    reason: Refusal::Cancelled,
-                });
+                self.log(Body::Refusal { slot, check, reason: Refusal::Cancelled });
             }
             CancelOutcome::MaybeExecuted => {
                 self.actions.drop_queued(handle);
-                self.log(Body::Refusal {
-                    slot,
-                    check,
-                    reason: Refusal::Unknown,
-                });
+                self.log(Body::Refusal { slot, check, reason: Refusal::Unknown });
             }
             CancelOutcome::Executing => self.event(ServerEvent::CancelRequested(handle)),
             CancelOutcome::Answered => {}

@@ -19,23 +19,13 @@ fn delivered(pair: &Pair) -> Vec<u64> {
 #[test]
 fn broadcasts_are_delivered_once_and_in_order_under_loss_and_cuts() {
     for seed in 0..30 {
-        let mut pair = Pair::seeded(
-            Config {
-                flush_after: Duration::from_millis(20),
-                ..Config::default()
-            },
-            false,
-            seed,
-        );
+        let mut pair =
+            Pair::seeded(Config { flush_after: Duration::from_millis(20), ..Config::default() }, false, seed);
         pair.run_for(Duration::from_millis(10));
         (pair.up.drop, pair.down.drop) = (0.2, 0.2);
         for number in 0..200 {
             let now = pair.now;
-            pair.server
-                .as_mut()
-                .unwrap()
-                .broadcast(now, NEWS, number, false)
-                .unwrap();
+            pair.server.as_mut().unwrap().broadcast(now, NEWS, number, false).unwrap();
             pair.step();
             if number % 61 == 60 {
                 pair.cut();
@@ -51,10 +41,7 @@ fn broadcasts_are_delivered_once_and_in_order_under_loss_and_cuts() {
             }
             pair.step();
         }
-        assert!(
-            delivered(&pair).into_iter().eq(0..200),
-            "broadcast_once, lane_order, seed {seed}"
-        );
+        assert!(delivered(&pair).into_iter().eq(0..200), "broadcast_once, lane_order, seed {seed}");
     }
 }
 
@@ -68,11 +55,7 @@ fn a_broadcast_without_handler_is_refused_by_the_node() {
     pair.server.as_mut().unwrap().broadcast(now, unknown, 5, false).unwrap();
     pair.run_for(Duration::from_secs(3));
     assert!(delivered(&pair).is_empty());
-    let refused = ServerEvent::BroadcastRefused {
-        number: BroadcastNumber(0),
-        method: unknown,
-        payload: 5,
-    };
+    let refused = ServerEvent::BroadcastRefused { number: BroadcastNumber(0), method: unknown, payload: 5 };
     assert!(pair.server_events.contains(&refused));
     pair.send(1);
     pair.run_until_answered(1, Duration::from_secs(3));
@@ -90,11 +73,7 @@ fn an_offer_that_was_taken_back_is_revoked_when_the_node_returns() {
     let now = pair.now;
     assert_eq!(
         pair.server.as_mut().unwrap().take_unassigned(now),
-        [Unassigned {
-            method: NEWS,
-            payload: 5,
-            redelivered: false
-        }]
+        [Unassigned { method: NEWS, payload: 5, redelivered: false }]
     );
     assert!(pair.server.as_mut().unwrap().take_unassigned(now).is_empty());
     pair.connect();
@@ -109,11 +88,7 @@ fn broadcasts_that_a_node_did_not_guarantee_to_run_are_left_over_when_its_sessio
     pair.run_for(Duration::from_millis(10));
     let now = pair.now;
     for payload in 0..3 {
-        pair.server
-            .as_mut()
-            .unwrap()
-            .broadcast(now, NEWS, payload, false)
-            .unwrap();
+        pair.server.as_mut().unwrap().broadcast(now, NEWS, payload, false).unwrap();
     }
     pair.drain();
     pair.run_for(Duration::from_millis(1_002)); // The guarantees have arrived, and the goes have left.
@@ -121,26 +96,14 @@ fn broadcasts_that_a_node_did_not_guarantee_to_run_are_left_over_when_its_sessio
     let now = pair.now;
     pair.server.as_mut().unwrap().broadcast(now, NEWS, 9, false).unwrap();
     pair.run_for(Duration::from_secs(400));
-    let Some(ServerEvent::Ended(ended)) = pair.server_events.last() else {
-        panic!("not ended")
-    };
-    let left: Vec<_> = ended
-        .unassigned
-        .iter()
-        .map(|left| (left.payload, left.redelivered))
-        .collect();
+    let Some(ServerEvent::Ended(ended)) = pair.server_events.last() else { panic!("not ended") };
+    let left: Vec<_> = ended.unassigned.iter().map(|left| (left.payload, left.redelivered)).collect();
     assert_eq!(left, [(0, true), (1, true), (2, true), (9, false)]);
 }
 
 #[test]
 fn a_node_that_says_goodbye_runs_what_it_was_told_before() {
-    let mut pair = Pair::new(
-        Config {
-            flush_after: Duration::ZERO,
-            ..Config::default()
-        },
-        true,
-    );
+    let mut pair = Pair::new(Config { flush_after: Duration::ZERO, ..Config::default() }, true);
     pair.run_for(Duration::from_millis(10));
     let now = pair.now;
     pair.server.as_mut().unwrap().broadcast(now, NEWS, 5, false).unwrap();
@@ -149,12 +112,6 @@ fn a_node_that_says_goodbye_runs_what_it_was_told_before() {
     pair.client.disconnect(pair.now, Duration::from_secs(5));
     pair.run_for(Duration::from_secs(2));
     assert!(pair.client.is_ended());
-    let Some(ServerEvent::Ended(ended)) = pair.server_events.last() else {
-        panic!("not ended")
-    };
-    assert_eq!(
-        delivered(&pair).len() + ended.unassigned.len(),
-        1,
-        "delivered here or elsewhere"
-    );
+    let Some(ServerEvent::Ended(ended)) = pair.server_events.last() else { panic!("not ended") };
+    assert_eq!(delivered(&pair).len() + ended.unassigned.len(), 1, "delivered here or elsewhere");
 }

@@ -15,18 +15,9 @@ fn a_call_is_accepted_guaranteed_and_answered() {
     let call = pair.send(1);
     pair.run_until_answered(1, Duration::from_secs(1));
     assert_eq!(pair.answered[&call.number], Answer::Response(2));
-    let steps: Vec<_> = pair
-        .client_events
-        .iter()
-        .filter(|event| !matches!(event, ClientEvent::Linked { .. }))
-        .collect();
-    assert_eq!(
-        steps,
-        [
-            &ClientEvent::Guaranteed(call),
-            &ClientEvent::Answered(call, Answer::Response(2))
-        ]
-    );
+    let steps: Vec<_> =
+        pair.client_events.iter().filter(|event| !matches!(event, ClientEvent::Linked { .. })).collect();
+    assert_eq!(steps, [&ClientEvent::Guaranteed(call), &ClientEvent::Answered(call, Answer::Response(2))]);
 }
 
 #[test]
@@ -45,10 +36,7 @@ fn thousands_of_calls_on_a_reliable_link_need_no_resend() {
         pair.send(number);
     }
     pair.run_until_answered(5_000, Duration::from_secs(60));
-    assert_eq!(
-        pair.client.stats().resent + pair.server.as_ref().unwrap().stats().resent,
-        0
-    );
+    assert_eq!(pair.client.stats().resent + pair.server.as_ref().unwrap().stats().resent, 0);
     assert_eq!(pair.begun.len(), 5_000);
     let order: Vec<u64> = pair.begun.iter().map(|begun| begun.2).collect();
     assert!(order.is_sorted(), "lane_order");
@@ -62,10 +50,7 @@ fn an_idle_link_is_silent_but_for_heartbeats() {
     let frames = pair.frames_seen;
     pair.run_for(Duration::from_secs(60));
     let heartbeats = pair.frames_seen - frames;
-    assert!(
-        heartbeats <= 2 * 2 * 60 / 5,
-        "{heartbeats} frames in a minute of idleness"
-    );
+    assert!(heartbeats <= 2 * 2 * 60 / 5, "{heartbeats} frames in a minute of idleness");
     assert_eq!(pair.close_reasons, []);
 }
 
@@ -94,10 +79,7 @@ fn an_action_that_waits_its_turn_can_be_cancelled_and_never_runs() {
     assert!(!pair.client.cancel(pair.now, call), "asked before");
     pair.run_for(Duration::from_millis(10));
     assert_eq!(pair.answered[&call.number], Answer::Refused(Refusal::Cancelled));
-    assert!(
-        pair.client_events
-            .contains(&ClientEvent::CancelResult(call, CancelOutcome::Cancelled))
-    );
+    assert!(pair.client_events.contains(&ClientEvent::CancelResult(call, CancelOutcome::Cancelled)));
     let now = pair.now;
     pair.server.as_mut().unwrap().pause_business(now, false);
     pair.run_for(Duration::from_secs(2));
@@ -112,10 +94,7 @@ fn an_action_that_has_begun_is_not_cancelled_and_its_answer_comes() {
     pair.run_for(Duration::from_millis(10));
     pair.client.cancel(pair.now, call);
     pair.run_for(Duration::from_millis(10));
-    assert!(
-        pair.client_events
-            .contains(&ClientEvent::CancelResult(call, CancelOutcome::Executing))
-    );
+    assert!(pair.client_events.contains(&ClientEvent::CancelResult(call, CancelOutcome::Executing)));
     let action = pair.begun[0].0;
     pair.answer(action, 9);
     pair.run_for(Duration::from_millis(10));
@@ -134,10 +113,7 @@ fn a_call_that_was_never_sent_is_cancelled_without_the_server() {
 
 #[test]
 fn a_slot_is_held_until_the_outcome_of_its_cancel_is_known() {
-    let config = Config {
-        slots: 1,
-        ..Config::default()
-    };
+    let config = Config { slots: 1, ..Config::default() };
     let mut pair = Pair::new(config, true);
     pair.answers = false;
     let first = pair.send(1);
@@ -148,10 +124,7 @@ fn a_slot_is_held_until_the_outcome_of_its_cancel_is_known() {
     pair.answer(action, 2);
     let second = pair.send(2);
     pair.run_for(Duration::from_millis(10));
-    assert!(
-        pair.client_events
-            .contains(&ClientEvent::CancelResult(first, CancelOutcome::Answered))
-    );
+    assert!(pair.client_events.contains(&ClientEvent::CancelResult(first, CancelOutcome::Answered)));
     let action = pair.begun[1].0;
     pair.answer(action, 3);
     pair.run_for(Duration::from_millis(10));
@@ -166,40 +139,24 @@ fn a_slow_handler_is_reported_at_both_ends_again_and_again() {
     pair.answers = false;
     let call = pair.send(1);
     pair.run_for(Duration::from_secs(95));
-    let pending = pair
-        .client_events
-        .iter()
-        .filter(|event| **event == ClientEvent::StillPending(call))
-        .count();
+    let pending = pair.client_events.iter().filter(|event| **event == ClientEvent::StillPending(call)).count();
     assert_eq!(pending, 3);
     assert!(pair.client_events.contains(&ClientEvent::Overdue(call)));
     let action = pair.begun[0].0;
-    assert_eq!(
-        pair.server_events
-            .iter()
-            .filter(|event| **event == ServerEvent::Overdue(action))
-            .count(),
-        1
-    );
+    assert_eq!(pair.server_events.iter().filter(|event| **event == ServerEvent::Overdue(action)).count(), 1);
     pair.answer(action, 2);
     pair.run_until_answered(1, Duration::from_secs(1));
 }
 
 #[test]
 fn a_full_log_says_so_and_keeps_nothing_of_the_call() {
-    let config = Config {
-        log_messages_max: 3,
-        ..Config::default()
-    };
+    let config = Config { log_messages_max: 3, ..Config::default() };
     let mut pair = Pair::new(config, true);
     pair.cut();
     for number in 0..3 {
         pair.send(number);
     }
-    assert!(matches!(
-        pair.client.send(pair.now, ECHO, 9),
-        Err(crate::error::SendError::LogFull { messages: 3, .. })
-    ));
+    assert!(matches!(pair.client.send(pair.now, ECHO, 9), Err(crate::error::SendError::LogFull { messages: 3, .. })));
     pair.run_until_answered(3, Duration::from_secs(1));
     pair.send(4);
     pair.run_until_answered(4, Duration::from_secs(1));
@@ -212,33 +169,16 @@ fn an_answer_for_another_call_of_the_slot_closes_the_link() {
     pair.answers = false;
     pair.send(1);
     pair.run_for(Duration::from_millis(10));
-    let wrong = Body::Response {
-        slot: Slot(0),
-        check: 77,
-        payload: 1,
-    };
+    let wrong = Body::Response { slot: Slot(0), check: 77, payload: 1 };
     pair.answer(pair.begun[0].0, 5);
     // The server's own answer, with another call's check.
     let (due, frame) = pair.down.frames.pop_back().unwrap();
-    let LinkFrame::Frame(Frame {
-        message: Some(Sequenced { id, .. }),
-        ..
-    }) = frame
-    else {
-        panic!("not the answer")
-    };
+    let LinkFrame::Frame(Frame { message: Some(Sequenced { id, .. }), .. }) = frame else { panic!("not the answer") };
     assert!(matches!(id, WireId::Full(_)));
-    let forged = Frame {
-        bits: None,
-        riders: Riders::default(),
-        message: Some(Sequenced { id, body: wrong }),
-    };
+    let forged = Frame { bits: None, riders: Riders::default(), message: Some(Sequenced { id, body: wrong }) };
     pair.down.frames.push_back((due, LinkFrame::Frame(forged)));
     pair.run_for(Duration::from_millis(5));
-    assert!(matches!(
-        pair.close_reasons[..],
-        [CloseReason::Protocol(crate::error::ProtocolError::WrongSlot { .. })]
-    ));
+    assert!(matches!(pair.close_reasons[..], [CloseReason::Protocol(crate::error::ProtocolError::WrongSlot { .. })]));
     pair.run_until_answered(1, Duration::from_secs(5));
     assert_eq!(pair.answered[&CallNumber(0)], Answer::Response(5));
 }

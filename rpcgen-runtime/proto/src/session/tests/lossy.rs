@@ -9,10 +9,7 @@ use crate::rng::SplitMix64;
 use crate::session::CloseReason;
 
 fn quick() -> Config {
-    Config {
-        flush_after: Duration::from_millis(20),
-        ..Config::default()
-    }
+    Config { flush_after: Duration::from_millis(20), ..Config::default() }
 }
 
 fn assert_each_ran_once(pair: &Pair, count: usize) {
@@ -98,10 +95,7 @@ fn resends_stay_in_proportion_to_the_loss() {
     let server = pair.server.as_ref().unwrap().stats();
     for stats in [client, server] {
         let ratio = stats.resent as f64 / stats.sent as f64;
-        assert!(
-            ratio <= 0.4,
-            "amplification_bounded: {ratio:.2} re-sent for each new message"
-        );
+        assert!(ratio <= 0.4, "amplification_bounded: {ratio:.2} re-sent for each new message");
     }
 }
 
@@ -118,8 +112,5 @@ fn a_lossy_link_becomes_silent_when_everything_is_guaranteed() {
     let frames = pair.frames_seen;
     pair.run_for(Duration::from_secs(60));
     let heartbeats = pair.frames_seen - frames;
-    assert!(
-        heartbeats <= 2 * 2 * 60 / 5,
-        "quiescent_when_idle: {heartbeats} frames in a minute"
-    );
+    assert!(heartbeats <= 2 * 2 * 60 / 5, "quiescent_when_idle: {heartbeats} frames in a minute");
 }

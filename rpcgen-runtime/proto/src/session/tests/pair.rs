@@ -97,22 +97,12 @@ impl Pair {
     }
 
     fn registry(epoch: u64) -> Registry<u64> {
-        Registry::new(
-            Epoch(epoch),
-            vec![("test.Echo".into(), 42)],
-            RegistryConfig::default(),
-            [epoch as u8; 32],
-        )
+        Registry::new(Epoch(epoch), vec![("test.Echo".into(), 42)], RegistryConfig::default(), [epoch as u8; 32])
     }
 
     pub(super) fn connect(&mut self) {
         self.is_linked = true;
-        self.client.handle(
-            self.now,
-            Input::LinkUp {
-                reliable_ordered: self.reliable_ordered,
-            },
-        );
+        self.client.handle(self.now, Input::LinkUp { reliable_ordered: self.reliable_ordered });
         self.drain();
     }
 
@@ -144,22 +134,15 @@ impl Pair {
 
     pub(super) fn answer(&mut self, action: ActionHandle, payload: u64) {
         let now = self.now;
-        self.server
-            .as_mut()
-            .unwrap()
-            .answer(now, action, Answer::Response(payload));
+        self.server.as_mut().unwrap().answer(now, action, Answer::Response(payload));
         self.drain();
     }
 
     /// Lets both ends say what they have to say.
     pub(super) fn drain(&mut self) {
         loop {
-            let before = (
-                self.client_events.len(),
-                self.server_events.len(),
-                self.frames_seen,
-                self.close_reasons.len(),
-            );
+            let before =
+                (self.client_events.len(), self.server_events.len(), self.frames_seen, self.close_reasons.len());
             self.drain_client();
             self.drain_server();
             self.client.check_invariants().unwrap();
@@ -167,12 +150,7 @@ impl Pair {
                 server.check_invariants().unwrap();
             }
             if before
-                == (
-                    self.client_events.len(),
-                    self.server_events.len(),
-                    self.frames_seen,
-                    self.close_reasons.len(),
-                )
+                == (self.client_events.len(), self.server_events.len(), self.frames_seen, self.close_reasons.len())
             {
                 return;
             }
@@ -244,20 +222,11 @@ impl Pair {
 
     fn on_server_event(&mut self, event: ServerEvent<u64>) {
         match &event {
-            ServerEvent::Action {
-                action,
-                key,
-                payload,
-                redelivered,
-                ..
-            } => {
+            ServerEvent::Action { action, key, payload, redelivered, .. } => {
                 self.begun.push((*action, *key, *payload, *redelivered));
                 if self.answers {
                     let (action, payload, now) = (*action, *payload, self.now);
-                    self.server
-                        .as_mut()
-                        .unwrap()
-                        .answer(now, action, Answer::Response(payload + 1));
+                    self.server.as_mut().unwrap().answer(now, action, Answer::Response(payload + 1));
                 }
             }
             ServerEvent::Ended(ended) => {
@@ -272,21 +241,15 @@ impl Pair {
         if let LinkFrame::Hello(hello) = frame {
             match self.registry.admit(self.now, hello) {
                 Admission::Open(opening) => {
-                    self.server = Some(ServerSession::open(
-                        self.now,
-                        self.config.clone(),
-                        *opening,
-                        self.reliable_ordered,
-                    ));
+                    self.server =
+                        Some(ServerSession::open(self.now, self.config.clone(), *opening, self.reliable_ordered));
                 }
                 Admission::Resume(_, hello) => {
                     let now = self.now;
                     self.server.as_mut().unwrap().resume(now, &hello, self.reliable_ordered);
                 }
                 Admission::Reject(reject) => {
-                    self.down
-                        .frames
-                        .push_back((self.now + self.latency, LinkFrame::Reject(reject)));
+                    self.down.frames.push_back((self.now + self.latency, LinkFrame::Reject(reject)));
                 }
             }
         } else if let Some(server) = &mut self.server {
@@ -363,11 +326,7 @@ impl Pair {
             if !self.is_linked {
                 self.connect();
             }
-            assert!(
-                self.step(),
-                "nothing will happen any more; {} of {count} answered",
-                self.answered.len()
-            );
+            assert!(self.step(), "nothing will happen any more; {} of {count} answered", self.answered.len());
         }
     }
 }

@@ -9,21 +9,13 @@ use crate::session::CloseReason;
 #[test]
 fn both_sides_fill_their_windows_before_the_first_delivery_and_nobody_waits_for_ever() {
     for size in [4, 8, 12] {
-        let config = Config {
-            pool_size: size,
-            pool_size_max: size,
-            ..Config::default()
-        };
+        let config = Config { pool_size: size, pool_size_max: size, ..Config::default() };
         let mut pair = Pair::new(config, true);
         pair.run_for(Duration::from_millis(10));
         for number in 0..u64::from(size / 2 + 1) {
             pair.send(number);
             let now = pair.now;
-            pair.server
-                .as_mut()
-                .unwrap()
-                .broadcast(now, NEWS, number, false)
-                .unwrap();
+            pair.server.as_mut().unwrap().broadcast(now, NEWS, number, false).unwrap();
             pair.drain();
         }
         pair.run_until_answered(size as usize / 2 + 1, Duration::from_secs(10));
@@ -32,13 +24,7 @@ fn both_sides_fill_their_windows_before_the_first_delivery_and_nobody_waits_for_
 
 #[test]
 fn a_pool_that_blocks_is_doubled_until_it_does_not() {
-    let mut pair = Pair::new(
-        Config {
-            pool_size: 4,
-            ..Config::default()
-        },
-        true,
-    );
+    let mut pair = Pair::new(Config { pool_size: 4, ..Config::default() }, true);
     for number in 0..2_000 {
         pair.send(number);
     }
@@ -49,22 +35,12 @@ fn a_pool_that_blocks_is_doubled_until_it_does_not() {
         pair.send(number);
     }
     pair.run_until_answered(2_500, Duration::from_secs(60));
-    assert!(
-        pair.client.stats().pool_blocked <= blocked + 1,
-        "never blocks twice at one size under the same load"
-    );
+    assert!(pair.client.stats().pool_blocked <= blocked + 1, "never blocks twice at one size under the same load");
 }
 
 #[test]
 fn a_pool_never_outgrows_its_limit() {
-    let mut pair = Pair::new(
-        Config {
-            pool_size: 4,
-            pool_size_max: 16,
-            ..Config::default()
-        },
-        true,
-    );
+    let mut pair = Pair::new(Config { pool_size: 4, pool_size_max: 16, ..Config::default() }, true);
     for number in 0..500 {
         pair.send(number);
     }
@@ -75,14 +51,7 @@ fn a_pool_never_outgrows_its_limit() {
 #[test]
 fn growth_survives_loss_and_cuts() {
     for seed in 0..40 {
-        let mut pair = Pair::seeded(
-            Config {
-                pool_size: 4,
-                ..Config::default()
-            },
-            false,
-            seed,
-        );
+        let mut pair = Pair::seeded(Config { pool_size: 4, ..Config::default() }, false, seed);
         (pair.up.drop, pair.down.drop) = (0.3, 0.3);
         for number in 0..400 {
             pair.send(number);
