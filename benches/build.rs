@@ -1,0 +1,5 @@
+//! The echo service of all rows.
+
+fn main() -> rpcgen::Result<()> {
+    rpcgen::compile(&["../idl/echo.rpc"])
+}

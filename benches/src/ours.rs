@@ -1,0 +1,76 @@
+//! Our side, through the generated public API and no other door.
+
+use std::time::Duration;
+
+use rpcgen_runtime::{AppId, Call, Config, Server};
+
+use crate::echo;
+use crate::measure::calls_per_second;
+use crate::proxy::CountingProxy;
+
+/// An empty handler.
+struct Echo;
+
+impl echo::Echo for Echo {
+    async fn echo(&self, _call: &Call, _app_id: AppId, _user: String, amount: u64, payload: Vec<u8>) -> echo::EchoResponse {
+        echo::EchoResponse { balance: amount, payload: payload.get(..16).unwrap_or_default().to_vec() }
+    }
+}
+
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+async fn one_call(client: echo::Client) {
+    // An error fails the run: there are no faults here.
+    client.echo(AppId(7), "alice-000001", 42, vec![7; 64]).await.expect("an answer");
+}
+
+/// Calls per second over an address of any kind.
+pub(crate) async fn calls(address: &str, callers: usize, time: Duration) -> Result<f64, Failure> {
+    let server = Server::builder().config(Config::default()).serve(echo::server(Echo)).listen(address).await?;
+    let client = echo::Client::connect(&server.local_address()).await?;
+    let rate = {
+        let client = client.clone();
+        calls_per_second(callers, time, move || one_call(client.clone())).await
+    };
+    client.disconnect(Duration::from_secs(5)).await;
+    server.shutdown(Duration::from_secs(5)).await;
+    Ok(rate)
+}
+
+/// What a call costs on the wire, both directions, TCP and IP headers apart.
+pub(crate) struct WireCost {
+    pub(crate) calls: u64,
+    pub(crate) bytes_up: u64,
+    pub(crate) bytes_down: u64,
+}
+
+/// Counts bytes at a proxy between client and server; `calls` calls by `callers` callers.
+pub(crate) async fn wire_cost(callers: usize, calls: u64) -> Result<WireCost, Failure> {
+    let server = Server::builder().serve(echo::server(Echo)).listen("tcp://127.0.0.1:0").await?;
+    let proxy = CountingProxy::open(server.local_address().trim_start_matches("tcp://").to_owned()).await?;
+    let client = echo::Client::connect(&format!("tcp://{}", proxy.address())).await?;
+    // The pools grow to their size first.
+    run_calls(&client, callers, calls / 4).await;
+    let before = proxy.counted();
+    run_calls(&client, callers, calls).await;
+    let after = proxy.counted();
+    client.disconnect(Duration::from_secs(5)).await;
+    server.shutdown(Duration::from_secs(5)).await;
+    Ok(WireCost { calls, bytes_up: after.0 - before.0, bytes_down: after.1 - before.1 })
+}
+
+async fn run_calls(client: &echo::Client, callers: usize, calls: u64) {
+    let mut tasks = Vec::new();
+    for caller in 0..callers as u64 {
+        let client = client.clone();
+        let share = calls / callers as u64 + u64::from(caller < calls % callers as u64);
+        tasks.push(tokio::spawn(async move {
+            for _ in 0..share {
+                one_call(client.clone()).await;
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.expect("a caller's task ends");
+    }
+}
