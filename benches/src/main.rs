@@ -21,7 +21,7 @@ use crate::measure::median;
 use crate::ours::Failure;
 
 /// Payload bytes of a request and of a response of the echo service, as encoded.
-const PAYLOAD_BYTES: f64 = 84.0 + 18.0;
+const PAYLOAD_BYTES: f64 = 80.0 + 18.0;
 
 /// Speed of generated calls beside a raw echo, in one run.
 #[derive(Parser)]

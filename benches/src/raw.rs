@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::measure::calls_per_second;
 
 /// Bytes of the encoded request and response of the echo service.
-const REQUEST_BYTES: usize = 84;
+const REQUEST_BYTES: usize = 80;
 const RESPONSE_BYTES: usize = 18;
 /// Before each: length and call number, four bytes each.
 const HEADER_BYTES: usize = 8;
