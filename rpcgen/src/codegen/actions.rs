@@ -36,15 +36,28 @@ impl Generator<'_> {
             let door = self.action_impl(service, method, action, inner);
             quote!(#request #response #door)
         });
-        let foreign = self.model.types.iter().any(|def| matches!(def.kind, TypeKind::External { .. }));
-        let glob = foreign.then(|| quote!(use super::*;));
+        let foreign = self
+            .model
+            .types
+            .iter()
+            .any(|def| matches!(def.kind, TypeKind::External { .. }));
+        let glob = foreign.then(|| {
+            quote!(
+                use super::*;
+            )
+        });
         let items = self.with_import(quote!(#(#items)*));
         quote!(#docs pub mod actions { #glob #items })
     }
 
     /// A struct that travels as a body of its own.
     pub(super) fn message(&self, head: &TokenStream, name: &Ident, fields: &[Field], scope: Scope) -> TokenStream {
-        let traits = Traits { copy: false, default: false, exact: self.facts.are_exact(fields), ordered: false };
+        let traits = Traits {
+            copy: false,
+            default: false,
+            exact: self.facts.are_exact(fields),
+            ordered: false,
+        };
         let item = self.struct_item(head, name, fields, scope, None, &traits);
         let codec = self.message_codec(name, fields, scope);
         quote!(#item #codec)
@@ -60,7 +73,12 @@ impl Generator<'_> {
         if action.response.len() != 1 {
             return TokenStream::new();
         }
-        self.message(&quote!(#[doc(hidden)]), &response_ident(action), &action.response, scope)
+        self.message(
+            &quote!(#[doc(hidden)]),
+            &response_ident(action),
+            &action.response,
+            scope,
+        )
     }
 
     fn action_impl(&self, service: &Service, method: u32, action: &Action, scope: Scope) -> TokenStream {
@@ -73,16 +91,22 @@ impl Generator<'_> {
             Some(error) => (error.clone(), quote!(#result<#output, #error>)),
             None => (quote!(::core::convert::Infallible), output.clone()),
         };
-        let into_result = self.into_result(action);
+        let into_result = self.result_conversion(action);
         let into_output = match action.response.as_slice() {
-            [] => quote!(fn into_output((): Self::Response) {}),
+            [] => quote!(
+                fn into_output((): Self::Response) {}
+            ),
             [field] => {
                 let field = names::value_ident(&field.name);
                 quote!(fn into_output(response: Self::Response) -> Self::Output { response.#field })
             }
-            _ => quote!(fn into_output(response: Self::Response) -> Self::Output { response }),
+            _ => quote!(
+                fn into_output(response: Self::Response) -> Self::Output {
+                    response
+                }
+            ),
         };
-        let routing = self.origin_side(service, action, scope);
+        let (captured, routing) = self.origin_side(service, action, scope);
         quote! {
             impl #rpc::Action for #name {
                 const METHOD: u32 = #method;
@@ -90,6 +114,7 @@ impl Generator<'_> {
                 type Output = #output;
                 type Error = #error;
                 type Result = #returned;
+                type Captured = #captured;
                 #into_result
                 #into_output
                 #routing
@@ -97,13 +122,20 @@ impl Generator<'_> {
         }
     }
 
-    fn into_result(&self, action: &Action) -> TokenStream {
-        let Prelude { ok, result: result_type, .. } = &self.prelude;
+    fn result_conversion(&self, action: &Action) -> TokenStream {
+        let Prelude {
+            ok,
+            result: result_type,
+            ..
+        } = &self.prelude;
         let (parameter, body) = match (action.response.as_slice(), Self::can_fail(action)) {
             ([field], fails) => {
                 let (wire, field) = (response_ident(action), names::value_ident(&field.name));
-                let body =
-                    if fails { quote!(result.map(|#field| #wire { #field })) } else { quote!(#ok(#wire { #field: result })) };
+                let body = if fails {
+                    quote!(result.map(|#field| #wire { #field }))
+                } else {
+                    quote!(#ok(#wire { #field: result }))
+                };
                 (quote!(result), body)
             }
             (_, true) => (quote!(result), quote!(result)),
@@ -113,8 +145,8 @@ impl Generator<'_> {
         quote!(fn into_result(#parameter: Self::Result) -> #result_type<Self::Response, Self::Error> { #body })
     }
 
-    /// What ties broadcasts to the node that sent this action.
-    fn origin_side(&self, service: &Service, action: &Action, scope: Scope) -> TokenStream {
+    /// What ties broadcasts to the node that sent this action: the captured type, and the functions.
+    fn origin_side(&self, service: &Service, action: &Action, scope: Scope) -> (TokenStream, TokenStream) {
         let rpc = &self.rpc;
         let tied: Vec<(u32, Vec<Tie>)> = self.tied_broadcasts(service, action);
         let mut captured: Vec<u32> = Vec::new();
@@ -123,15 +155,29 @@ impl Generator<'_> {
                 captured.push(tie.action_field);
             }
         }
-        let uses_response = tied.iter().flat_map(|(_, ties)| ties).any(|tie| tie.place == CorrelationPlace::Response);
-        let fields: Vec<&Field> = captured.iter().filter_map(|index| action.request.get(*index as usize)).collect();
+        let uses_response = tied
+            .iter()
+            .flat_map(|(_, ties)| ties)
+            .any(|tie| tie.place == CorrelationPlace::Response);
+        let fields: Vec<&Field> = captured
+            .iter()
+            .filter_map(|index| action.request.get(*index as usize))
+            .collect();
         let types = fields.iter().map(|field| self.ty(scope, &field.ty));
         let values = fields.iter().map(|field| {
             let ident = names::value_ident(&field.name);
-            if self.facts.type_is_copy(&field.ty) { quote!(self.#ident) } else { quote!(self.#ident.clone()) }
+            if self.facts.type_is_copy(&field.ty) {
+                quote!(self.#ident)
+            } else {
+                quote!(self.#ident.clone())
+            }
         });
         let captured_type = quote!((#(#types,)*));
-        let body = if fields.is_empty() { quote!() } else { quote!((#(#values,)*)) };
+        let body = if fields.is_empty() {
+            quote!()
+        } else {
+            quote!((#(#values,)*))
+        };
         let keys = tied.iter().map(|(broadcast, ties)| {
             let broadcast = Literal::u32_unsuffixed(*broadcast);
             let writes = ties.iter().filter_map(|tie| {
@@ -150,16 +196,22 @@ impl Generator<'_> {
             });
             quote!(keys.add(#broadcast, |out| { #(#writes)* });)
         });
-        let name = |used: bool, name: &str| if used { format_ident!("{name}") } else { format_ident!("_{name}") };
+        let name = |used: bool, name: &str| {
+            if used {
+                format_ident!("{name}")
+            } else {
+                format_ident!("_{name}")
+            }
+        };
         let (captured_name, response_name) = (name(!fields.is_empty(), "captured"), name(uses_response, "response"));
         let keys_name = name(!tied.is_empty(), "keys");
-        quote! {
-            type Captured = #captured_type;
+        let functions = quote! {
             fn capture(&self) -> Self::Captured { #body }
             fn origin_keys(#captured_name: &Self::Captured, #response_name: &Self::Response, #keys_name: &mut #rpc::OriginKeys) {
                 #(#keys)*
             }
-        }
+        };
+        (captured_type, functions)
     }
 
     /// The broadcasts that go to the origin of an action, each with its ties. The app ID is always the first: a node hears of what
@@ -167,7 +219,10 @@ impl Generator<'_> {
     fn tied_broadcasts(&self, service: &Service, action: &Action) -> Vec<(u32, Vec<Tie>)> {
         let tied = (0_u32..).zip(&service.broadcasts).filter_map(|(index, broadcast)| {
             let origin = broadcast.origin.as_ref()?;
-            let is_ours = service.actions.get(origin.action as usize).is_some_and(|other| std::ptr::eq(other, action));
+            let is_ours = service
+                .actions
+                .get(origin.action as usize)
+                .is_some_and(|other| std::ptr::eq(other, action));
             is_ours.then(|| (index, ties(&origin.by)))
         });
         tied.collect()
@@ -208,13 +263,19 @@ pub(super) struct Tie {
 
 /// The app ID, which is the first field of both, then the fields that are named.
 pub(super) fn ties(by: &[Correlation]) -> Vec<Tie> {
-    let app_id = Tie { broadcast_field: 0, place: CorrelationPlace::Request, action_field: 0 };
+    let app_id = Tie {
+        broadcast_field: 0,
+        place: CorrelationPlace::Request,
+        action_field: 0,
+    };
     let named = by.iter().map(|one| Tie {
         broadcast_field: one.broadcast_field,
         place: one.place,
         action_field: one.action_field,
     });
-    std::iter::once(app_id).chain(named.filter(|tie| *tie != app_id)).collect()
+    std::iter::once(app_id)
+        .chain(named.filter(|tie| *tie != app_id))
+        .collect()
 }
 
 /// `CreateAccountResponse`

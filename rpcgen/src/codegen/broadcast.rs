@@ -15,7 +15,10 @@ const OWN_METHODS: [&str; 1] = ["new"];
 impl Generator<'_> {
     /// The broadcasts as they travel.
     pub(super) fn broadcast_structs(&self, service: &Service, scope: Scope) -> TokenStream {
-        (0_u32..).zip(&service.broadcasts).map(|(method, broadcast)| self.broadcast_struct(method, broadcast, scope)).collect()
+        (0_u32..)
+            .zip(&service.broadcasts)
+            .map(|(method, broadcast)| self.broadcast_struct(method, broadcast, scope))
+            .collect()
     }
 
     fn broadcast_struct(&self, method: u32, broadcast: &Broadcast, scope: Scope) -> TokenStream {
@@ -52,16 +55,30 @@ impl Generator<'_> {
         if service.broadcasts.is_empty() {
             return TokenStream::new();
         }
-        let (rpc, Prelude { default, debug, from, fn_trait, send, sync, .. }) = (&self.rpc, &self.prelude);
+        let (
+            rpc,
+            Prelude {
+                default,
+                debug,
+                from,
+                fn_trait,
+                send,
+                sync,
+                ..
+            },
+        ) = (&self.rpc, &self.prelude);
         let methods = service.broadcasts.iter().map(|broadcast| {
-            let (name, message) = (names::method_ident(&broadcast.name, &OWN_METHODS), names::type_ident(&broadcast.name));
+            let (name, message) = (
+                names::method_ident(&broadcast.name, &OWN_METHODS),
+                names::type_ident(&broadcast.name),
+            );
             let docs = docs::doc_or(&broadcast.docs, &format!("Handles `{}`.", broadcast.name));
             quote! {
                 #docs
                 pub fn #name<F, R>(mut self, handler: F) -> Self
                 where
                     F: #fn_trait(#message) -> R + #send + #sync + 'static,
-                    R: ::core::future::Future<Output = ()> + #send + 'static,
+                    R: #rpc::Future<Output = ()> + #send + 'static,
                 {
                     self.inner.add::<#message, _, _>(handler);
                     self
@@ -77,7 +94,7 @@ impl Generator<'_> {
             pub struct Handlers { inner: #rpc::BroadcastHandlers }
             impl Handlers {
                 #new
-                pub fn new() -> Self { #default::default() }
+                pub fn new() -> Self { Self::default() }
                 #(#methods)*
             }
             impl #from<Handlers> for #rpc::BroadcastHandlers {
@@ -91,7 +108,12 @@ impl Generator<'_> {
         if service.broadcasts.is_empty() {
             return TokenStream::new();
         }
-        let (rpc, Prelude { clone, debug, result, .. }) = (&self.rpc, &self.prelude);
+        let (
+            rpc,
+            Prelude {
+                clone, debug, result, ..
+            },
+        ) = (&self.rpc, &self.prelude);
         let methods = service.broadcasts.iter().map(|broadcast| {
             let (name, message) = (names::value_ident(&broadcast.name), names::type_ident(&broadcast.name));
             let docs = docs::doc_or(&broadcast.docs, &format!("Sends `{}`.", broadcast.name));

@@ -19,28 +19,55 @@ pub(super) struct Place {
 
 impl Place {
     fn field(name: &Ident) -> Self {
-        Self { tokens: quote!(self.#name), is_reference: false }
+        Self {
+            tokens: quote!(self.#name),
+            is_reference: false,
+        }
     }
 
     fn reference(name: &Ident) -> Self {
-        Self { tokens: quote!(#name), is_reference: true }
+        Self {
+            tokens: quote!(#name),
+            is_reference: true,
+        }
     }
 
     fn as_reference(&self) -> TokenStream {
         let tokens = &self.tokens;
-        if self.is_reference { tokens.clone() } else { quote!(&#tokens) }
+        if self.is_reference {
+            tokens.clone()
+        } else {
+            quote!(&#tokens)
+        }
     }
 }
 
 impl Generator<'_> {
     /// The codec of a struct.
-    pub(super) fn struct_codec(&self, name: &Ident, fields: &[Field], fixed: bool, scope: Scope, owner: TypeId) -> TokenStream {
+    pub(super) fn struct_codec(
+        &self,
+        name: &Ident,
+        fields: &[Field],
+        fixed: bool,
+        scope: Scope,
+        owner: TypeId,
+    ) -> TokenStream {
         let wrapper = if fixed { quote!(fixed) } else { quote!(sized) };
         let (rpc, Prelude { result, ok, .. }) = (&self.rpc, &self.prelude);
         let text = name.to_string();
-        let (out, input) = (closure_parameter("out", fields), closure_parameter("input", fields));
+        let out = if fields.is_empty() { quote!(_) } else { quote!(out) };
         let writes = fields.iter().map(|field| self.encode_field(field));
-        let reads = fields.iter().map(|field| self.decode_field(scope, Some(owner), field, fixed));
+        let reads = fields
+            .iter()
+            .map(|field| self.decode_field(scope, Some(owner), field, fixed));
+        let value = quote!(Self { #(#reads,)* });
+        let body = if fixed {
+            quote!(let outside = input.enter(#text)?; let value = #value; input.leave(outside); #ok(value))
+        } else if fields.is_empty() {
+            quote!(input.sized(#text)?; #ok(#value))
+        } else {
+            quote!(let input = &mut input.sized(#text)?; #ok(#value))
+        };
         quote! {
             impl #rpc::Encode for #name {
                 fn encode(&self, out: &mut #rpc::Writer) {
@@ -49,7 +76,7 @@ impl Generator<'_> {
             }
             impl #rpc::Decode for #name {
                 fn decode(input: &mut #rpc::Reader<'_>) -> #result<Self, #rpc::DecodeError> {
-                    input.#wrapper(#text, |#input| #ok(Self { #(#reads,)* }))
+                    #body
                 }
             }
         }
@@ -69,19 +96,30 @@ impl Generator<'_> {
             }
             impl #rpc::Decode for #name {
                 fn decode(input: &mut #rpc::Reader<'_>) -> #result<Self, #rpc::DecodeError> {
-                    input.message(#text, |input| #ok(Self { #(#reads,)* }))
+                    let input = input.message(#text);
+                    #ok(Self { #(#reads,)* })
                 }
             }
         }
     }
 
     /// The codec of an enum.
-    pub(super) fn enum_codec(&self, name: &Ident, variants: &[Variant], scope: Scope, owner: Option<TypeId>) -> TokenStream {
+    pub(super) fn enum_codec(
+        &self,
+        name: &Ident,
+        variants: &[Variant],
+        scope: Scope,
+        owner: Option<TypeId>,
+    ) -> TokenStream {
         let (rpc, Prelude { result, err, .. }) = (&self.rpc, &self.prelude);
         let text = name.to_string();
         let out = names::local_ident("out", variants.iter().flat_map(|variant| &variant.fields));
-        let writes = (0_u32..).zip(variants).map(|(index, variant)| self.encode_variant(&out, index, variant));
-        let reads = (0_u32..).zip(variants).map(|(index, variant)| self.decode_variant(scope, owner, name, index, variant));
+        let writes = (0_u32..)
+            .zip(variants)
+            .map(|(index, variant)| self.encode_variant(&out, index, variant));
+        let reads = (0_u32..)
+            .zip(variants)
+            .map(|(index, variant)| self.decode_variant(scope, owner, name, index, variant));
         quote! {
             impl #rpc::Encode for #name {
                 fn encode(&self, #out: &mut #rpc::Writer) {
@@ -133,13 +171,26 @@ impl Generator<'_> {
             return quote!(#index => #ok(Self::#name),);
         }
         let text = format!("{enum_name}::{name}");
-        let reads = variant.fields.iter().map(|field| self.decode_field(scope, owner, field, false));
-        quote!(#index => input.sized(#text, |input| #ok(Self::#name { #(#reads,)* })),)
+        let reads = variant
+            .fields
+            .iter()
+            .map(|field| self.decode_field(scope, owner, field, false));
+        quote! {
+            #index => {
+                let input = &mut input.sized(#text)?;
+                #ok(Self::#name { #(#reads,)* })
+            }
+        }
     }
 
     fn encode_field(&self, field: &Field) -> TokenStream {
         let out = names::local_ident("out", []);
-        self.encode_value(&out, &Place::field(&names::value_ident(&field.name)), &field.name, &field.ty)
+        self.encode_value(
+            &out,
+            &Place::field(&names::value_ident(&field.name)),
+            &field.name,
+            &field.ty,
+        )
     }
 
     /// Statements that write a value; what has a limit in it is checked on the way.
@@ -239,12 +290,6 @@ impl Generator<'_> {
             _ => false,
         }
     }
-}
-
-/// A closure's parameter: `_` where it has no fields to speak of.
-fn closure_parameter(name: &str, fields: &[Field]) -> Ident {
-    let text = if fields.is_empty() { "_" } else { name };
-    Ident::new(text, proc_macro2::Span::call_site())
 }
 
 /// The limit of a type itself, and what it counts.

@@ -17,8 +17,18 @@ impl Generator<'_> {
             .map(|action| {
                 let name = error_ident(action);
                 let head = docs::line(&format!("Why `{}` may fail.", action.name));
-                let fields = action.fails.iter().flat_map(|reason| &reason.fields).cloned().collect::<Vec<Field>>();
-                let traits = Traits { copy: false, default: false, exact: self.facts.are_exact(&fields), ordered: false };
+                let fields = action
+                    .fails
+                    .iter()
+                    .flat_map(|reason| &reason.fields)
+                    .cloned()
+                    .collect::<Vec<Field>>();
+                let traits = Traits {
+                    copy: false,
+                    default: false,
+                    exact: self.facts.are_exact(&fields),
+                    ordered: false,
+                };
                 let item = self.enum_item(&head, &name, &action.fails, scope, None, &traits);
                 let codec = self.enum_codec(&name, &action.fails, scope, None);
                 let display = self.display(&name, &action.fails);
@@ -35,8 +45,12 @@ impl Generator<'_> {
             if reason.fields.is_empty() {
                 return quote!(Self::#ident => #f.write_str(#text),);
             }
-            let shown: Vec<Ident> =
-                reason.fields.iter().filter(|field| !field.sensitive).map(|field| names::value_ident(&field.name)).collect();
+            let shown: Vec<Ident> = reason
+                .fields
+                .iter()
+                .filter(|field| !field.sensitive)
+                .map(|field| names::value_ident(&field.name))
+                .collect();
             let rest = (shown.len() < reason.fields.len()).then(|| quote!(..));
             let parts: Vec<String> = reason.fields.iter().map(field_format).collect();
             let text = format!("{text} ({})", parts.join(", "));

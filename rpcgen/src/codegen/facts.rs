@@ -32,7 +32,9 @@ impl Facts {
             inexact[index] = matches!(def.kind, TypeKind::External { .. });
             each_type(&def.kind, &mut |ty, by_value| match ty {
                 Type::F32 | Type::F64 => inexact[index] = true,
-                Type::String { .. } | Type::Bytes { .. } | Type::List { .. } | Type::Map { .. } => not_copy[index] = true,
+                Type::String { .. } | Type::Bytes { .. } | Type::List { .. } | Type::Map { .. } => {
+                    not_copy[index] = true
+                }
                 Type::Named(id) => {
                     let part = id.0 as usize;
                     holders[part].push(index);
@@ -51,7 +53,11 @@ impl Facts {
         }
         spread(&mut inexact, &holders);
         spread(&mut not_copy, &holders_by_value);
-        Self { inexact, not_copy, cycle }
+        Self {
+            inexact,
+            not_copy,
+            cycle,
+        }
     }
 
     /// Whether a value of this type equals itself: `Eq`, `Hash` and `Ord` can be derived.
@@ -98,7 +104,10 @@ fn each_type(kind: &TypeKind, found: &mut impl FnMut(&Type, bool)) {
     match kind {
         TypeKind::Struct { fields, .. } => fields.iter().for_each(|field| walk(&field.ty, true, found)),
         TypeKind::Enum { variants } => {
-            variants.iter().flat_map(|variant| &variant.fields).for_each(|field| walk(&field.ty, true, found));
+            variants
+                .iter()
+                .flat_map(|variant| &variant.fields)
+                .for_each(|field| walk(&field.ty, true, found));
         }
         TypeKind::Alias { target } => walk(target, true, found),
         TypeKind::External { .. } => {}
@@ -160,7 +169,12 @@ fn cycles(edges: &[Vec<usize>], reversed: &[Vec<usize>]) -> Vec<usize> {
         while let Some(node) = open.pop() {
             if numbers[node] == usize::MAX {
                 numbers[node] = start;
-                open.extend(reversed[node].iter().copied().filter(|from| numbers[*from] == usize::MAX));
+                open.extend(
+                    reversed[node]
+                        .iter()
+                        .copied()
+                        .filter(|from| numbers[*from] == usize::MAX),
+                );
             }
         }
     }

@@ -38,7 +38,11 @@ fn ident(name: &str) -> Ident {
 /// `AddFundsKey`
 pub(super) fn type_name(name: &str) -> String {
     let is_fine = name.starts_with(|first: char| first.is_ascii_uppercase()) && !name.contains('_');
-    if is_fine { name.to_owned() } else { name.to_upper_camel_case() }
+    if is_fine {
+        name.to_owned()
+    } else {
+        name.to_upper_camel_case()
+    }
 }
 
 /// `add_funds_key`
@@ -65,13 +69,21 @@ pub(super) fn module_ident(name: &str) -> Ident {
 /// A constant.
 pub(super) fn constant_ident(name: &str) -> Ident {
     let is_fine = !name.contains(|c: char| c.is_ascii_lowercase());
-    if is_fine { ident(name) } else { ident(&name.to_shouty_snake_case()) }
+    if is_fine {
+        ident(name)
+    } else {
+        ident(&name.to_shouty_snake_case())
+    }
 }
 
 /// A method of a generated type that has methods of its own: `connect` of a user's becomes `connect_`.
 pub(super) fn method_ident(name: &str, own: &[&str]) -> Ident {
     let name = snake_name(name);
-    if own.contains(&name.as_str()) { format_ident!("{name}_") } else { ident(&name) }
+    if own.contains(&name.as_str()) {
+        format_ident!("{name}_")
+    } else {
+        ident(&name)
+    }
 }
 
 /// A local name of ours that none of the fields has.
@@ -137,8 +149,10 @@ pub(super) fn runtime_path(model: &Model, absolute: bool) -> TokenStream {
         return quote!(::rpcgen_runtime::generated);
     }
     let packages = model.packages.iter().map(|package| &package.name);
-    let modules: BTreeSet<String> =
-        packages.chain(model.services.iter().map(|service| &service.name)).map(|name| snake_name(name)).collect();
+    let modules: BTreeSet<String> = packages
+        .chain(model.services.iter().map(|service| &service.name))
+        .map(|name| snake_name(name))
+        .collect();
     let mut name = "rpc".to_owned();
     while modules.contains(&name) {
         name.push('_');
@@ -191,7 +205,11 @@ struct Taken(BTreeMap<String, String>);
 impl Taken {
     fn take(&mut self, name: String, whose: String) -> Result<(), CodegenError> {
         match self.0.get(&name) {
-            Some(first) => Err(CodegenError::NameClash { name, first: first.clone(), second: whose }),
+            Some(first) => Err(CodegenError::NameClash {
+                name,
+                first: first.clone(),
+                second: whose,
+            }),
             None => {
                 self.0.insert(name, whose);
                 Ok(())
@@ -222,14 +240,21 @@ pub(super) fn check_clashes(generator: &Generator<'_>) -> Result<(), CodegenErro
     Ok(())
 }
 
-fn take_declared(taken: &mut Taken, generator: &Generator<'_>, id: crate::model::PackageId) -> Result<(), CodegenError> {
+fn take_declared(
+    taken: &mut Taken,
+    generator: &Generator<'_>,
+    id: crate::model::PackageId,
+) -> Result<(), CodegenError> {
     for def in generator.model.types.iter().filter(|def| def.package == id) {
         if !matches!(def.kind, TypeKind::External { .. }) {
             taken.take(type_name(&def.name), format!("the type `{}`", def.name))?;
         }
     }
     for constant in &generator.model.package(id).constants {
-        taken.take(constant_ident(&constant.name).to_string(), format!("the constant `{}`", constant.name))?;
+        taken.take(
+            constant_ident(&constant.name).to_string(),
+            format!("the constant `{}`", constant.name),
+        )?;
     }
     Ok(())
 }
