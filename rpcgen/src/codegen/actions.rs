@@ -36,11 +36,7 @@ impl Generator<'_> {
             let door = self.action_impl(service, method, action, inner);
             quote!(#request #response #door)
         });
-        let foreign = self
-            .model
-            .types
-            .iter()
-            .any(|def| matches!(def.kind, TypeKind::External { .. }));
+        let foreign = self.model.types.iter().any(|def| matches!(def.kind, TypeKind::External { .. }));
         let glob = foreign.then(|| {
             quote!(
                 use super::*;
@@ -52,12 +48,7 @@ impl Generator<'_> {
 
     /// A struct that travels as a body of its own.
     pub(super) fn message(&self, head: &TokenStream, name: &Ident, fields: &[Field], scope: Scope) -> TokenStream {
-        let traits = Traits {
-            copy: false,
-            default: false,
-            exact: self.facts.are_exact(fields),
-            ordered: false,
-        };
+        let traits = Traits { copy: false, default: false, exact: self.facts.are_exact(fields), ordered: false };
         let item = self.struct_item(head, name, fields, scope, None, &traits);
         let codec = self.message_codec(name, fields, scope);
         quote!(#item #codec)
@@ -73,12 +64,7 @@ impl Generator<'_> {
         if action.response.len() != 1 {
             return TokenStream::new();
         }
-        self.message(
-            &quote!(#[doc(hidden)]),
-            &response_ident(action),
-            &action.response,
-            scope,
-        )
+        self.message(&quote!(#[doc(hidden)]), &response_ident(action), &action.response, scope)
     }
 
     fn action_impl(&self, service: &Service, method: u32, action: &Action, scope: Scope) -> TokenStream {
@@ -123,11 +109,7 @@ impl Generator<'_> {
     }
 
     fn result_conversion(&self, action: &Action) -> TokenStream {
-        let Prelude {
-            ok,
-            result: result_type,
-            ..
-        } = &self.prelude;
+        let Prelude { ok, result: result_type, .. } = &self.prelude;
         let (parameter, body) = match (action.response.as_slice(), Self::can_fail(action)) {
             ([field], fails) => {
                 let (wire, field) = (response_ident(action), names::value_ident(&field.name));
@@ -155,29 +137,15 @@ impl Generator<'_> {
                 captured.push(tie.action_field);
             }
         }
-        let uses_response = tied
-            .iter()
-            .flat_map(|(_, ties)| ties)
-            .any(|tie| tie.place == CorrelationPlace::Response);
-        let fields: Vec<&Field> = captured
-            .iter()
-            .filter_map(|index| action.request.get(*index as usize))
-            .collect();
+        let uses_response = tied.iter().flat_map(|(_, ties)| ties).any(|tie| tie.place == CorrelationPlace::Response);
+        let fields: Vec<&Field> = captured.iter().filter_map(|index| action.request.get(*index as usize)).collect();
         let types = fields.iter().map(|field| self.ty(scope, &field.ty));
         let values = fields.iter().map(|field| {
             let ident = names::value_ident(&field.name);
-            if self.facts.type_is_copy(&field.ty) {
-                quote!(self.#ident)
-            } else {
-                quote!(self.#ident.clone())
-            }
+            if self.facts.type_is_copy(&field.ty) { quote!(self.#ident) } else { quote!(self.#ident.clone()) }
         });
         let captured_type = quote!((#(#types,)*));
-        let body = if fields.is_empty() {
-            quote!()
-        } else {
-            quote!((#(#values,)*))
-        };
+        let body = if fields.is_empty() { quote!() } else { quote!((#(#values,)*)) };
         let keys = tied.iter().map(|(broadcast, ties)| {
             let broadcast = Literal::u32_unsuffixed(*broadcast);
             let writes = ties.iter().filter_map(|tie| {
@@ -197,11 +165,7 @@ impl Generator<'_> {
             quote!(keys.add(#broadcast, |out| { #(#writes)* });)
         });
         let name = |used: bool, name: &str| {
-            if used {
-                format_ident!("{name}")
-            } else {
-                format_ident!("_{name}")
-            }
+            if used { format_ident!("{name}") } else { format_ident!("_{name}") }
         };
         let (captured_name, response_name) = (name(!fields.is_empty(), "captured"), name(uses_response, "response"));
         let keys_name = name(!tied.is_empty(), "keys");
@@ -219,10 +183,7 @@ impl Generator<'_> {
     fn tied_broadcasts(&self, service: &Service, action: &Action) -> Vec<(u32, Vec<Tie>)> {
         let tied = (0_u32..).zip(&service.broadcasts).filter_map(|(index, broadcast)| {
             let origin = broadcast.origin.as_ref()?;
-            let is_ours = service
-                .actions
-                .get(origin.action as usize)
-                .is_some_and(|other| std::ptr::eq(other, action));
+            let is_ours = service.actions.get(origin.action as usize).is_some_and(|other| std::ptr::eq(other, action));
             is_ours.then(|| (index, ties(&origin.by)))
         });
         tied.collect()
@@ -263,19 +224,13 @@ pub(super) struct Tie {
 
 /// The app ID, which is the first field of both, then the fields that are named.
 pub(super) fn ties(by: &[Correlation]) -> Vec<Tie> {
-    let app_id = Tie {
-        broadcast_field: 0,
-        place: CorrelationPlace::Request,
-        action_field: 0,
-    };
+    let app_id = Tie { broadcast_field: 0, place: CorrelationPlace::Request, action_field: 0 };
     let named = by.iter().map(|one| Tie {
         broadcast_field: one.broadcast_field,
         place: one.place,
         action_field: one.action_field,
     });
-    std::iter::once(app_id)
-        .chain(named.filter(|tie| *tie != app_id))
-        .collect()
+    std::iter::once(app_id).chain(named.filter(|tie| *tie != app_id)).collect()
 }
 
 /// `CreateAccountResponse`

@@ -55,23 +55,10 @@ impl Generator<'_> {
         if service.broadcasts.is_empty() {
             return TokenStream::new();
         }
-        let (
-            rpc,
-            Prelude {
-                default,
-                debug,
-                from,
-                fn_trait,
-                send,
-                sync,
-                ..
-            },
-        ) = (&self.rpc, &self.prelude);
+        let (rpc, Prelude { default, debug, from, fn_trait, send, sync, .. }) = (&self.rpc, &self.prelude);
         let methods = service.broadcasts.iter().map(|broadcast| {
-            let (name, message) = (
-                names::method_ident(&broadcast.name, &OWN_METHODS),
-                names::type_ident(&broadcast.name),
-            );
+            let (name, message) =
+                (names::method_ident(&broadcast.name, &OWN_METHODS), names::type_ident(&broadcast.name));
             let docs = docs::doc_or(&broadcast.docs, &format!("Handles `{}`.", broadcast.name));
             quote! {
                 #docs
@@ -108,12 +95,7 @@ impl Generator<'_> {
         if service.broadcasts.is_empty() {
             return TokenStream::new();
         }
-        let (
-            rpc,
-            Prelude {
-                clone, debug, result, ..
-            },
-        ) = (&self.rpc, &self.prelude);
+        let (rpc, Prelude { clone, debug, result, .. }) = (&self.rpc, &self.prelude);
         let methods = service.broadcasts.iter().map(|broadcast| {
             let (name, message) = (names::value_ident(&broadcast.name), names::type_ident(&broadcast.name));
             let docs = docs::doc_or(&broadcast.docs, &format!("Sends `{}`.", broadcast.name));

@@ -15,12 +15,7 @@ const OWN_METHODS: [&str; 4] = ["connect", "builder", "disconnect", "runtime"];
 impl Generator<'_> {
     /// `Client`.
     pub(super) fn client_side(&self, service: &Service, scope: Scope) -> TokenStream {
-        let (
-            rpc,
-            Prelude {
-                result, clone, debug, ..
-            },
-        ) = (&self.rpc, &self.prelude);
+        let (rpc, Prelude { result, clone, debug, .. }) = (&self.rpc, &self.prelude);
         let text = service.name.as_str();
         let head = docs::line_and(&format!("Calls `{text}`."), &service.docs);
         let methods = service.actions.iter().map(|action| self.client_method(action, scope));
@@ -79,11 +74,7 @@ impl Generator<'_> {
         let into = &self.prelude.into;
         let parameters = fields.iter().map(|field| {
             let (name, ty) = (names::value_ident(&field.name), self.ty(scope, &field.ty));
-            if self.is_string(field) {
-                quote!(#name: impl #into<#ty>)
-            } else {
-                quote!(#name: #ty)
-            }
+            if self.is_string(field) { quote!(#name: impl #into<#ty>) } else { quote!(#name: #ty) }
         });
         quote!(#(#parameters),*)
     }
@@ -92,11 +83,7 @@ impl Generator<'_> {
     pub(super) fn arguments(&self, fields: &[Field]) -> TokenStream {
         let values = fields.iter().map(|field| {
             let name = names::value_ident(&field.name);
-            if self.is_string(field) {
-                quote!(#name: #name.into())
-            } else {
-                quote!(#name)
-            }
+            if self.is_string(field) { quote!(#name: #name.into()) } else { quote!(#name) }
         });
         quote!(#(#values),*)
     }

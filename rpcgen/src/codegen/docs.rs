@@ -14,11 +14,7 @@ pub(super) fn doc(lines: &Docs) -> TokenStream {
 
 /// One line of a doc comment.
 pub(super) fn line(text: &str) -> TokenStream {
-    let text = if text.is_empty() {
-        String::new()
-    } else {
-        format!(" {text}")
-    };
+    let text = if text.is_empty() { String::new() } else { format!(" {text}") };
     quote!(#[doc = #text])
 }
 

@@ -19,26 +19,16 @@ pub(super) struct Place {
 
 impl Place {
     fn field(name: &Ident) -> Self {
-        Self {
-            tokens: quote!(self.#name),
-            is_reference: false,
-        }
+        Self { tokens: quote!(self.#name), is_reference: false }
     }
 
     fn reference(name: &Ident) -> Self {
-        Self {
-            tokens: quote!(#name),
-            is_reference: true,
-        }
+        Self { tokens: quote!(#name), is_reference: true }
     }
 
     fn as_reference(&self) -> TokenStream {
         let tokens = &self.tokens;
-        if self.is_reference {
-            tokens.clone()
-        } else {
-            quote!(&#tokens)
-        }
+        if self.is_reference { tokens.clone() } else { quote!(&#tokens) }
     }
 }
 
@@ -57,9 +47,7 @@ impl Generator<'_> {
         let text = name.to_string();
         let out = if fields.is_empty() { quote!(_) } else { quote!(out) };
         let writes = fields.iter().map(|field| self.encode_field(field));
-        let reads = fields
-            .iter()
-            .map(|field| self.decode_field(scope, Some(owner), field, fixed));
+        let reads = fields.iter().map(|field| self.decode_field(scope, Some(owner), field, fixed));
         let value = quote!(Self { #(#reads,)* });
         let body = if fixed {
             quote!(let outside = input.enter(#text)?; let value = #value; input.leave(outside); #ok(value))
@@ -114,12 +102,9 @@ impl Generator<'_> {
         let (rpc, Prelude { result, err, .. }) = (&self.rpc, &self.prelude);
         let text = name.to_string();
         let out = names::local_ident("out", variants.iter().flat_map(|variant| &variant.fields));
-        let writes = (0_u32..)
-            .zip(variants)
-            .map(|(index, variant)| self.encode_variant(&out, index, variant));
-        let reads = (0_u32..)
-            .zip(variants)
-            .map(|(index, variant)| self.decode_variant(scope, owner, name, index, variant));
+        let writes = (0_u32..).zip(variants).map(|(index, variant)| self.encode_variant(&out, index, variant));
+        let reads =
+            (0_u32..).zip(variants).map(|(index, variant)| self.decode_variant(scope, owner, name, index, variant));
         quote! {
             impl #rpc::Encode for #name {
                 fn encode(&self, #out: &mut #rpc::Writer) {
@@ -171,10 +156,7 @@ impl Generator<'_> {
             return quote!(#index => #ok(Self::#name),);
         }
         let text = format!("{enum_name}::{name}");
-        let reads = variant
-            .fields
-            .iter()
-            .map(|field| self.decode_field(scope, owner, field, false));
+        let reads = variant.fields.iter().map(|field| self.decode_field(scope, owner, field, false));
         quote! {
             #index => {
                 let input = &mut input.sized(#text)?;
@@ -185,12 +167,7 @@ impl Generator<'_> {
 
     fn encode_field(&self, field: &Field) -> TokenStream {
         let out = names::local_ident("out", []);
-        self.encode_value(
-            &out,
-            &Place::field(&names::value_ident(&field.name)),
-            &field.name,
-            &field.ty,
-        )
+        self.encode_value(&out, &Place::field(&names::value_ident(&field.name)), &field.name, &field.ty)
     }
 
     /// Statements that write a value; what has a limit in it is checked on the way.

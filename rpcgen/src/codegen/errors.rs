@@ -17,18 +17,9 @@ impl Generator<'_> {
             .map(|action| {
                 let name = error_ident(action);
                 let head = docs::line(&format!("Why `{}` may fail.", action.name));
-                let fields = action
-                    .fails
-                    .iter()
-                    .flat_map(|reason| &reason.fields)
-                    .cloned()
-                    .collect::<Vec<Field>>();
-                let traits = Traits {
-                    copy: false,
-                    default: false,
-                    exact: self.facts.are_exact(&fields),
-                    ordered: false,
-                };
+                let fields = action.fails.iter().flat_map(|reason| &reason.fields).cloned().collect::<Vec<Field>>();
+                let traits =
+                    Traits { copy: false, default: false, exact: self.facts.are_exact(&fields), ordered: false };
                 let item = self.enum_item(&head, &name, &action.fails, scope, None, &traits);
                 let codec = self.enum_codec(&name, &action.fails, scope, None);
                 let display = self.display(&name, &action.fails);

@@ -53,11 +53,7 @@ impl Facts {
         }
         spread(&mut inexact, &holders);
         spread(&mut not_copy, &holders_by_value);
-        Self {
-            inexact,
-            not_copy,
-            cycle,
-        }
+        Self { inexact, not_copy, cycle }
     }
 
     /// Whether a value of this type equals itself: `Eq`, `Hash` and `Ord` can be derived.
@@ -104,10 +100,7 @@ fn each_type(kind: &TypeKind, found: &mut impl FnMut(&Type, bool)) {
     match kind {
         TypeKind::Struct { fields, .. } => fields.iter().for_each(|field| walk(&field.ty, true, found)),
         TypeKind::Enum { variants } => {
-            variants
-                .iter()
-                .flat_map(|variant| &variant.fields)
-                .for_each(|field| walk(&field.ty, true, found));
+            variants.iter().flat_map(|variant| &variant.fields).for_each(|field| walk(&field.ty, true, found));
         }
         TypeKind::Alias { target } => walk(target, true, found),
         TypeKind::External { .. } => {}
@@ -169,12 +162,7 @@ fn cycles(edges: &[Vec<usize>], reversed: &[Vec<usize>]) -> Vec<usize> {
         while let Some(node) = open.pop() {
             if numbers[node] == usize::MAX {
                 numbers[node] = start;
-                open.extend(
-                    reversed[node]
-                        .iter()
-                        .copied()
-                        .filter(|from| numbers[*from] == usize::MAX),
-                );
+                open.extend(reversed[node].iter().copied().filter(|from| numbers[*from] == usize::MAX));
             }
         }
     }

@@ -77,16 +77,10 @@ impl std::fmt::Display for CodegenError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NameClash { name, first, second } => {
-                write!(
-                    f,
-                    "`{name}` is the Rust name of {first} and of {second}: rename one of them"
-                )
+                write!(f, "`{name}` is the Rust name of {first} and of {second}: rename one of them")
             }
             Self::BadExternPath { package, path } => {
-                write!(
-                    f,
-                    "the extern package `{package}` needs a Rust path like `crate::money`, not `{path}`"
-                )
+                write!(f, "the extern package `{package}` needs a Rust path like `crate::money`, not `{path}`")
             }
             Self::NotRust(why) => write!(f, "the generated code is not Rust, which is an error of rpcgen: {why}"),
         }
@@ -101,11 +95,7 @@ impl std::error::Error for CodegenError {}
 /// Two generated items have the same name, or an extern path is none.
 pub fn generate(model: &Model, package: PackageId, settings: &Settings) -> Result<String, CodegenError> {
     let tokens = generate_tokens(model, package, settings)?;
-    let docs = if settings.form == Form::File {
-        model.package(package).docs.as_slice()
-    } else {
-        &[]
-    };
+    let docs = if settings.form == Form::File { model.package(package).docs.as_slice() } else { &[] };
     print::print(tokens, &model.package(package).file, settings.form, docs)
 }
 
@@ -117,11 +107,7 @@ pub fn generate_tokens(model: &Model, package: PackageId, settings: &Settings) -
     let generator = Generator::new(model, package, settings)?;
     names::check_clashes(&generator)?;
     let tokens = generator.package_items();
-    if settings.form == Form::InPlace {
-        print::allow_each_item(tokens)
-    } else {
-        Ok(tokens)
-    }
+    if settings.form == Form::InPlace { print::allow_each_item(tokens) } else { Ok(tokens) }
 }
 
 /// What every part of the generator needs.
@@ -150,28 +136,17 @@ struct Scope {
 
 impl Scope {
     const fn top(package: PackageId) -> Self {
-        Self {
-            package,
-            depth: 0,
-            service_depth: 0,
-        }
+        Self { package, depth: 0, service_depth: 0 }
     }
 
     /// In the module of a service.
     const fn in_service(self) -> Self {
-        Self {
-            depth: self.depth + 1,
-            service_depth: self.depth + 1,
-            ..self
-        }
+        Self { depth: self.depth + 1, service_depth: self.depth + 1, ..self }
     }
 
     /// In a module beside the items of a service.
     const fn deeper(self) -> Self {
-        Self {
-            depth: self.depth + 1,
-            ..self
-        }
+        Self { depth: self.depth + 1, ..self }
     }
 
     /// From here to the top of the package.
@@ -190,10 +165,8 @@ impl<'m> Generator<'m> {
         let mut extern_packages = BTreeMap::new();
         for (index, package) in (0..).zip(&model.packages) {
             if let Some(path) = settings.extern_packages.get(&package.name) {
-                let parsed: syn::Path = syn::parse_str(path).map_err(|_| CodegenError::BadExternPath {
-                    package: package.name.clone(),
-                    path: path.clone(),
-                })?;
+                let parsed: syn::Path = syn::parse_str(path)
+                    .map_err(|_| CodegenError::BadExternPath { package: package.name.clone(), path: path.clone() })?;
                 extern_packages.insert(PackageId(index), quote!(#parsed));
             }
         }
@@ -219,10 +192,7 @@ impl<'m> Generator<'m> {
         let services = if let [service] = services.as_slice() {
             self.service_items(service, scope)
         } else {
-            services
-                .iter()
-                .map(|service| self.service_module(service, scope))
-                .collect()
+            services.iter().map(|service| self.service_module(service, scope)).collect()
         };
         let assert = (!services.is_empty()).then(|| quote!(const _: () = #rpc::assert_abi::<1>();));
         self.with_import(quote!(#assert #types #(#imported)* #services))
@@ -271,10 +241,7 @@ impl<'m> Generator<'m> {
 
     fn root_services(&self) -> impl Iterator<Item = &'m Service> + use<'m> {
         let root = self.root;
-        self.model
-            .services
-            .iter()
-            .filter(move |service| service.package == root)
+        self.model.services.iter().filter(move |service| service.package == root)
     }
 
     /// What the root imports, directly and through others, as far as it stands in modules of ours; in the model's order.
@@ -291,13 +258,8 @@ impl<'m> Generator<'m> {
                 }
             }
         }
-        let ids = (0..)
-            .map(PackageId)
-            .zip(wanted)
-            .filter(|(_, wanted)| *wanted)
-            .map(|(id, _)| id);
-        ids.filter(|id| *id != self.root && !self.extern_packages.contains_key(id))
-            .collect()
+        let ids = (0..).map(PackageId).zip(wanted).filter(|(_, wanted)| *wanted).map(|(id, _)| id);
+        ids.filter(|id| *id != self.root && !self.extern_packages.contains_key(id)).collect()
     }
 
     fn def(&self, id: TypeId) -> &'m TypeDef {

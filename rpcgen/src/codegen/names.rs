@@ -38,11 +38,7 @@ fn ident(name: &str) -> Ident {
 /// `AddFundsKey`
 pub(super) fn type_name(name: &str) -> String {
     let is_fine = name.starts_with(|first: char| first.is_ascii_uppercase()) && !name.contains('_');
-    if is_fine {
-        name.to_owned()
-    } else {
-        name.to_upper_camel_case()
-    }
+    if is_fine { name.to_owned() } else { name.to_upper_camel_case() }
 }
 
 /// `add_funds_key`
@@ -69,21 +65,13 @@ pub(super) fn module_ident(name: &str) -> Ident {
 /// A constant.
 pub(super) fn constant_ident(name: &str) -> Ident {
     let is_fine = !name.contains(|c: char| c.is_ascii_lowercase());
-    if is_fine {
-        ident(name)
-    } else {
-        ident(&name.to_shouty_snake_case())
-    }
+    if is_fine { ident(name) } else { ident(&name.to_shouty_snake_case()) }
 }
 
 /// A method of a generated type that has methods of its own: `connect` of a user's becomes `connect_`.
 pub(super) fn method_ident(name: &str, own: &[&str]) -> Ident {
     let name = snake_name(name);
-    if own.contains(&name.as_str()) {
-        format_ident!("{name}_")
-    } else {
-        ident(&name)
-    }
+    if own.contains(&name.as_str()) { format_ident!("{name}_") } else { ident(&name) }
 }
 
 /// A local name of ours that none of the fields has.
@@ -149,10 +137,8 @@ pub(super) fn runtime_path(model: &Model, absolute: bool) -> TokenStream {
         return quote!(::rpcgen_runtime::generated);
     }
     let packages = model.packages.iter().map(|package| &package.name);
-    let modules: BTreeSet<String> = packages
-        .chain(model.services.iter().map(|service| &service.name))
-        .map(|name| snake_name(name))
-        .collect();
+    let modules: BTreeSet<String> =
+        packages.chain(model.services.iter().map(|service| &service.name)).map(|name| snake_name(name)).collect();
     let mut name = "rpc".to_owned();
     while modules.contains(&name) {
         name.push('_');
@@ -205,11 +191,7 @@ struct Taken(BTreeMap<String, String>);
 impl Taken {
     fn take(&mut self, name: String, whose: String) -> Result<(), CodegenError> {
         match self.0.get(&name) {
-            Some(first) => Err(CodegenError::NameClash {
-                name,
-                first: first.clone(),
-                second: whose,
-            }),
+            Some(first) => Err(CodegenError::NameClash { name, first: first.clone(), second: whose }),
             None => {
                 self.0.insert(name, whose);
                 Ok(())
@@ -251,10 +233,7 @@ fn take_declared(
         }
     }
     for constant in &generator.model.package(id).constants {
-        taken.take(
-            constant_ident(&constant.name).to_string(),
-            format!("the constant `{}`", constant.name),
-        )?;
+        taken.take(constant_ident(&constant.name).to_string(), format!("the constant `{}`", constant.name))?;
     }
     Ok(())
 }

@@ -15,16 +15,12 @@ impl Generator<'_> {
         let Prelude { send, sync, .. } = &self.prelude;
         let name = names::type_ident(&service.name);
         let text = service.name.as_str();
-        let head = docs::line_and(
-            &format!("The business side of `{text}`: implement it, then `server(..)`."),
-            &service.docs,
-        );
+        let head =
+            docs::line_and(&format!("The business side of `{text}`: implement it, then `server(..)`."), &service.docs);
         let methods = service.actions.iter().map(|action| self.business_method(action, scope));
         let dispatcher = self.dispatcher(service);
         let rpc = &self.rpc;
-        let server_docs = docs::line(&format!(
-            "A business implementation of `{text}` as a service to be served."
-        ));
+        let server_docs = docs::line(&format!("A business implementation of `{text}` as a service to be served."));
         quote! {
             #head
             pub trait #name: #send + #sync + 'static { #(#methods)* }
@@ -76,11 +72,7 @@ impl Generator<'_> {
         let (business, call, request) = if service.actions.is_empty() {
             (quote!(), quote!(_), quote!(_))
         } else {
-            (
-                quote!(let business = ::std::sync::Arc::clone(&self.business);),
-                quote!(call),
-                quote!(request),
-            )
+            (quote!(let business = ::std::sync::Arc::clone(&self.business);), quote!(call), quote!(request))
         };
         quote! {
             struct Dispatcher<B> { business: ::std::sync::Arc<B> }
@@ -136,8 +128,6 @@ impl Generator<'_> {
 /// `0x0123_4567_89ab_cdef`
 fn hexadecimal(number: u64) -> TokenStream {
     let digits = format!("{number:016x}");
-    let groups: Vec<&str> = (0..4)
-        .filter_map(|group| digits.get(group * 4..group * 4 + 4))
-        .collect();
+    let groups: Vec<&str> = (0..4).filter_map(|group| digits.get(group * 4..group * 4 + 4)).collect();
     format!("0x{}", groups.join("_")).parse().unwrap_or_default()
 }

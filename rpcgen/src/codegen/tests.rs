@@ -6,45 +6,20 @@ use crate::model::{
 };
 
 fn field(name: &str, ty: Type) -> Field {
-    Field {
-        name: name.to_owned(),
-        docs: Vec::new(),
-        ty,
-        default: None,
-        sensitive: false,
-        deprecated: None,
-    }
+    Field { name: name.to_owned(), docs: Vec::new(), ty, default: None, sensitive: false, deprecated: None }
 }
 
 fn variant(name: &str, fields: Vec<Field>) -> Variant {
-    Variant {
-        name: name.to_owned(),
-        docs: Vec::new(),
-        fields,
-        deprecated: None,
-    }
+    Variant { name: name.to_owned(), docs: Vec::new(), fields, deprecated: None }
 }
 
 fn package(name: &str, root: bool, imports: Vec<PackageId>) -> Package {
     let file = format!("{name}.rpc");
-    Package {
-        name: name.to_owned(),
-        docs: Vec::new(),
-        root,
-        file,
-        imports,
-        constants: Vec::new(),
-    }
+    Package { name: name.to_owned(), docs: Vec::new(), root, file, imports, constants: Vec::new() }
 }
 
 fn def(package: u32, name: &str, kind: TypeKind) -> TypeDef {
-    TypeDef {
-        package: PackageId(package),
-        name: name.to_owned(),
-        docs: Vec::new(),
-        deprecated: None,
-        kind,
-    }
+    TypeDef { package: PackageId(package), name: name.to_owned(), docs: Vec::new(), deprecated: None, kind }
 }
 
 fn action(name: &str, request: Vec<Field>, response: Vec<Field>, fails: Vec<Variant>) -> Action {
@@ -64,14 +39,7 @@ fn action(name: &str, request: Vec<Field>, response: Vec<Field>, fails: Vec<Vari
 }
 
 fn service(name: &str, actions: Vec<Action>, broadcasts: Vec<Broadcast>) -> Service {
-    Service {
-        package: PackageId(0),
-        name: name.to_owned(),
-        docs: Vec::new(),
-        actions,
-        broadcasts,
-        fingerprint: 0x1234,
-    }
+    Service { package: PackageId(0), name: name.to_owned(), docs: Vec::new(), actions, broadcasts, fingerprint: 0x1234 }
 }
 
 const TEXT: Type = Type::String { max: None };
@@ -83,10 +51,7 @@ fn text_up_to(max: u64) -> Type {
 /// The bank of the language's description.
 fn bank() -> Model {
     let (amount, key, account) = (TypeId(0), TypeId(1), TypeId(2));
-    let sensitive = |name, ty| Field {
-        sensitive: true,
-        ..field(name, ty)
-    };
+    let sensitive = |name, ty| Field { sensitive: true, ..field(name, ty) };
     let types = vec![
         def(1, "Amount", TypeKind::Alias { target: Type::U64 }),
         TypeDef {
@@ -100,22 +65,13 @@ fn bank() -> Model {
                 fields: vec![
                     field("id", Type::Uuid),
                     field("user", TEXT),
-                    Field {
-                        default: Some(Value::Unsigned(0)),
-                        ..field("balance", Type::Named(amount))
-                    },
+                    Field { default: Some(Value::Unsigned(0)), ..field("balance", Type::Named(amount)) },
                     field("note", Type::Optional(Box::new(TEXT))),
                 ],
                 fixed: false,
             },
         ),
-        def(
-            0,
-            "Currency",
-            TypeKind::Enum {
-                variants: vec![variant("btc", vec![]), variant("usd", vec![])],
-            },
-        ),
+        def(0, "Currency", TypeKind::Enum { variants: vec![variant("btc", vec![]), variant("usd", vec![])] }),
         TypeDef {
             docs: vec!["Data-carrying alternatives, as in Rust.".to_owned()],
             ..def(
@@ -137,10 +93,7 @@ fn bank() -> Model {
             "create_account",
             vec![field("user", text_up_to(64))],
             vec![field("account", Type::Named(account))],
-            vec![
-                variant("user_exists", vec![]),
-                variant("quota_reached", vec![field("limit", Type::U32)]),
-            ],
+            vec![variant("user_exists", vec![]), variant("quota_reached", vec![field("limit", Type::U32)])],
         )
     };
     let add_funds = Action {
@@ -165,34 +118,20 @@ fn bank() -> Model {
         ],
         origin: Some(Origin {
             action: 1,
-            by: vec![Correlation {
-                broadcast_field: 1,
-                place: CorrelationPlace::Response,
-                action_field: 0,
-            }],
+            by: vec![Correlation { broadcast_field: 1, place: CorrelationPlace::Response, action_field: 0 }],
         }),
     };
-    let pair = Type::Array {
-        element: Box::new(Type::Named(TypeId(3))),
-        length: 2,
-    };
+    let pair = Type::Array { element: Box::new(Type::Named(TypeId(3))), length: 2 };
     let rate = Broadcast {
         name: "rate_changed".to_owned(),
         docs: vec!["Goes to any online node that handles it.".to_owned()],
         deprecated: None,
-        fields: vec![
-            field("app_id", Type::AppId),
-            field("pair", pair),
-            field("rate", Type::F64),
-        ],
+        fields: vec![field("app_id", Type::AppId), field("pair", pair), field("rate", Type::F64)],
         origin: None,
     };
     let actions = vec![create_account, add_funds, action("ping", vec![], vec![], vec![])];
     Model {
-        packages: vec![
-            package("bank", true, vec![PackageId(1)]),
-            package("money", false, vec![]),
-        ],
+        packages: vec![package("bank", true, vec![PackageId(1)]), package("money", false, vec![])],
         types,
         services: vec![service("Bank", actions, vec![pending, rate])],
     }

@@ -12,16 +12,9 @@ use crate::model::{Constant, Field, PackageId, Type, TypeDef, TypeId, TypeKind, 
 impl Generator<'_> {
     /// Everything that a package declares, services apart.
     pub(super) fn package_types(&self, scope: Scope) -> TokenStream {
-        let constants = self
-            .model
-            .package(scope.package)
-            .constants
-            .iter()
-            .map(|constant| self.constant(constant, scope));
-        let defs = (0..)
-            .map(TypeId)
-            .zip(&self.model.types)
-            .filter(|(_, def)| def.package == scope.package);
+        let constants =
+            self.model.package(scope.package).constants.iter().map(|constant| self.constant(constant, scope));
+        let defs = (0..).map(TypeId).zip(&self.model.types).filter(|(_, def)| def.package == scope.package);
         let types = defs.map(|(id, def)| self.declaration(id, def, scope));
         quote!(#(#constants)* #(#types)*)
     }
@@ -97,9 +90,7 @@ impl Generator<'_> {
         let derive = self.derive(traits, fields.iter().any(|field| field.sensitive));
         let debug = redacted::struct_debug(name, fields);
         let visibility = quote!(pub);
-        let fields = fields
-            .iter()
-            .map(|field| self.field_declaration(&visibility, field, scope, owner));
+        let fields = fields.iter().map(|field| self.field_declaration(&visibility, field, scope, owner));
         quote!(#head #derive pub struct #name { #(#fields,)* } #debug)
     }
 
@@ -113,24 +104,15 @@ impl Generator<'_> {
         owner: Option<TypeId>,
         traits: &Traits,
     ) -> TokenStream {
-        let sensitive = variants
-            .iter()
-            .flat_map(|variant| &variant.fields)
-            .any(|field| field.sensitive);
+        let sensitive = variants.iter().flat_map(|variant| &variant.fields).any(|field| field.sensitive);
         let derive = self.derive(traits, sensitive);
-        let debug = if sensitive {
-            redacted::enum_debug(name, variants)
-        } else {
-            TokenStream::new()
-        };
+        let debug = if sensitive { redacted::enum_debug(name, variants) } else { TokenStream::new() };
         let variants = variants.iter().enumerate().map(|(index, variant)| {
             let first = (traits.default && index == 0).then(|| quote!(#[default]));
             let (docs, deprecated) = (docs::doc(&variant.docs), docs::deprecated(variant.deprecated.as_ref()));
             let name = names::type_ident(&variant.name);
-            let fields = variant
-                .fields
-                .iter()
-                .map(|field| self.field_declaration(&TokenStream::new(), field, scope, owner));
+            let fields =
+                variant.fields.iter().map(|field| self.field_declaration(&TokenStream::new(), field, scope, owner));
             let body = (!variant.fields.is_empty()).then(|| quote!({ #(#fields,)* }));
             quote!(#docs #deprecated #first #name #body)
         });
@@ -151,18 +133,7 @@ impl Generator<'_> {
     }
 
     fn derive(&self, traits: &Traits, own_debug: bool) -> TokenStream {
-        let Prelude {
-            clone,
-            copy,
-            debug,
-            default,
-            partial_eq,
-            eq,
-            partial_ord,
-            ord,
-            hash,
-            ..
-        } = &self.prelude;
+        let Prelude { clone, copy, debug, default, partial_eq, eq, partial_ord, ord, hash, .. } = &self.prelude;
         let mut list = vec![clone];
         list.extend(traits.copy.then_some(copy));
         list.extend((!own_debug).then_some(debug));
@@ -182,13 +153,7 @@ impl Generator<'_> {
 
     /// The same, held by value in `owner`: what holds `owner` in turn stands in a box.
     pub(super) fn held_ty(&self, scope: Scope, owner: Option<TypeId>, ty: &Type) -> TokenStream {
-        let Prelude {
-            option,
-            vec,
-            string,
-            boxed,
-            ..
-        } = &self.prelude;
+        let Prelude { option, vec, string, boxed, .. } = &self.prelude;
         let rpc = &self.rpc;
         match ty {
             Type::Bool => quote!(bool),
@@ -228,11 +193,7 @@ impl Generator<'_> {
             }
             Type::Named(id) => {
                 let path = self.type_path(scope, *id);
-                if self.is_boxed(owner, *id) {
-                    quote!(#boxed<#path>)
-                } else {
-                    path
-                }
+                if self.is_boxed(owner, *id) { quote!(#boxed<#path>) } else { path }
             }
         }
     }

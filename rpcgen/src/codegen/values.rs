@@ -15,14 +15,7 @@ const NANOSECONDS_PER_MILLISECOND: u128 = 1_000_000;
 impl Generator<'_> {
     /// A value of `ty`, held by value in `owner`.
     pub(super) fn value(&self, scope: Scope, owner: Option<TypeId>, ty: &Type, value: &Value) -> TokenStream {
-        let Prelude {
-            some,
-            none,
-            vec,
-            string,
-            boxed,
-            ..
-        } = &self.prelude;
+        let Prelude { some, none, vec, string, boxed, .. } = &self.prelude;
         let rpc = &self.rpc;
         if let Type::Optional(content) = self.resolved(ty) {
             if *value == Value::None {
@@ -54,11 +47,7 @@ impl Generator<'_> {
                 let path = self.type_path(scope, *id);
                 let variant = self.variant_ident(*id, *index);
                 let value = quote!(#path::#variant);
-                if self.is_boxed(owner, *id) {
-                    quote!(#boxed::new(#value))
-                } else {
-                    value
-                }
+                if self.is_boxed(owner, *id) { quote!(#boxed::new(#value)) } else { value }
             }
             Value::EmptyList => quote!(#vec::new()),
             Value::EmptyMap => quote!(::std::collections::BTreeMap::new()),
@@ -89,13 +78,11 @@ impl Generator<'_> {
 
     /// Whether `#[derive(Default)]` gives every field the default that is declared.
     pub(super) fn derives_default(&self, fields: &[Field]) -> bool {
-        fields
-            .iter()
-            .all(|field| match (&field.default, self.resolved(&field.ty)) {
-                (None | Some(Value::None), ty) => matches!(ty, Type::Optional(_)),
-                (Some(_), Type::Optional(_)) => false,
-                (Some(value), _) => self.is_natural(value),
-            })
+        fields.iter().all(|field| match (&field.default, self.resolved(&field.ty)) {
+            (None | Some(Value::None), ty) => matches!(ty, Type::Optional(_)),
+            (Some(_), Type::Optional(_)) => false,
+            (Some(value), _) => self.is_natural(value),
+        })
     }
 
     /// Whether Rust's own default of the type is this value.
@@ -126,21 +113,15 @@ impl Generator<'_> {
         scope: Scope,
         owner: TypeId,
     ) -> Option<TokenStream> {
-        let is_whole = fields
-            .iter()
-            .all(|field| field.default.is_some() || matches!(self.resolved(&field.ty), Type::Optional(_)));
+        let is_whole =
+            fields.iter().all(|field| field.default.is_some() || matches!(self.resolved(&field.ty), Type::Optional(_)));
         if !is_whole || self.derives_default(fields) {
             return None;
         }
         let default = &self.prelude.default;
         let values = fields.iter().map(|field| {
             let ident = names::value_ident(&field.name);
-            let value = self.value(
-                scope,
-                Some(owner),
-                &field.ty,
-                field.default.as_ref().unwrap_or(&Value::None),
-            );
+            let value = self.value(scope, Some(owner), &field.ty, field.default.as_ref().unwrap_or(&Value::None));
             quote!(#ident: #value)
         });
         Some(quote! {
@@ -158,18 +139,12 @@ impl Generator<'_> {
             Type::F32 => Literal::f32_unsuffixed(value.abs() as f32),
             _ => Literal::f64_unsuffixed(value.abs()),
         };
-        if value.is_sign_negative() {
-            quote!(-#magnitude)
-        } else {
-            quote!(#magnitude)
-        }
+        if value.is_sign_negative() { quote!(-#magnitude) } else { quote!(#magnitude) }
     }
 
     fn variant_ident(&self, id: TypeId, index: u32) -> Option<Ident> {
         match &self.def(id).kind {
-            TypeKind::Enum { variants } => variants
-                .get(index as usize)
-                .map(|variant| names::type_ident(&variant.name)),
+            TypeKind::Enum { variants } => variants.get(index as usize).map(|variant| names::type_ident(&variant.name)),
             _ => None,
         }
     }

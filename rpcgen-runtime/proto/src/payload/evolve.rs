@@ -96,10 +96,7 @@ impl<'a> Reader<'a> {
     /// The nesting is too deep.
     #[inline]
     pub fn enter(&mut self, owner: &'static str) -> Result<Outside, DecodeError> {
-        let outside = Outside {
-            depth: self.depth,
-            owner: self.owner,
-        };
+        let outside = Outside { depth: self.depth, owner: self.owner };
         self.depth = self.deeper().map_err(|error| error.in_owner(owner))?;
         self.owner = owner;
         Ok(outside)
@@ -134,11 +131,9 @@ impl<'a> Reader<'a> {
         // The body's end is looked at only when decoding fails: a value may take no bytes at all.
         let absent = self.is_at_end();
         decode(self).map_err(|error| match error.problem {
-            DecodeProblem::UnexpectedEnd { .. } if absent => DecodeError {
-                owner: self.owner,
-                field,
-                problem: DecodeProblem::Missing,
-            },
+            DecodeProblem::UnexpectedEnd { .. } if absent => {
+                DecodeError { owner: self.owner, field, problem: DecodeProblem::Missing }
+            }
             _ => error.in_field(self.owner, field),
         })
     }

@@ -20,11 +20,7 @@ impl<'a> Reader<'a> {
     #[inline]
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            rest: bytes,
-            depth: 0,
-            owner: "",
-        }
+        Self { rest: bytes, depth: 0, owner: "" }
     }
 
     /// The bytes that are left.
