@@ -1,4 +1,5 @@
 //! The compiler of `.rpc` files. Under construction.
 #![forbid(unsafe_code)]
 
+pub mod codegen;
 pub mod model;

@@ -25,6 +25,26 @@ pub struct Model {
     pub services: Vec<Service>,
 }
 
+impl Model {
+    /// The package of an ID of this model.
+    ///
+    /// # Panics
+    /// The ID is of another model.
+    #[must_use]
+    pub fn package(&self, id: PackageId) -> &Package {
+        &self.packages[id.0 as usize]
+    }
+
+    /// The type of an ID of this model.
+    ///
+    /// # Panics
+    /// The ID is of another model.
+    #[must_use]
+    pub fn type_def(&self, id: TypeId) -> &TypeDef {
+        &self.types[id.0 as usize]
+    }
+}
+
 /// One `.rpc` file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Package {
@@ -89,6 +109,11 @@ pub enum TypeKind {
     Alias {
         /// What it stands for.
         target: Type,
+    },
+    /// A Rust type that is declared elsewhere and implements the codec's traits: from the attribute macro only.
+    External {
+        /// As a Rust path.
+        path: String,
     },
 }
 
@@ -229,8 +254,10 @@ pub struct Action {
     pub request: Vec<Field>,
     /// May be empty.
     pub response: Vec<Field>,
-    /// Empty: it cannot fail as a business.
+    /// Empty: it cannot fail as a business, unless by `fails_with`.
     pub fails: Vec<Variant>,
+    /// Its error, if that is declared elsewhere ([`TypeKind::External`]): from the attribute macro only.
+    pub fails_with: Option<TypeId>,
     /// `@persist`.
     pub persist: Option<Persist>,
     /// `@deadline`, in nanoseconds.

@@ -101,10 +101,11 @@ impl DecodeError {
         Self { owner, field: "", problem: DecodeProblem::UnknownVariant { index } }
     }
 
-    /// The same, in this field unless a field is known already.
+    /// The same, in this field of this owner unless something further inside is known already.
     #[cold]
-    pub(super) const fn in_field(mut self, field: &'static str) -> Self {
+    pub(super) const fn in_field(mut self, owner: &'static str, field: &'static str) -> Self {
         if self.owner.is_empty() && self.field.is_empty() {
+            self.owner = owner;
             self.field = field;
         }
         self

@@ -11,6 +11,13 @@ use alloc::vec::Vec;
 use super::{DecodeError, DecodeProblem, Reader, UNLIMITED, Writer};
 use crate::varint;
 
+/// What surrounds a `@fixed` struct while it is read.
+#[derive(Debug)]
+pub struct Outside {
+    depth: u8,
+    owner: &'static str,
+}
+
 impl Writer {
     /// A struct that may evolve, or the fields of a data-carrying variant: what `body` writes, after its length.
     #[inline]
@@ -58,55 +65,48 @@ fn put_long_length(bytes: &mut Vec<u8>, start: usize, length: usize) {
 }
 
 impl<'a> Reader<'a> {
-    /// The body of a message `owner`: its length is the frame's.
-    ///
-    /// # Errors
-    /// What `body` finds wrong, with the owner's name.
+    /// The body of a message `owner`: its length is the frame's. Errors will name the owner.
     #[inline]
-    pub fn message<T>(
-        &mut self,
-        owner: &'static str,
-        body: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
-        body(self).map_err(|error| error.in_owner(owner))
+    pub fn message(&mut self, owner: &'static str) -> &mut Self {
+        self.owner = owner;
+        self
     }
 
-    /// The body of a struct or variant `owner` after its length. `body` sees nothing beyond it; what it leaves is skipped.
+    /// The body of a struct or variant `owner`, after its length. Nothing beyond it can be read from it, and what is left in it is
+    /// skipped. Errors will name the owner.
     ///
     /// # Errors
-    /// The length is more than there is, the nesting too deep, or what `body` finds wrong, with the owner's name.
+    /// The length is more than there is, or the nesting too deep.
     #[inline]
-    pub fn sized<T>(
-        &mut self,
-        owner: &'static str,
-        body: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
-        self.confined(body).map_err(|error| error.in_owner(owner))
+    pub fn sized(&mut self, owner: &'static str) -> Result<Self, DecodeError> {
+        self.confined(owner).map_err(|error| error.in_owner(owner))
     }
 
     #[inline]
-    fn confined<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    fn confined(&mut self, owner: &'static str) -> Result<Self, DecodeError> {
         let length = self.length(UNLIMITED)?;
         let depth = self.deeper()?;
         let rest = self.take(length)?;
-        body(&mut Reader { rest, depth })
+        Ok(Self { rest, depth, owner })
     }
 
-    /// The body of a `@fixed` struct: no length, every field is there.
+    /// Begins a `@fixed` struct `owner`: no length, every field is there. Errors will name the owner until [`Self::leave`].
     ///
     /// # Errors
-    /// The nesting is too deep, or what `body` finds wrong, with the owner's name.
+    /// The nesting is too deep.
     #[inline]
-    pub fn fixed<T>(
-        &mut self,
-        owner: &'static str,
-        body: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
-        let outside = self.depth;
+    pub fn enter(&mut self, owner: &'static str) -> Result<Outside, DecodeError> {
+        let outside = Outside { depth: self.depth, owner: self.owner };
         self.depth = self.deeper().map_err(|error| error.in_owner(owner))?;
-        let result = body(self).map_err(|error| error.in_owner(owner));
-        self.depth = outside;
-        result
+        self.owner = owner;
+        Ok(outside)
+    }
+
+    /// Ends a `@fixed` struct.
+    #[inline]
+    pub const fn leave(&mut self, outside: Outside) {
+        self.depth = outside.depth;
+        self.owner = outside.owner;
     }
 
     /// The index of an enum's variant.
@@ -131,8 +131,10 @@ impl<'a> Reader<'a> {
         // The body's end is looked at only when decoding fails: a value may take no bytes at all.
         let absent = self.is_at_end();
         decode(self).map_err(|error| match error.problem {
-            DecodeProblem::UnexpectedEnd { .. } if absent => DecodeError::from(DecodeProblem::Missing).in_field(field),
-            _ => error.in_field(field),
+            DecodeProblem::UnexpectedEnd { .. } if absent => {
+                DecodeError { owner: self.owner, field, problem: DecodeProblem::Missing }
+            }
+            _ => error.in_field(self.owner, field),
         })
     }
 
@@ -150,6 +152,6 @@ impl<'a> Reader<'a> {
         if self.is_at_end() {
             return Ok(default());
         }
-        decode(self).map_err(|error| error.in_field(field))
+        decode(self).map_err(|error| error.in_field(self.owner, field))
     }
 }

@@ -24,6 +24,7 @@ mod writer;
 use alloc::vec::Vec;
 
 pub use error::{DecodeError, DecodeProblem, EncodeError};
+pub use evolve::Outside;
 pub use reader::Reader;
 pub use timestamp::Timestamp;
 pub use writer::Writer;

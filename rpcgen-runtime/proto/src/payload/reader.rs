@@ -1,6 +1,6 @@
 //! Where values are read from.
 //!
-//! Knows: the bytes that are left, how deep we are. Does not know: what the bytes mean.
+//! Knows: the bytes that are left, how deep we are, in whose body. Does not know: what the bytes mean.
 #![deny(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::arithmetic_side_effects)]
 
 use super::{DEPTH_MAX, DecodeError, DecodeProblem};
@@ -11,6 +11,8 @@ use crate::varint;
 pub struct Reader<'a> {
     pub(super) rest: &'a [u8],
     pub(super) depth: u8,
+    /// Whose fields are read: for errors.
+    pub(super) owner: &'static str,
 }
 
 impl<'a> Reader<'a> {
@@ -18,7 +20,7 @@ impl<'a> Reader<'a> {
     #[inline]
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, depth: 0 }
+        Self { rest: bytes, depth: 0, owner: "" }
     }
 
     /// The bytes that are left.

@@ -198,12 +198,11 @@ impl Encode for Evolved {
 
 impl Decode for Evolved {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.sized("Evolved", |input| {
-            Ok(Self {
-                a: input.required("a", Decode::decode)?,
-                b: input.or_default("b", Decode::decode, || None)?,
-                c: input.or_default("c", Decode::decode, || 7)?,
-            })
+        let input = &mut input.sized("Evolved")?;
+        Ok(Self {
+            a: input.required("a", Decode::decode)?,
+            b: input.or_default("b", Decode::decode, || None)?,
+            c: input.or_default("c", Decode::decode, || 7)?,
         })
     }
 }
@@ -255,7 +254,10 @@ impl Encode for Chain {
 
 impl Decode for Chain {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.fixed("Chain", |input| Ok(Self(input.required("next", Decode::decode)?)))
+        let outside = input.enter("Chain")?;
+        let chain = Self(input.required("next", Decode::decode)?);
+        input.leave(outside);
+        Ok(chain)
     }
 }
 

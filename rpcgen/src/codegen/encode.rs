@@ -1,0 +1,281 @@
+//! `Encode` and `Decode` of declared types and of messages.
+//!
+//! Knows: the order of fields, the length rule, where a limit is checked. Does not know: a single byte of the layout; that is the codec's.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+
+use super::names::{self, Prelude};
+use super::{Generator, Scope};
+use crate::model::{Field, Type, TypeId, Variant};
+
+/// A value in generated code.
+#[derive(Clone)]
+pub(super) struct Place {
+    /// `self.user`, or the name of a reference.
+    tokens: TokenStream,
+    is_reference: bool,
+}
+
+impl Place {
+    fn field(name: &Ident) -> Self {
+        Self { tokens: quote!(self.#name), is_reference: false }
+    }
+
+    fn reference(name: &Ident) -> Self {
+        Self { tokens: quote!(#name), is_reference: true }
+    }
+
+    fn as_reference(&self) -> TokenStream {
+        let tokens = &self.tokens;
+        if self.is_reference { tokens.clone() } else { quote!(&#tokens) }
+    }
+}
+
+impl Generator<'_> {
+    /// The codec of a struct.
+    pub(super) fn struct_codec(
+        &self,
+        name: &Ident,
+        fields: &[Field],
+        fixed: bool,
+        scope: Scope,
+        owner: TypeId,
+    ) -> TokenStream {
+        let wrapper = if fixed { quote!(fixed) } else { quote!(sized) };
+        let (rpc, Prelude { result, ok, .. }) = (&self.rpc, &self.prelude);
+        let text = name.to_string();
+        let out = if fields.is_empty() { quote!(_) } else { quote!(out) };
+        let writes = fields.iter().map(|field| self.encode_field(field));
+        let reads = fields.iter().map(|field| self.decode_field(scope, Some(owner), field, fixed));
+        let value = quote!(Self { #(#reads,)* });
+        let body = if fixed {
+            quote!(let outside = input.enter(#text)?; let value = #value; input.leave(outside); #ok(value))
+        } else if fields.is_empty() {
+            quote!(input.sized(#text)?; #ok(#value))
+        } else {
+            quote!(let input = &mut input.sized(#text)?; #ok(#value))
+        };
+        quote! {
+            impl #rpc::Encode for #name {
+                fn encode(&self, out: &mut #rpc::Writer) {
+                    out.#wrapper(|#out| { #(#writes)* });
+                }
+            }
+            impl #rpc::Decode for #name {
+                fn decode(input: &mut #rpc::Reader<'_>) -> #result<Self, #rpc::DecodeError> {
+                    #body
+                }
+            }
+        }
+    }
+
+    /// The codec of a message's body: its length is the frame's.
+    pub(super) fn message_codec(&self, name: &Ident, fields: &[Field], scope: Scope) -> TokenStream {
+        let (rpc, Prelude { result, ok, .. }) = (&self.rpc, &self.prelude);
+        let text = name.to_string();
+        let writes = fields.iter().map(|field| self.encode_field(field));
+        let reads = fields.iter().map(|field| self.decode_field(scope, None, field, false));
+        quote! {
+            impl #rpc::Encode for #name {
+                fn encode(&self, out: &mut #rpc::Writer) {
+                    #(#writes)*
+                }
+            }
+            impl #rpc::Decode for #name {
+                fn decode(input: &mut #rpc::Reader<'_>) -> #result<Self, #rpc::DecodeError> {
+                    let input = input.message(#text);
+                    #ok(Self { #(#reads,)* })
+                }
+            }
+        }
+    }
+
+    /// The codec of an enum.
+    pub(super) fn enum_codec(
+        &self,
+        name: &Ident,
+        variants: &[Variant],
+        scope: Scope,
+        owner: Option<TypeId>,
+    ) -> TokenStream {
+        let (rpc, Prelude { result, err, .. }) = (&self.rpc, &self.prelude);
+        let text = name.to_string();
+        let out = names::local_ident("out", variants.iter().flat_map(|variant| &variant.fields));
+        let writes = (0_u32..).zip(variants).map(|(index, variant)| self.encode_variant(&out, index, variant));
+        let reads =
+            (0_u32..).zip(variants).map(|(index, variant)| self.decode_variant(scope, owner, name, index, variant));
+        quote! {
+            impl #rpc::Encode for #name {
+                fn encode(&self, #out: &mut #rpc::Writer) {
+                    match self { #(#writes)* }
+                }
+            }
+            impl #rpc::Decode for #name {
+                fn decode(input: &mut #rpc::Reader<'_>) -> #result<Self, #rpc::DecodeError> {
+                    match input.variant()? {
+                        #(#reads)*
+                        unknown => #err(#rpc::DecodeError::unknown_variant(#text, unknown)),
+                    }
+                }
+            }
+        }
+    }
+
+    fn encode_variant(&self, out: &Ident, index: u32, variant: &Variant) -> TokenStream {
+        let name = names::type_ident(&variant.name);
+        let index = Literal::u32_unsuffixed(index);
+        if variant.fields.is_empty() {
+            return quote!(Self::#name => #out.variant(#index),);
+        }
+        let bindings = variant.fields.iter().map(|field| names::value_ident(&field.name));
+        let writes = variant.fields.iter().map(|field| {
+            let place = Place::reference(&names::value_ident(&field.name));
+            self.encode_value(out, &place, &field.name, &field.ty)
+        });
+        quote! {
+            Self::#name { #(#bindings),* } => {
+                #out.variant(#index);
+                #out.sized(|#out| { #(#writes)* });
+            }
+        }
+    }
+
+    fn decode_variant(
+        &self,
+        scope: Scope,
+        owner: Option<TypeId>,
+        enum_name: &Ident,
+        index: u32,
+        variant: &Variant,
+    ) -> TokenStream {
+        let ok = &self.prelude.ok;
+        let name = names::type_ident(&variant.name);
+        let index = Literal::u32_unsuffixed(index);
+        if variant.fields.is_empty() {
+            return quote!(#index => #ok(Self::#name),);
+        }
+        let text = format!("{enum_name}::{name}");
+        let reads = variant.fields.iter().map(|field| self.decode_field(scope, owner, field, false));
+        quote! {
+            #index => {
+                let input = &mut input.sized(#text)?;
+                #ok(Self::#name { #(#reads,)* })
+            }
+        }
+    }
+
+    fn encode_field(&self, field: &Field) -> TokenStream {
+        let out = names::local_ident("out", []);
+        self.encode_value(&out, &Place::field(&names::value_ident(&field.name)), &field.name, &field.ty)
+    }
+
+    /// Statements that write a value; what has a limit in it is checked on the way.
+    pub(super) fn encode_value(&self, out: &Ident, place: &Place, field: &str, ty: &Type) -> TokenStream {
+        let rpc = &self.rpc;
+        let (tokens, reference) = (&place.tokens, place.as_reference());
+        let ty = self.resolved(ty);
+        let check = max(ty).map(|(what, max)| quote!(#out.at_most(#field, #what, #tokens.len(), #max);));
+        let inside = |name: &str, ty: &Type| {
+            let name = names::local_ident(name, []);
+            let inner_out = names::local_ident("out", []);
+            let writes = self.encode_value(&inner_out, &Place::reference(&name), field, ty);
+            quote!(|out, #name| { #writes })
+        };
+        match ty {
+            Type::Optional(content) if self.has_limit(content) => {
+                let content = inside("value", content);
+                quote!(#out.optional(#tokens.as_ref(), #content);)
+            }
+            Type::List { element, .. } if self.has_limit(element) => {
+                let element = inside("item", element);
+                quote!(#check #out.list(#reference, #element);)
+            }
+            Type::Map { key, value, .. } if self.has_limit(key) || self.has_limit(value) => {
+                let (key, value) = (inside("key", key), inside("value", value));
+                quote!(#check #out.map(#reference, #key, #value);)
+            }
+            Type::Array { element, .. } if self.has_limit(element) => {
+                let item = names::local_ident("item", []);
+                let writes = self.encode_value(out, &Place::reference(&item), field, element);
+                quote!(for #item in #reference { #writes })
+            }
+            _ => quote!(#check #rpc::Encode::encode(#reference, #out);),
+        }
+    }
+
+    fn decode_field(&self, scope: Scope, owner: Option<TypeId>, field: &Field, fixed: bool) -> TokenStream {
+        let ident = names::value_ident(&field.name);
+        let text = &field.name;
+        let decoder = self.decoder(&field.ty);
+        match self.default_fn(scope, owner, field) {
+            Some(default) if !fixed => quote!(#ident: input.or_default(#text, #decoder, #default)?),
+            _ => quote!(#ident: input.required(#text, #decoder)?),
+        }
+    }
+
+    /// What reads a value: a function or a closure.
+    fn decoder(&self, ty: &Type) -> TokenStream {
+        let rpc = &self.rpc;
+        if !self.has_limit(ty) {
+            return quote!(#rpc::Decode::decode);
+        }
+        let bound = |max: &Option<u64>| match max {
+            Some(max) => {
+                let max = Literal::u64_unsuffixed(*max);
+                quote!(#max)
+            }
+            None => quote!(#rpc::UNLIMITED),
+        };
+        match self.resolved(ty) {
+            Type::String { max } => {
+                let max = bound(max);
+                quote!(|input| input.string(#max))
+            }
+            Type::Bytes { max } => {
+                let max = bound(max);
+                quote!(|input| input.bytes(#max))
+            }
+            Type::List { element, max } => {
+                let (max, element) = (bound(max), self.decoder(element));
+                quote!(|input| input.list(#max, #element))
+            }
+            Type::Map { key, value, max } => {
+                let (max, key, value) = (bound(max), self.decoder(key), self.decoder(value));
+                quote!(|input| input.map(#max, #key, #value))
+            }
+            Type::Array { element, .. } => {
+                let element = self.decoder(element);
+                quote!(|input| input.array(#element))
+            }
+            Type::Optional(content) => {
+                let content = self.decoder(content);
+                quote!(|input| input.optional(#content))
+            }
+            _ => quote!(#rpc::Decode::decode),
+        }
+    }
+
+    /// Whether a `@max` is in a type, declared structs and enums apart: those check their own.
+    fn has_limit(&self, ty: &Type) -> bool {
+        match self.resolved(ty) {
+            Type::String { max } | Type::Bytes { max } => max.is_some(),
+            Type::List { element, max } => max.is_some() || self.has_limit(element),
+            Type::Map { key, value, max } => max.is_some() || self.has_limit(key) || self.has_limit(value),
+            Type::Array { element, .. } => self.has_limit(element),
+            Type::Optional(content) => self.has_limit(content),
+            _ => false,
+        }
+    }
+}
+
+/// The limit of a type itself, and what it counts.
+fn max(ty: &Type) -> Option<(&'static str, Literal)> {
+    let (what, max) = match ty {
+        Type::String { max } | Type::Bytes { max } => ("bytes", max),
+        Type::List { max, .. } => ("elements", max),
+        Type::Map { max, .. } => ("entries", max),
+        _ => return None,
+    };
+    max.map(|max| (what, Literal::u64_unsuffixed(max)))
+}

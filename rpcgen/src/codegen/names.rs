@@ -1,0 +1,256 @@
+//! Rust names.
+//!
+//! Knows: casing, keywords, what the standard prelude calls things, which names would meet. Does not know: what the items are.
+//!
+//! A name is changed only where rustc would warn of it (or refuse it), so that users find what they declared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote};
+
+use super::{CodegenError, Generator};
+use crate::model::{Field, Model, Service, TypeKind};
+
+/// Words of Rust 2024 that `r#` makes a name of.
+const KEYWORDS: [&str; 48] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
+    "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move",
+    "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// Words that no `r#` helps.
+const PATH_WORDS: [&str; 4] = ["self", "Self", "super", "crate"];
+
+/// A Rust identifier for a name that is in the right case already.
+fn ident(name: &str) -> Ident {
+    if PATH_WORDS.contains(&name) {
+        format_ident!("{name}_")
+    } else if KEYWORDS.contains(&name) {
+        Ident::new_raw(name, Span::call_site())
+    } else {
+        Ident::new(name, Span::call_site())
+    }
+}
+
+/// `AddFundsKey`
+pub(super) fn type_name(name: &str) -> String {
+    let is_fine = name.starts_with(|first: char| first.is_ascii_uppercase()) && !name.contains('_');
+    if is_fine { name.to_owned() } else { name.to_upper_camel_case() }
+}
+
+/// `add_funds_key`
+pub(super) fn snake_name(name: &str) -> String {
+    let is_fine = !name.contains(|c: char| c.is_ascii_uppercase() || c == '.') && !name.contains("__");
+    if is_fine { name.to_owned() } else { name.to_snake_case() }
+}
+
+/// A type, a trait or a variant.
+pub(super) fn type_ident(name: &str) -> Ident {
+    ident(&type_name(name))
+}
+
+/// A field, a function or a parameter.
+pub(super) fn value_ident(name: &str) -> Ident {
+    ident(&snake_name(name))
+}
+
+/// The module of a package or of a service.
+pub(super) fn module_ident(name: &str) -> Ident {
+    ident(&snake_name(name))
+}
+
+/// A constant.
+pub(super) fn constant_ident(name: &str) -> Ident {
+    let is_fine = !name.contains(|c: char| c.is_ascii_lowercase());
+    if is_fine { ident(name) } else { ident(&name.to_shouty_snake_case()) }
+}
+
+/// A method of a generated type that has methods of its own: `connect` of a user's becomes `connect_`.
+pub(super) fn method_ident(name: &str, own: &[&str]) -> Ident {
+    let name = snake_name(name);
+    if own.contains(&name.as_str()) { format_ident!("{name}_") } else { ident(&name) }
+}
+
+/// A local name of ours that none of the fields has.
+pub(super) fn local_ident<'a>(wanted: &str, fields: impl IntoIterator<Item = &'a Field>) -> Ident {
+    let taken: BTreeSet<String> = fields.into_iter().map(|field| snake_name(&field.name)).collect();
+    let mut name = wanted.to_owned();
+    while taken.contains(&name) {
+        name.push('_');
+    }
+    ident(&name)
+}
+
+/// `user_exists` as words.
+pub(super) fn words(name: &str) -> String {
+    name.to_snake_case().replace('_', " ")
+}
+
+macro_rules! prelude {
+    ($($field:ident = $short:ident $long:path;)+) => {
+        /// What the standard library calls things: by their short names where no declaration of the user's has them.
+        pub(super) struct Prelude { $(pub(super) $field: TokenStream,)+ }
+
+        impl Prelude {
+            pub(super) fn new(model: &Model, absolute: bool) -> Self {
+                let types = model.types.iter().map(|def| type_name(&def.name));
+                let services = model.services.iter().flat_map(service_type_names);
+                let taken: BTreeSet<String> = types.chain(services).collect();
+                Self { $($field: if absolute || taken.contains(stringify!($short)) { quote!($long) } else { quote!($short) },)+ }
+            }
+        }
+    };
+}
+
+prelude! {
+    option = Option ::core::option::Option;
+    some = Some ::core::option::Option::Some;
+    none = None ::core::option::Option::None;
+    result = Result ::core::result::Result;
+    ok = Ok ::core::result::Result::Ok;
+    err = Err ::core::result::Result::Err;
+    vec = Vec ::std::vec::Vec;
+    string = String ::std::string::String;
+    boxed = Box ::std::boxed::Box;
+    send = Send ::core::marker::Send;
+    sync = Sync ::core::marker::Sync;
+    into = Into ::core::convert::Into;
+    from = From ::core::convert::From;
+    fn_trait = Fn ::core::ops::Fn;
+    default = Default ::core::default::Default;
+    clone = Clone ::core::clone::Clone;
+    copy = Copy ::core::marker::Copy;
+    debug = Debug ::core::fmt::Debug;
+    partial_eq = PartialEq ::core::cmp::PartialEq;
+    eq = Eq ::core::cmp::Eq;
+    partial_ord = PartialOrd ::core::cmp::PartialOrd;
+    ord = Ord ::core::cmp::Ord;
+    hash = Hash ::core::hash::Hash;
+}
+
+/// How the runtime's door is called: `rpc`, unless a module of the user's is.
+pub(super) fn runtime_path(model: &Model, absolute: bool) -> TokenStream {
+    if absolute {
+        return quote!(::rpcgen_runtime::generated);
+    }
+    let packages = model.packages.iter().map(|package| &package.name);
+    let modules: BTreeSet<String> =
+        packages.chain(model.services.iter().map(|service| &service.name)).map(|name| snake_name(name)).collect();
+    let mut name = "rpc".to_owned();
+    while modules.contains(&name) {
+        name.push('_');
+    }
+    let name = ident(&name);
+    quote!(#name)
+}
+
+/// Whether an identifier occurs in tokens.
+pub(super) fn mentions(tokens: &TokenStream, name: &str) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Group(group) => mentions(&group.stream(), name),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+/// `CreateAccountError`
+pub(super) fn error_name(action: &str) -> String {
+    format!("{}Error", type_name(action))
+}
+
+/// `CreateAccountResponse`
+pub(super) fn response_name(action: &str) -> String {
+    format!("{}Response", type_name(action))
+}
+
+/// The names of the types that stand at a service's top.
+fn service_type_names(service: &Service) -> Vec<String> {
+    let mut names = vec![type_name(&service.name), "Client".to_owned(), "Dispatcher".to_owned()];
+    if !service.broadcasts.is_empty() {
+        names.extend(["Handlers".to_owned(), "Broadcasts".to_owned()]);
+    }
+    for action in &service.actions {
+        if !action.fails.is_empty() {
+            names.push(error_name(&action.name));
+        }
+        if action.response.len() > 1 {
+            names.push(response_name(&action.name));
+        }
+    }
+    names.extend(service.broadcasts.iter().map(|broadcast| type_name(&broadcast.name)));
+    names
+}
+
+/// Names of one module, each with whose it is.
+#[derive(Default)]
+struct Taken(BTreeMap<String, String>);
+
+impl Taken {
+    fn take(&mut self, name: String, whose: String) -> Result<(), CodegenError> {
+        match self.0.get(&name) {
+            Some(first) => Err(CodegenError::NameClash { name, first: first.clone(), second: whose }),
+            None => {
+                self.0.insert(name, whose);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whether two items of one module would have the same name.
+pub(super) fn check_clashes(generator: &Generator<'_>) -> Result<(), CodegenError> {
+    let model = generator.model;
+    let mut top = Taken::default();
+    take_declared(&mut top, generator, generator.root)?;
+    for id in generator.imported_packages() {
+        let package = model.package(id);
+        top.take(snake_name(&package.name), format!("the package `{}`", package.name))?;
+        take_declared(&mut Taken::default(), generator, id)?;
+    }
+    let services: Vec<&Service> = generator.root_services().collect();
+    if let [service] = services.as_slice() {
+        take_service(&mut top, service)?;
+    } else {
+        for service in services {
+            top.take(snake_name(&service.name), format!("the service `{}`", service.name))?;
+            take_service(&mut Taken::default(), service)?;
+        }
+    }
+    Ok(())
+}
+
+fn take_declared(
+    taken: &mut Taken,
+    generator: &Generator<'_>,
+    id: crate::model::PackageId,
+) -> Result<(), CodegenError> {
+    for def in generator.model.types.iter().filter(|def| def.package == id) {
+        if !matches!(def.kind, TypeKind::External { .. }) {
+            taken.take(type_name(&def.name), format!("the type `{}`", def.name))?;
+        }
+    }
+    for constant in &generator.model.package(id).constants {
+        taken.take(constant_ident(&constant.name).to_string(), format!("the constant `{}`", constant.name))?;
+    }
+    Ok(())
+}
+
+fn take_service(taken: &mut Taken, service: &Service) -> Result<(), CodegenError> {
+    let whose = format!("the service `{}`", service.name);
+    for name in service_type_names(service) {
+        taken.take(name, whose.clone())?;
+    }
+    for name in ["actions", "server", "SERVICE"] {
+        taken.take(name.to_owned(), whose.clone())?;
+    }
+    let mut actions = Taken::default();
+    for action in &service.actions {
+        let whose = format!("the action `{}`", action.name);
+        actions.take(type_name(&action.name), whose.clone())?;
+        actions.take(response_name(&action.name), whose)?;
+    }
+    Ok(())
+}
