@@ -83,7 +83,7 @@ impl<P: Payload> ServerSession<P> {
             backlog_bytes: 0,
             implied_number: CallNumber(0),
             is_paused: false,
-            is_shutting_down: false,
+            is_closed: false,
             handled_broadcasts: BTreeSet::new(),
             next_broadcast: BroadcastNumber(0),
             revoked: BTreeSet::new(),

@@ -61,7 +61,8 @@ pub struct ServerSession<P> {
     /// The call number of the next action that says none.
     implied_number: CallNumber,
     is_paused: bool,
-    is_shutting_down: bool,
+    /// No message is accepted any more; control information still is.
+    is_closed: bool,
     handled_broadcasts: BTreeSet<MethodId>,
     next_broadcast: BroadcastNumber,
     /// Offers on their way that were assigned elsewhere: no go when their guarantee comes.
@@ -140,10 +141,11 @@ impl<P: Payload> ServerSession<P> {
         self.begin_actions();
     }
 
-    /// Refuses new actions from now on; what was accepted is answered.
+    /// Takes no new messages from now on; what was accepted is answered. What the client still sends stays in its log, for the next
+    /// server: a planned restart fails no call.
     pub fn shutdown(&mut self, now: Instant) {
         self.now = now;
-        self.is_shutting_down = true;
+        self.is_closed = true;
     }
 
     /// Whether nothing is executing, queued, or without a guarantee.

@@ -36,13 +36,21 @@ impl<P: Payload> ServerSession<P> {
         let Some(message) = frame.message else {
             return self.apply_bits(frame.bits.as_ref());
         };
+        if self.is_closed {
+            // Its bits are news of our own messages; out of order they are no harm, as the message will bring them again.
+            return if self.lanes.place_bits(frame.bits.as_ref()).is_ok() {
+                self.apply_bits(frame.bits.as_ref())
+            } else {
+                Ok(())
+            };
+        }
         let bytes = message.body.payload_bytes();
         let mut next = self.lanes.file(now, message, frame.bits, bytes)?;
         while let Some(Next { bits, body, bytes }) = next {
             self.apply_bits(bits.as_ref())?;
             let guaranteed = self.on_body(body)?;
             self.lanes.accept(now, guaranteed, bytes);
-            next = self.lanes.receive.take_next();
+            next = if self.is_closed { None } else { self.lanes.receive.take_next() };
         }
         Ok(())
     }
@@ -77,7 +85,7 @@ impl<P: Payload> ServerSession<P> {
             Body::Cancel { slot, check } => self.on_cancel(slot, check),
             Body::Goodbye => {
                 self.client_said_goodbye = true;
-                self.is_shutting_down = true;
+                self.is_closed = true;
                 self.log(Body::Goodbye); // After everything that is still to be said.
                 Ok(true)
             }
@@ -112,7 +120,7 @@ impl<P: Payload> ServerSession<P> {
             return Ok(true);
         };
         // 0 is for what this server never took responsibility for; an outcome out of the records is a guaranteed answer.
-        let is_refused = matches!(answer, Answer::Refused(Refusal::ShuttingDown | Refusal::Overloaded));
+        let is_refused = matches!(answer, Answer::Refused(Refusal::Overloaded));
         self.actions.put(handle, ActionState::Answered);
         self.log_answer(handle, answer);
         Ok(!is_refused)
@@ -130,9 +138,6 @@ impl<P: Payload> ServerSession<P> {
             if number < past.called_below {
                 return Some(Answer::Refused(Refusal::Unknown));
             }
-        }
-        if self.is_shutting_down {
-            return Some(Answer::Refused(Refusal::ShuttingDown));
         }
         let logged = self.backlog_bytes + self.lanes.send.bytes_in_flight;
         (logged > self.lanes.config.log_bytes_max).then_some(Answer::Refused(Refusal::Overloaded))

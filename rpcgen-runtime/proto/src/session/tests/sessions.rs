@@ -195,3 +195,26 @@ fn a_second_client_with_the_same_id_and_no_proof_is_refused() {
     pair.send(2);
     pair.run_until_answered(2, Duration::from_secs(1));
 }
+
+#[test]
+fn a_planned_restart_of_the_server_fails_no_call() {
+    let mut pair = Pair::new(Config::default(), true);
+    pair.answers = false;
+    let first = pair.send(1);
+    pair.run_for(Duration::from_millis(10));
+    let now = pair.now;
+    pair.server.as_mut().unwrap().shutdown(now);
+    let second = pair.send(2);
+    pair.run_for(Duration::from_millis(10));
+    assert_eq!(pair.begun.len(), 1, "nothing new is taken");
+    let action = pair.begun[0].0;
+    pair.answer(action, 11);
+    pair.run_for(Duration::from_millis(1_100));
+    assert_eq!(pair.answered[&first.number], Answer::Response(11));
+    assert!(pair.server.as_ref().unwrap().is_idle());
+    pair.crash_server();
+    pair.answers = true;
+    pair.run_until_answered(2, Duration::from_secs(5));
+    assert_eq!(pair.answered[&second.number], Answer::Response(3));
+    assert_eq!(pair.close_reasons, []);
+}
