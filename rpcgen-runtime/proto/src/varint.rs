@@ -11,9 +11,9 @@ use alloc::vec::Vec;
 
 /// Largest value that is its own byte.
 const SINGLE_MAX: u8 = 250;
-const MARK_U16: u8 = 251;
-const MARK_U32: u8 = 252;
-const MARK_U64: u8 = 253;
+pub(crate) const MARK_U16: u8 = 251;
+pub(crate) const MARK_U32: u8 = 252;
+pub(crate) const MARK_U64: u8 = 253;
 const MARK_U128: u8 = 254;
 
 /// Bytes of the longest integer that fits in a `u64`.

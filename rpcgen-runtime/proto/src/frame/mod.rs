@@ -6,6 +6,19 @@
 //! and at most one [`Sequenced`] message (it takes an ID, lives in a stream log, is delivered once). A frame without a message is a
 //! control frame: it never waits for the ID pool (trap T1), and nobody owes it a guarantee (trap T2).
 
+mod codec;
+mod decode;
+mod encode;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+mod layout;
+pub mod limits;
+#[cfg(test)]
+mod tests;
+
+pub use codec::FrameCodec;
+pub use decode::DecodeError;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -130,21 +143,29 @@ pub enum Body<P> {
     Goodbye,
 }
 
-impl<P: Payload> Body<P> {
-    /// How much memory the payload takes, in bytes; 0 without one.
-    pub(crate) fn payload_bytes(&self) -> usize {
+impl<P> Body<P> {
+    /// The application's part, if there is one.
+    #[must_use]
+    pub const fn payload(&self) -> Option<&P> {
         match self {
             Self::Action { payload, .. }
             | Self::Response { payload, .. }
             | Self::Failure { payload, .. }
-            | Self::Offer { payload, .. } => payload.size_bytes(),
+            | Self::Offer { payload, .. } => Some(payload),
             Self::Cancel { .. }
             | Self::Refusal { .. }
             | Self::CancelResult { .. }
             | Self::Go { .. }
             | Self::Revoke { .. }
-            | Self::Goodbye => 0,
+            | Self::Goodbye => None,
         }
+    }
+}
+
+impl<P: Payload> Body<P> {
+    /// How much memory the payload takes, in bytes; 0 without one.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        self.payload().map_or(0, Payload::size_bytes)
     }
 }
 
