@@ -9,6 +9,7 @@ extern crate alloc;
 pub mod bits;
 pub mod config;
 pub mod error;
+pub mod faults;
 pub mod frame;
 pub mod ids;
 pub mod payload;

@@ -24,10 +24,7 @@ impl FrameCodec {
     /// For the first frame of each end: everything is checked, and nothing large is read.
     #[must_use]
     pub const fn handshake() -> Self {
-        Self {
-            reliable_ordered: false,
-            frame_bytes_max: 0,
-        }
+        Self { reliable_ordered: false, frame_bytes_max: 0 }
     }
 
     /// For everything after this welcome, at both ends.

@@ -9,12 +9,12 @@
     clippy::unwrap_used
 )]
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::codec::CHECKSUM_BYTES;
+use super::fields::Fields;
 use super::layout::{
     flag, fresh_from, hello, is_always_checked, kind, outcome_from, refusal_from, reject_from, rider, welcome,
 };
@@ -122,18 +122,10 @@ impl FrameCodec {
             kind::HELLO => LinkFrame::Hello(fields.hello()?),
             kind::WELCOME => LinkFrame::Welcome(fields.welcome()?),
             kind::REJECT => LinkFrame::Reject(fields.reject()?),
-            kind::CLOSE => LinkFrame::Close(Close {
-                message: fields.text("message bytes", MESSAGE_BYTES_MAX)?,
-            }),
+            kind::CLOSE => LinkFrame::Close(Close { message: fields.text("message bytes", MESSAGE_BYTES_MAX)? }),
             _ => LinkFrame::Frame(self.frame(head, &mut fields, &bytes)?),
         };
-        if fields.rest.is_empty() {
-            Ok(Some(frame))
-        } else {
-            Err(DecodeError::Trailing {
-                count: fields.rest.len(),
-            })
-        }
+        if fields.rest.is_empty() { Ok(Some(frame)) } else { Err(DecodeError::Trailing { count: fields.rest.len() }) }
     }
 
     /// Where the next frame ends, once it is here as a whole.
@@ -149,7 +141,8 @@ impl FrameCodec {
         }
         let mut limit = self.length_max();
         let head = rest.first().copied();
-        if head.is_some_and(|head| is_always_checked(head & kind::MASK)) {
+        // Where a link may corrupt, the head says nothing before the checksum is right.
+        if self.reliable_ordered && head.is_some_and(|head| is_always_checked(head & kind::MASK)) {
             limit = limit.min(HANDSHAKE_BYTES_MAX as u64);
         }
         if length > limit {
@@ -158,22 +151,12 @@ impl FrameCodec {
         let prefix = input.len().saturating_sub(rest.len());
         // It fits: the limit is far below what an usize holds.
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        Ok(head
-            .filter(|_| rest.len() >= length)
-            .map(|head| Extent { prefix, length, head }))
+        Ok(head.filter(|_| rest.len() >= length).map(|head| Extent { prefix, length, head }))
     }
 
     fn frame<P: From<Bytes>>(&self, head: u8, fields: &mut Fields<'_>, bytes: &Bytes) -> Result<Frame<P>, DecodeError> {
-        let bits = if head & flag::BITS == 0 {
-            None
-        } else {
-            Some(fields.bits(self.reliable_ordered)?)
-        };
-        let riders = if head & flag::RIDERS == 0 {
-            Riders::default()
-        } else {
-            fields.riders()?
-        };
+        let bits = if head & flag::BITS == 0 { None } else { Some(fields.bits(self.reliable_ordered)?) };
+        let riders = if head & flag::RIDERS == 0 { Riders::default() } else { fields.riders()? };
         let kind = head & !(flag::BITS | flag::RIDERS);
         if kind == kind::CONTROL {
             let message = None;
@@ -185,11 +168,7 @@ impl FrameCodec {
             WireId::Full(MessageId(u32::from_le_bytes(fields.array("the message id")?)))
         };
         let body = fields.body(kind, bytes)?;
-        Ok(Frame {
-            bits,
-            riders,
-            message: Some(Sequenced { id, body }),
-        })
+        Ok(Frame { bits, riders, message: Some(Sequenced { id, body }) })
     }
 }
 
@@ -216,91 +195,7 @@ fn check(bytes: &mut Bytes) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// What is left of a frame.
-struct Fields<'a> {
-    rest: &'a [u8],
-}
-
 impl Fields<'_> {
-    fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
-        let (first, rest) = self.rest.split_first().ok_or(DecodeError::Truncated { field })?;
-        self.rest = rest;
-        Ok(*first)
-    }
-
-    fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
-        let (first, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Truncated { field })?;
-        self.rest = rest;
-        Ok(*first)
-    }
-
-    fn u16_fixed(&mut self, field: &'static str) -> Result<u16, DecodeError> {
-        self.array(field).map(u16::from_le_bytes)
-    }
-
-    fn u32_fixed(&mut self, field: &'static str) -> Result<u32, DecodeError> {
-        self.array(field).map(u32::from_le_bytes)
-    }
-
-    fn u64_fixed(&mut self, field: &'static str) -> Result<u64, DecodeError> {
-        self.array(field).map(u64::from_le_bytes)
-    }
-
-    fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
-        varint::read_u32(&mut self.rest).map_err(|error| in_field(error, field))
-    }
-
-    fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
-        varint::read_u64(&mut self.rest).map_err(|error| in_field(error, field))
-    }
-
-    /// The length of a list or text, within its bound.
-    fn count(&mut self, field: &'static str, limit: usize) -> Result<usize, DecodeError> {
-        let count = self.u64(field)?;
-        let limit = limit as u64;
-        usize::try_from(count)
-            .ok()
-            .filter(|_| count <= limit)
-            .ok_or(DecodeError::TooMany { field, count, limit })
-    }
-
-    fn slice(&mut self, field: &'static str, count: usize) -> Result<&[u8], DecodeError> {
-        let (first, rest) = self
-            .rest
-            .split_at_checked(count)
-            .ok_or(DecodeError::Truncated { field })?;
-        self.rest = rest;
-        Ok(first)
-    }
-
-    fn text(&mut self, field: &'static str, limit: usize) -> Result<String, DecodeError> {
-        let count = self.count(field, limit)?;
-        let text = core::str::from_utf8(self.slice(field, count)?).map_err(|_| DecodeError::NotText { field })?;
-        Ok(String::from(text))
-    }
-
-    /// A byte that stands for something.
-    fn number<T>(&mut self, field: &'static str, from: fn(u8) -> Option<T>) -> Result<T, DecodeError> {
-        let number = self.u8(field)?;
-        from(number).ok_or_else(|| DecodeError::NoSuch {
-            field,
-            value: u64::from(number),
-        })
-    }
-
-    /// A byte of flags, all of them known.
-    fn flags(&mut self, field: &'static str, known: u8) -> Result<u8, DecodeError> {
-        let flags = self.u8(field)?;
-        if flags & !known == 0 {
-            Ok(flags)
-        } else {
-            Err(DecodeError::NoSuch {
-                field,
-                value: u64::from(flags),
-            })
-        }
-    }
-
     fn call(&mut self) -> Result<(Slot, u16), DecodeError> {
         Ok((Slot(self.u32("the slot")?), self.u16_fixed("the check")?))
     }
@@ -322,25 +217,14 @@ impl Fields<'_> {
 
     fn bits(&mut self, reliable_ordered: bool) -> Result<BitArray, DecodeError> {
         let field = "guarantee bits";
-        let base = if reliable_ordered {
-            u32::from(self.u16_fixed(field)?)
-        } else {
-            self.u32_fixed(field)?
-        };
+        let base = if reliable_ordered { u32::from(self.u16_fixed(field)?) } else { self.u32_fixed(field)? };
         let counted = self.u64(field)?;
         let count = u32::try_from(counted >> 1)
             .ok()
             .filter(|count| *count <= BITS_MAX)
-            .ok_or_else(|| DecodeError::TooMany {
-                field,
-                count: counted >> 1,
-                limit: u64::from(BITS_MAX),
-            })?;
+            .ok_or_else(|| DecodeError::TooMany { field, count: counted >> 1, limit: u64::from(BITS_MAX) })?;
         if count == 0 {
-            return Err(DecodeError::NoSuch {
-                field: "count of guarantee bits",
-                value: 0,
-            });
+            return Err(DecodeError::NoSuch { field: "count of guarantee bits", value: 0 });
         }
         if counted & 1 == 0 {
             let bits = Bits::Ones(count);
@@ -350,10 +234,7 @@ impl Fields<'_> {
         let used = count % 8;
         let last = bytes.last().copied().unwrap_or(0);
         if used != 0 && last >> used != 0 {
-            return Err(DecodeError::NoSuch {
-                field: "last byte of guarantee bits",
-                value: u64::from(last),
-            });
+            return Err(DecodeError::NoSuch { field: "last byte of guarantee bits", value: u64::from(last) });
         }
         let bits = Bits::Mixed { count, bytes };
         Ok(BitArray { base, bits })
@@ -363,10 +244,7 @@ impl Fields<'_> {
         let mut riders = Riders::default();
         let present = self.u8("riders")?;
         if present == 0 {
-            return Err(DecodeError::NoSuch {
-                field: "set of riders",
-                value: 0,
-            });
+            return Err(DecodeError::NoSuch { field: "set of riders", value: 0 });
         }
         if present & rider::QUARTER != 0 {
             riders.quarter = Some(self.quarter()?);
@@ -393,10 +271,7 @@ impl Fields<'_> {
             (false, true) => Some(true),
             (true, true) => {
                 let value = u64::from(present);
-                return Err(DecodeError::NoSuch {
-                    field: "set of riders",
-                    value,
-                });
+                return Err(DecodeError::NoSuch { field: "set of riders", value });
             }
         };
         Ok(riders)
@@ -474,12 +349,8 @@ impl Fields<'_> {
                 redelivered: kind == OFFER_AGAIN,
                 payload: self.payload(bytes),
             },
-            kind::GO => Body::Go {
-                number: self.broadcast_number()?,
-            },
-            kind::REVOKE => Body::Revoke {
-                number: self.broadcast_number()?,
-            },
+            kind::GO => Body::Go { number: self.broadcast_number()? },
+            kind::REVOKE => Body::Revoke { number: self.broadcast_number()? },
             kind::GOODBYE => Body::Goodbye,
             kind::CANCEL..=kind::CANCEL_RESULT => self.about_call(kind, bytes)?,
             _ => {
@@ -494,26 +365,10 @@ impl Fields<'_> {
         let (slot, check) = self.call()?;
         Ok(match kind {
             kind::CANCEL => Body::Cancel { slot, check },
-            kind::RESPONSE => Body::Response {
-                slot,
-                check,
-                payload: self.payload(bytes),
-            },
-            kind::FAILURE => Body::Failure {
-                slot,
-                check,
-                payload: self.payload(bytes),
-            },
-            kind::REFUSAL => Body::Refusal {
-                slot,
-                check,
-                reason: self.number("refusal", refusal_from)?,
-            },
-            _ => Body::CancelResult {
-                slot,
-                check,
-                outcome: self.number("outcome of a cancel", outcome_from)?,
-            },
+            kind::RESPONSE => Body::Response { slot, check, payload: self.payload(bytes) },
+            kind::FAILURE => Body::Failure { slot, check, payload: self.payload(bytes) },
+            kind::REFUSAL => Body::Refusal { slot, check, reason: self.number("refusal", refusal_from)? },
+            _ => Body::CancelResult { slot, check, outcome: self.number("outcome of a cancel", outcome_from)? },
         })
     }
 
@@ -560,9 +415,7 @@ impl Fields<'_> {
             slots: self.u32("the count of slots")?,
             frame_bytes_max: self.u32("the largest frame")?,
             begin: if flags & welcome::RESUMED != 0 {
-                Begin::Resumed {
-                    up_expected: Position(self.u64("the expected position")?),
-                }
+                Begin::Resumed { up_expected: Position(self.u64("the expected position")?) }
             } else {
                 Begin::Fresh {
                     reason: self.number("reason for a new session", fresh_from)?,
@@ -580,12 +433,5 @@ impl Fields<'_> {
             reason: self.number("reason of a reject", reject_from)?,
             message: self.text("message bytes", MESSAGE_BYTES_MAX)?,
         })
-    }
-}
-
-fn in_field(error: VarintError, field: &'static str) -> DecodeError {
-    match error {
-        VarintError::UnexpectedEnd { .. } => DecodeError::Truncated { field },
-        VarintError::TooWide { .. } => DecodeError::TooWide { field },
     }
 }

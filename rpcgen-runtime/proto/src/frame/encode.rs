@@ -38,10 +38,7 @@ impl FrameCodec {
     }
 
     fn put_frame<P>(&self, frame: &Frame<P>, out: &mut Vec<u8>) -> u8 {
-        let mut head = frame
-            .message
-            .as_ref()
-            .map_or(kind::CONTROL, |message| head_of(&message.body));
+        let mut head = frame.message.as_ref().map_or(kind::CONTROL, |message| head_of(&message.body));
         let at = out.len();
         out.push(head);
         if let Some(bits) = &frame.bits {
@@ -107,9 +104,7 @@ fn put_length(length: u64, begin: usize, out: &mut Vec<u8>) -> usize {
 
 fn payload_of<P: AsRef<[u8]>>(frame: &LinkFrame<P>) -> &[u8] {
     match frame {
-        LinkFrame::Frame(Frame {
-            message: Some(message), ..
-        }) => message.body.payload().map_or(&[], AsRef::as_ref),
+        LinkFrame::Frame(Frame { message: Some(message), .. }) => message.body.payload().map_or(&[], AsRef::as_ref),
         _ => &[],
     }
 }
@@ -117,11 +112,7 @@ fn payload_of<P: AsRef<[u8]>>(frame: &LinkFrame<P>) -> &[u8] {
 const fn head_of<P>(body: &Body<P>) -> u8 {
     match body {
         Body::Action { number, maybe_sent, .. } => {
-            let kind = if number.is_some() {
-                kind::ACTION_NUMBERED
-            } else {
-                kind::ACTION
-            };
+            let kind = if number.is_some() { kind::ACTION_NUMBERED } else { kind::ACTION };
             if *maybe_sent { kind | flag::AGAIN } else { kind }
         }
         Body::Cancel { .. } => kind::CANCEL,
@@ -140,9 +131,7 @@ const fn head_of<P>(body: &Body<P>) -> u8 {
 /// Everything that a message says before its payload, which is the rest of the frame.
 fn put_body<P>(body: &Body<P>, out: &mut Vec<u8>) {
     match body {
-        Body::Action {
-            slot, number, method, ..
-        } => {
+        Body::Action { slot, number, method, .. } => {
             put_u32(slot.0, out);
             if let Some(number) = number {
                 varint::write_u64(out, number.0);
@@ -282,13 +271,7 @@ fn put_welcome(from: &Welcome, out: &mut Vec<u8>) -> u8 {
     put_u32(from.slots, out);
     put_u32(from.frame_bytes_max, out);
     match &from.begin {
-        Begin::Fresh {
-            reason,
-            nonce,
-            secret,
-            up,
-            down,
-        } => {
+        Begin::Fresh { reason, nonce, secret, up, down } => {
             out.push(fresh_number(*reason));
             out.extend_from_slice(&nonce.to_le_bytes());
             out.extend_from_slice(secret);

@@ -11,14 +11,8 @@ use super::{FrameCodec, LinkFrame};
 /// Every form that a link may use.
 const CODECS: [FrameCodec; 3] = [
     FrameCodec::handshake(),
-    FrameCodec {
-        reliable_ordered: true,
-        frame_bytes_max: 64 * 1_024,
-    },
-    FrameCodec {
-        reliable_ordered: false,
-        frame_bytes_max: 64 * 1_024,
-    },
+    FrameCodec { reliable_ordered: true, frame_bytes_max: 64 * 1_024 },
+    FrameCodec { reliable_ordered: false, frame_bytes_max: 64 * 1_024 },
 ];
 
 /// Decodes frames until the input is used up or makes no sense. Panics are for the fuzzer to find.

@@ -9,6 +9,7 @@
 mod codec;
 mod decode;
 mod encode;
+mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod layout;
