@@ -33,6 +33,25 @@ pub struct Stats {
     pub protocol_errors: u64,
 }
 
+impl Stats {
+    /// Adds another's counters.
+    pub fn add(&mut self, other: &Self) {
+        self.links += other.links;
+        self.frames_sent += other.frames_sent;
+        self.frames_received += other.frames_received;
+        self.sent += other.sent;
+        self.resent += other.resent;
+        self.control_frames += other.control_frames;
+        self.duplicates += other.duplicates;
+        self.early += other.early;
+        self.where_is_sent += other.where_is_sent;
+        self.pool_blocked += other.pool_blocked;
+        self.peer_blocked += other.peer_blocked;
+        self.pools_grown += other.pools_grown;
+        self.protocol_errors += other.protocol_errors;
+    }
+}
+
 /// Counters are not state: two sessions that differ only in them are the same session.
 impl PartialEq for Stats {
     fn eq(&self, _: &Self) -> bool {

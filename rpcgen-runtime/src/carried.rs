@@ -1,0 +1,148 @@
+//! What the sessions of this runtime carry: encoded bytes on a network, the typed message itself between threads.
+//!
+//! Knows: how a message becomes one or the other and comes out again. Does not know: sessions, links, who sends what.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use rpcgen_proto::payload::{Decode, DecodeError, Encode, EncodeError, from_slice, to_vec};
+use rpcgen_proto::session::Payload;
+
+use crate::driver::inbox::lock;
+
+/// Anything that travels: a request, a response, a business error, a broadcast.
+pub trait Message: Encode + Decode + Send + 'static {}
+
+impl<M: Encode + Decode + Send + 'static> Message for M {}
+
+/// The payload of all sessions.
+#[derive(Clone, Debug)]
+pub enum Carried {
+    /// The encoded message.
+    Encoded(Bytes),
+    /// The message itself: both ends are in this process.
+    Typed(TypedMessage),
+}
+
+/// Why nothing came out of a [`Carried`].
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// The typed message was taken out before: an earlier run of its handler has it.
+    #[error("the message was handed over before")]
+    Taken,
+    /// The typed message is of another type: the two ends disagree about the number of a method.
+    #[error("the message is of another type")]
+    OtherType,
+    /// The bytes are not what they should be.
+    #[error(transparent)]
+    Malformed(#[from] DecodeError),
+}
+
+impl Carried {
+    /// The message as bytes.
+    ///
+    /// # Errors
+    /// A field exceeds its limit.
+    pub(crate) fn encoded<M: Message>(message: &M) -> Result<Self, EncodeError> {
+        Ok(Self::Encoded(Bytes::from(to_vec(message)?)))
+    }
+
+    /// The message itself.
+    pub(crate) fn typed<M: Message>(message: M) -> Self {
+        Self::Typed(TypedMessage(Arc::new(TakeOnce(Mutex::new(Some(message))))))
+    }
+
+    /// The message in the form that the other end takes.
+    ///
+    /// # Errors
+    /// A field exceeds its limit. Between threads nobody encodes, and nobody looks.
+    pub(crate) fn new<M: Message>(message: M, in_process: bool) -> Result<Self, EncodeError> {
+        if in_process { Ok(Self::typed(message)) } else { Self::encoded(&message) }
+    }
+
+    pub(crate) fn is_typed(&self) -> bool {
+        matches!(self, Self::Typed(_))
+    }
+
+    /// Takes the message out.
+    pub(crate) fn open<M: Message>(self) -> Result<M, OpenError> {
+        match self {
+            Self::Encoded(bytes) => Ok(from_slice(&bytes)?),
+            Self::Typed(typed) => typed.take(),
+        }
+    }
+
+    /// The same as bytes, for a network. `None`: the typed message was taken out before, or a field exceeds its limit.
+    pub(crate) fn into_encoded(self) -> Option<Self> {
+        match self {
+            Self::Encoded(_) => Some(self),
+            Self::Typed(typed) => typed.0.encode().map(Self::Encoded),
+        }
+    }
+}
+
+impl Payload for Carried {
+    fn size_bytes(&self) -> usize {
+        match self {
+            Self::Encoded(bytes) => bytes.len(),
+            Self::Typed(typed) => typed.0.size_bytes(),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Carried {
+    /// The encoded message. A typed one has no bytes: it never goes on a network link as it is.
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Encoded(bytes) => bytes,
+            Self::Typed(_) => {
+                debug_assert!(false, "a typed message was put on a network link");
+                &[]
+            }
+        }
+    }
+}
+
+impl From<Bytes> for Carried {
+    fn from(bytes: Bytes) -> Self {
+        Self::Encoded(bytes)
+    }
+}
+
+/// A message that is handed over between threads as it is. The sender's log keeps this handle for re-sends; the first one who takes
+/// the message out has it, without a copy.
+#[derive(Clone)]
+pub struct TypedMessage(Arc<dyn AnyMessage>);
+
+impl TypedMessage {
+    fn take<M: Message>(&self) -> Result<M, OpenError> {
+        let cell = (&*self.0 as &dyn Any).downcast_ref::<TakeOnce<M>>().ok_or(OpenError::OtherType)?;
+        lock(&cell.0).take().ok_or(OpenError::Taken)
+    }
+}
+
+impl fmt::Debug for TypedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TypedMessage(..)")
+    }
+}
+
+trait AnyMessage: Any + Send + Sync {
+    fn encode(&self) -> Option<Bytes>;
+    fn size_bytes(&self) -> usize;
+}
+
+struct TakeOnce<M>(Mutex<Option<M>>);
+
+impl<M: Message> AnyMessage for TakeOnce<M> {
+    fn encode(&self) -> Option<Bytes> {
+        lock(&self.0).as_ref().and_then(|message| to_vec(message).ok()).map(Bytes::from)
+    }
+
+    /// Without what the message keeps on the heap: the bound that holds between threads is that of the message counts.
+    fn size_bytes(&self) -> usize {
+        size_of::<M>()
+    }
+}

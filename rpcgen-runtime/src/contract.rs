@@ -1,0 +1,128 @@
+//! What generated code says of a service: descriptors and traits.
+//!
+//! Knows: the shape of services, actions and broadcasts. Does not know: how they are sent and run.
+
+use std::time::Duration;
+
+use rpcgen_proto::payload::Writer;
+
+use crate::carried::Message;
+use crate::client::Client;
+use crate::server::BroadcastSender;
+
+/// A service, as its stubs know it.
+#[derive(Debug)]
+pub struct ServiceDescriptor {
+    /// `package.Service`.
+    pub name: &'static str,
+    /// Fingerprint of its schema.
+    pub fingerprint: u64,
+    /// Its actions; the index is the number that travels.
+    pub actions: &'static [ActionDescriptor],
+    /// Its broadcasts; the index is the number that travels.
+    pub broadcasts: &'static [BroadcastDescriptor],
+}
+
+/// An action, as its stubs know it.
+#[derive(Debug)]
+pub struct ActionDescriptor {
+    /// Its name.
+    pub name: &'static str,
+    /// How long its handler may take before it counts as stuck; `None`: the session's default.
+    pub deadline: Option<Duration>,
+    /// Where its call is logged.
+    pub persist: Persist,
+}
+
+/// Where a call is logged before it counts as accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persist {
+    /// In memory: survives links and the other end, not this process.
+    Memory,
+    /// On disk.
+    Disk,
+}
+
+/// A broadcast, as its stubs know it.
+#[derive(Debug)]
+pub struct BroadcastDescriptor {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it goes to the node whose action created what it speaks of.
+    pub to_origin: bool,
+}
+
+/// An action: implemented by its request.
+pub trait Action: Message {
+    /// Its number in its service.
+    const METHOD: u32;
+    /// The response as it travels.
+    type Response: Message;
+    /// What a caller gets and a handler returns.
+    type Output: Send + 'static;
+    /// Its business error; [`Infallible`](std::convert::Infallible) without `fails`.
+    type Error: Message + std::error::Error;
+    /// What a handler returns: `Result<Output, Error>`, or `Output` without `fails`.
+    type Result: Send;
+    /// What the handler returned, as it travels.
+    ///
+    /// # Errors
+    /// The business error, if that is what it returned.
+    fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error>;
+    /// The response as the caller gets it.
+    fn into_output(response: Self::Response) -> Self::Output;
+    /// The request's fields that broadcasts are tied by; `()` if none are.
+    type Captured: Send + 'static;
+    /// Keeps those fields: the handler takes the request.
+    fn capture(&self) -> Self::Captured;
+    /// Adds the keys by which broadcasts will find the caller.
+    fn origin_keys(captured: &Self::Captured, response: &Self::Response, keys: &mut OriginKeys);
+}
+
+/// A broadcast: implemented by its message.
+pub trait Broadcast: Message {
+    /// Its number in its service.
+    const METHOD: u32;
+    /// The key of the node that it is for: the same bytes that [`Action::origin_keys`] added. `None`: any node that handles it.
+    fn origin_key(&self) -> Option<Vec<u8>>;
+}
+
+/// The client stub of a service.
+pub trait Stub: Sized {
+    /// The service.
+    const SERVICE: &'static ServiceDescriptor;
+    /// The stub over a connected client.
+    fn from_client(client: Client) -> Self;
+    /// The client under the stub.
+    fn as_client(&self) -> &Client;
+}
+
+/// The stub that sends a service's broadcasts.
+pub trait BroadcastStub: Sized {
+    /// The service.
+    const SERVICE: &'static ServiceDescriptor;
+    /// The stub over a sender.
+    fn from_sender(sender: BroadcastSender) -> Self;
+}
+
+/// The keys by which later broadcasts find the caller of an action.
+#[derive(Debug, Default)]
+pub struct OriginKeys {
+    keys: Vec<(u32, Vec<u8>)>,
+}
+
+impl OriginKeys {
+    /// Adds the key for one broadcast: the encodings of the fields of its `by`, in their order.
+    pub fn add(&mut self, broadcast: u32, write: impl FnOnce(&mut Writer)) {
+        let mut out = Writer::new();
+        write(&mut out);
+        // A field beyond its limit was refused when it was decoded; a key that cannot be made routes to any node.
+        if let Ok(key) = out.finish() {
+            self.keys.push((broadcast, key));
+        }
+    }
+
+    pub(crate) fn into_keys(self) -> Vec<(u32, Vec<u8>)> {
+        self.keys
+    }
+}

@@ -1,0 +1,68 @@
+//! The clock and the alarm of a task: what the pure core must not have.
+//!
+//! Knows: tokio's time (so that its paused time works in tests), the core's. Does not know: what the alarm is for.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rpcgen_proto::time::Instant;
+use tokio::time::Sleep;
+
+/// Turns tokio's instants into the core's: nanoseconds since this clock began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: tokio::time::Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: tokio::time::Instant::now() }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant::START + self.start.elapsed()
+    }
+
+    fn absolute(&self, at: Instant) -> tokio::time::Instant {
+        // Tokio's instants do not reach as far as ours; nobody waits for longer than that anyway.
+        const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+        self.start + (at - Instant::START).min(FAR)
+    }
+}
+
+/// One alarm that moves often: it is armed anew only when it would ring too late, and when it rang too early.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    armed_for: Option<Instant>,
+}
+
+impl Alarm {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        Self { sleep: Box::pin(tokio::time::sleep_until(clock.start)), armed_for: None }
+    }
+
+    /// `true`: `deadline` has come. Otherwise the task is woken then, or earlier.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, clock: &Clock, deadline: Option<Instant>) -> bool {
+        let Some(deadline) = deadline else { return false };
+        let mut now = clock.now();
+        loop {
+            if deadline <= now {
+                return true;
+            }
+            if self.armed_for.is_none_or(|armed_for| armed_for > deadline || armed_for <= now) {
+                self.sleep.as_mut().reset(clock.absolute(deadline));
+                self.armed_for = Some(deadline);
+            }
+            match self.sleep.as_mut().poll(cx) {
+                Poll::Pending => return false,
+                // It rang for an earlier deadline, or this one has just come.
+                Poll::Ready(()) => {
+                    self.armed_for = None;
+                    now = clock.now();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Frames to bytes and back, for byte-stream transports: one bounded read buffer, one write buffer.
+//!
+//! Knows: the wire codec, and that it changes with the welcome. Does not know: sockets, sessions. Bytes may arrive one at a time or
+//! a thousand frames at once.
+
+use bytes::BytesMut;
+use rpcgen_proto::frame::{DecodeError, FrameCodec, LinkFrame, Welcome};
+
+use crate::carried::Carried;
+
+/// Room made for each read. Small enough to keep no memory for an idle link, large enough for hundreds of small frames.
+const READ_BYTES: usize = 64 * 1024;
+/// Below so much free room, more is made before a read.
+const READ_BYTES_MIN: usize = 4 * 1024;
+/// A write buffer that grew beyond this is given back when it is empty.
+const WRITE_BUFFER_KEPT_BYTES: usize = 256 * 1024;
+
+/// Both buffers of one link.
+#[derive(Debug)]
+pub(crate) struct Framing {
+    codec: FrameCodec,
+    input: BytesMut,
+    output: Vec<u8>,
+    written: usize,
+}
+
+impl Framing {
+    pub(crate) fn new() -> Self {
+        Self { codec: FrameCodec::handshake(), input: BytesMut::new(), output: Vec::new(), written: 0 }
+    }
+
+    /// Where to read to: always has room.
+    pub(crate) fn read_buffer(&mut self) -> &mut BytesMut {
+        if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
+            // A frame larger than the buffer makes it double, so that it is not copied for each read.
+            self.input.reserve(READ_BYTES.max(self.input.len()));
+        }
+        &mut self.input
+    }
+
+    /// The next frame; `None` when it is not complete yet.
+    pub(crate) fn next_frame(&mut self) -> Result<Option<LinkFrame<Carried>>, DecodeError> {
+        let frame = self.codec.decode(&mut self.input)?;
+        if let Some(LinkFrame::Welcome(welcome)) = &frame {
+            self.agree(welcome.clone());
+        }
+        Ok(frame)
+    }
+
+    /// Appends a frame to what is to be written.
+    pub(crate) fn push(&mut self, frame: &LinkFrame<Carried>) {
+        self.codec.encode(frame, &mut self.output);
+        if let LinkFrame::Welcome(welcome) = frame {
+            self.agree(welcome.clone());
+        }
+    }
+
+    /// Appends a frame that cannot be read: its length is beyond any limit. For faults on purpose.
+    pub(crate) fn push_corrupted(&mut self, frame: &LinkFrame<Carried>) {
+        let start = self.output.len();
+        self.codec.encode(frame, &mut self.output);
+        let header = self.output.iter_mut().skip(start).take(CORRUPTED_BYTES);
+        header.for_each(|byte| *byte = 0xff);
+    }
+
+    /// What is to be written.
+    pub(crate) fn unwritten(&self) -> &[u8] {
+        self.output.get(self.written..).unwrap_or_default()
+    }
+
+    /// So many bytes of it were written.
+    pub(crate) fn advance(&mut self, written: usize) {
+        self.written += written;
+        if self.written >= self.output.len() {
+            self.output.clear();
+            self.written = 0;
+            self.output.shrink_to(WRITE_BUFFER_KEPT_BYTES);
+        }
+    }
+
+    /// From the welcome on, both ends use what it says.
+    fn agree(&mut self, welcome: Welcome) {
+        self.codec =
+            FrameCodec { reliable_ordered: welcome.reliable_ordered, frame_bytes_max: welcome.frame_bytes_max };
+    }
+}
+
+/// How many of a frame's first bytes a corruption overwrites: the length, however it is written.
+const CORRUPTED_BYTES: usize = 4;

@@ -1,0 +1,141 @@
+//! A live link: one transport among those that exist.
+//!
+//! Knows: how to connect to an address, and to each transport's end. Does not know: sessions.
+
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use rpcgen_proto::frame::{Close, DecodeError, LinkFrame};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::address::Address;
+use super::tcp::TcpLink;
+use super::threads::{self, ThreadLink};
+use crate::carried::Carried;
+
+/// Why a link is gone.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// The other end closed it.
+    #[error("the other end closed the link")]
+    Closed,
+    /// The transport failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The other end sent what is no frame.
+    #[error("malformed bytes: {0}")]
+    Malformed(#[from] DecodeError),
+}
+
+/// One live transport connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    transport: Transport,
+    peer: String,
+    /// Counts against the server's limit of live links.
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug)]
+enum Transport {
+    Tcp(TcpLink),
+    Threads(ThreadLink),
+}
+
+impl Link {
+    pub(crate) async fn connect(address: &Address) -> io::Result<Self> {
+        let (transport, peer) = match address {
+            Address::Tcp { authority } => {
+                let (link, peer) = TcpLink::connect(authority).await?;
+                (Transport::Tcp(link), peer.to_string())
+            }
+            Address::Thread { name } => (Transport::Threads(threads::connect(name)?), address.to_string()),
+        };
+        Ok(Self { transport, peer, permit: None })
+    }
+
+    pub(crate) fn from_tcp(stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> io::Result<Self> {
+        Ok(Self { transport: Transport::Tcp(TcpLink::new(stream)?), peer: peer.to_string(), permit: Some(permit) })
+    }
+
+    pub(crate) fn from_threads(link: ThreadLink, permit: OwnedSemaphorePermit) -> Self {
+        Self { transport: Transport::Threads(link), peer: "this process".to_owned(), permit: Some(permit) }
+    }
+
+    /// For people: who is at the other end.
+    pub(crate) fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Whether messages are handed over as they are.
+    pub(crate) fn is_in_process(&self) -> bool {
+        matches!(self.transport, Transport::Threads(_))
+    }
+
+    pub(crate) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<LinkFrame<Carried>, LinkError>> {
+        match &mut self.transport {
+            Transport::Tcp(link) => link.poll_receive(cx),
+            Transport::Threads(link) => link.poll_receive(cx),
+        }
+    }
+
+    /// Appends to the batch that the next flush sends.
+    pub(crate) fn transmit(&mut self, frame: LinkFrame<Carried>) {
+        match &mut self.transport {
+            Transport::Tcp(link) => link.transmit(&frame),
+            Transport::Threads(link) => link.transmit(frame),
+        }
+    }
+
+    /// The same, made unreadable. `false`: not possible here (nothing is encoded between threads).
+    pub(crate) fn transmit_corrupted(&mut self, frame: &LinkFrame<Carried>) -> bool {
+        match &mut self.transport {
+            Transport::Tcp(link) => {
+                link.transmit_corrupted(frame);
+                true
+            }
+            Transport::Threads(_) => false,
+        }
+    }
+
+    /// Sends the batch. `Ready`: all of it left.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        match &mut self.transport {
+            Transport::Tcp(link) => link.poll_flush(cx),
+            Transport::Threads(link) => Poll::Ready(link.flush()),
+        }
+    }
+
+    /// Closes after what was transmitted, without waiting for it.
+    pub(crate) fn close(self, cx: &mut Context<'_>) {
+        let Self { mut transport, permit, .. } = self;
+        match &mut transport {
+            // Between threads the batch is handed over at once, and stays readable after this end is gone.
+            Transport::Threads(link) => drop(link.flush()),
+            // Mostly everything leaves here and now, so that it is not lost should the process end.
+            Transport::Tcp(link) => drop(link.poll_flush(cx)),
+        }
+        if let Transport::Tcp(link) = transport {
+            tokio::spawn(async move {
+                link.linger().await;
+                drop(permit);
+            });
+        }
+    }
+
+    /// Closes after what was transmitted, and waits for the other end to read it.
+    pub(crate) async fn close_gently(self) {
+        match self.transport {
+            Transport::Tcp(link) => link.linger().await,
+            Transport::Threads(mut link) => drop(link.flush()),
+        }
+    }
+
+    /// The same with a last word that says why.
+    pub(crate) fn close_with(mut self, cx: &mut Context<'_>, message: &str) {
+        self.transmit(LinkFrame::Close(Close { message: message.to_owned() }));
+        self.close(cx);
+    }
+}

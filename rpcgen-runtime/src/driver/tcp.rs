@@ -1,0 +1,97 @@
+//! TCP: one stream, batches in both directions.
+//!
+//! Knows: a socket and its framing. Does not know: what the frames mean.
+
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use rpcgen_proto::frame::LinkFrame;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::framing::Framing;
+use super::link::LinkError;
+use crate::carried::Carried;
+
+/// How long a closed link may take to get its last words out.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A connected stream.
+#[derive(Debug)]
+pub(crate) struct TcpLink {
+    stream: TcpStream,
+    framing: Framing,
+}
+
+impl TcpLink {
+    /// Small frames leave at once: batches are made here, not by the kernel's waiting.
+    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, framing: Framing::new() })
+    }
+
+    pub(crate) async fn connect(authority: &str) -> io::Result<(Self, SocketAddr)> {
+        let stream = TcpStream::connect(authority).await?;
+        let peer = stream.peer_addr()?;
+        Ok((Self::new(stream)?, peer))
+    }
+
+    pub(crate) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<LinkFrame<Carried>, LinkError>> {
+        loop {
+            if let Some(frame) = self.framing.next_frame()? {
+                return Poll::Ready(Ok(frame));
+            }
+            ready!(self.stream.poll_read_ready(cx))?;
+            match self.stream.try_read_buf(self.framing.read_buffer()) {
+                Ok(0) => return Poll::Ready(Err(LinkError::Closed)),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+
+    pub(crate) fn transmit(&mut self, frame: &LinkFrame<Carried>) {
+        self.framing.push(frame);
+    }
+
+    pub(crate) fn transmit_corrupted(&mut self, frame: &LinkFrame<Carried>) {
+        self.framing.push_corrupted(frame);
+    }
+
+    /// Writes as much as the socket takes. `Ready`: everything.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        while !self.framing.unwritten().is_empty() {
+            match self.stream.try_write(self.framing.unwritten()) {
+                Ok(0) => return Poll::Ready(Err(LinkError::Closed)),
+                Ok(written) => self.framing.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.stream.poll_write_ready(cx))?,
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gets the last words out, then closes. What the peer still sends is read and dropped meanwhile: a socket that is closed with
+    /// unread input resets the connection, and the peer would never read why.
+    pub(crate) async fn linger(mut self) {
+        let last_words = async {
+            std::future::poll_fn(|cx| self.poll_flush(cx)).await?;
+            self.stream.shutdown().await?;
+            let mut unread = [0; 4096];
+            loop {
+                self.stream.readable().await?;
+                match self.stream.try_read(&mut unread) {
+                    Ok(0) => return Ok::<_, LinkError>(()),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        };
+        // Late or broken: the peer learns the same from the closed socket.
+        let _ = tokio::time::timeout(LINGER, last_words).await;
+    }
+}
