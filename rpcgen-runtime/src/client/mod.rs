@@ -16,7 +16,7 @@ pub use self::broadcasts::BroadcastHandlers;
 pub use self::builder::ClientBuilder;
 use self::call::CallCell;
 pub use self::call::{Answering, Call, NotGuaranteed, Request};
-use crate::carried::{Carried, Message};
+use crate::carried::Carried;
 use crate::contract::{Action, ServiceDescriptor};
 use crate::driver::inbox::{Inbox, lock};
 use crate::error::{DisconnectReport, SendError};
@@ -125,14 +125,11 @@ impl Client {
         self.handle.0.service
     }
 
-    fn submit<M: Message>(&self, message: M, waits: bool) -> Result<Arc<CallCell>, SendError>
-    where
-        M: Action,
-    {
+    fn submit<A: Action>(&self, message: A, waits: bool) -> Result<Arc<CallCell>, SendError> {
         let shared = &self.handle.0;
         let payload = Carried::new(message, shared.in_process)?;
         let cell = Arc::new(CallCell::default());
-        let submission = Submission { method: M::METHOD, payload, cell: Arc::clone(&cell), waits };
+        let submission = Submission { method: A::METHOD, payload, cell: Arc::clone(&cell), waits };
         shared.inbox.push(Command::Send(submission)).map_err(|_| SendError::Disconnected)?;
         Ok(cell)
     }

@@ -109,7 +109,7 @@ impl ClientSide {
         }
     }
 
-    fn on_answered(&mut self, handle: CallHandle, answer: Answer<Carried>) {
+    fn on_answered(&self, handle: CallHandle, answer: Answer<Carried>) {
         if let Some(cell) = self.cell(handle) {
             cell.update(|state| {
                 state.answer = Some(answer);

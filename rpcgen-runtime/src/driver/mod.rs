@@ -64,7 +64,7 @@ struct FaultyEnd {
 
 impl FaultyEnd {
     fn new(plan: FaultPlan) -> Self {
-        Self { live: Faults::new(plan.clone()), plan, past: FaultCounters::default() }
+        Self { live: Faults::new(plan), plan, past: FaultCounters::default() }
     }
 
     fn counters(&self) -> FaultCounters {
@@ -76,7 +76,7 @@ impl FaultyEnd {
     fn restart(&mut self) {
         self.past = self.counters();
         self.plan.seed = self.plan.seed.wrapping_add(1);
-        self.live = Faults::new(self.plan.clone());
+        self.live = Faults::new(self.plan);
     }
 }
 

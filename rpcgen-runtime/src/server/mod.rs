@@ -74,7 +74,7 @@ impl Shared {
 
     /// The plan for one more link's faults: each has a seed of its own.
     fn next_faults(&self) -> Option<FaultPlan> {
-        let mut plan = self.faults.clone()?;
+        let mut plan = self.faults?;
         let mut opened = lock(&self.links_opened);
         *opened += 1;
         plan.seed = plan.seed.wrapping_add(opened.wrapping_mul(0x1_0000));
