@@ -3,6 +3,8 @@
 //! Knows: packages, types, services, resolved and valid. Does not know: text, spans, pest, Rust.
 //! Everything stands in declaration order, so that what is generated from it is deterministic.
 
+pub mod fingerprint;
+
 /// Index into [`Model::packages`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackageId(pub u32);
