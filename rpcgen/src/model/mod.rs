@@ -149,21 +149,21 @@ pub enum Type {
     Duration,
     AppId,
     /// `T?`
-    Optional(Box<Type>),
+    Optional(Box<Self>),
     /// `[T]`; `max` in elements.
     List {
-        element: Box<Type>,
+        element: Box<Self>,
         max: Option<u64>,
     },
     /// `[T; N]`
     Array {
-        element: Box<Type>,
+        element: Box<Self>,
         length: u64,
     },
     /// `{K: V}`; `max` in entries.
     Map {
-        key: Box<Type>,
-        value: Box<Type>,
+        key: Box<Self>,
+        value: Box<Self>,
         max: Option<u64>,
     },
     /// A struct, an enum or an alias.
