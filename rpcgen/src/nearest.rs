@@ -2,20 +2,20 @@
 //!
 //! Knows: how far two words are from each other. Does not know: what the words are names of.
 
+use std::cmp::Reverse;
+
 /// Words longer than this are not compared: the work grows with the square.
 const LENGTH_MAX: usize = 64;
 
-/// The candidate nearest to `word`, if it is near enough to be what was meant; the first of equals.
+/// The candidate nearest to `word`, if it is near enough to be what was meant. Of equals the one that begins alike longest.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = word.len().div_ceil(3).min(3);
-    let mut best: Option<(usize, &str)> = None;
-    for candidate in candidates {
-        let Some(distance) = distance(word, candidate, allowed) else { continue };
-        if best.is_none_or(|(least, _)| distance < least) {
-            best = Some((distance, candidate));
-        }
-    }
-    best.map(|(_, candidate)| candidate)
+    let near = candidates.into_iter().filter_map(|candidate| {
+        let distance = distance(word, candidate, allowed)?;
+        let alike = word.bytes().zip(candidate.bytes()).take_while(|(left, right)| left == right).count();
+        Some((distance, Reverse(alike), candidate))
+    });
+    near.min_by_key(|(distance, alike, _)| (*distance, *alike)).map(|(_, _, candidate)| candidate)
 }
 
 /// How many letters must be added, dropped, changed or swapped with their neighbour, up to `allowed`; casing counts nothing.

@@ -97,13 +97,18 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
                 all(&service.head.attributes, Target::Service, sink);
                 service.members.iter().for_each(|member| of_member(member, sink));
             }
-            Item::Lost(_) => {}
+            Item::External(_) | Item::Lost(_) => {}
         }
     }
     for site in walk::variant_lists(scope.units) {
         site.list.variants.iter().for_each(|variant| all(&variant.head.attributes, Target::Variant, sink));
         if site.reasons && site.list.variants.is_empty() && !site.list.incomplete {
-            no_effect(site.list.span, "a `fails` without reasons", "an action that cannot fail is written without `fails`", sink);
+            no_effect(
+                site.list.span,
+                "a `fails` without reasons",
+                "an action that cannot fail is written without `fails`",
+                sink,
+            );
         }
     }
     for (_, field) in walk::fields(scope.units) {
@@ -120,7 +125,12 @@ fn of_member(member: &Member, sink: &mut Sink) {
         Member::Action(action) => {
             all(&action.head.attributes, Target::Action, sink);
             if let Some(list) = action.response.as_ref().filter(|list| list.fields.is_empty() && !list.incomplete) {
-                no_effect(list.span, "a response without fields", "an action that answers no more than \"done\" is written without `->`", sink);
+                no_effect(
+                    list.span,
+                    "a response without fields",
+                    "an action that answers no more than \"done\" is written without `->`",
+                    sink,
+                );
             }
         }
         Member::Broadcast(broadcast) => all(&broadcast.head.attributes, Target::Broadcast, sink),
@@ -132,7 +142,12 @@ fn defaults_without_effect(scope: &Scope<'_>, sink: &mut Sink) {
     let fixed = |site: &walk::FieldsSite<'_>| site.owner == Owner::Struct { fixed: true };
     for site in walk::field_lists(scope.units).into_iter().filter(fixed) {
         for default in site.list.fields.iter().filter_map(|field| field.default.as_ref()) {
-            no_effect(default.span, "a default in a `@fixed` struct", "a fixed struct is always whole: no field of it is ever absent", sink);
+            no_effect(
+                default.span,
+                "a default in a `@fixed` struct",
+                "a fixed struct is always whole: no field of it is ever absent",
+                sink,
+            );
         }
     }
 }
@@ -149,7 +164,8 @@ fn all(attributes: &[Attribute], target: Target, sink: &mut Sink) {
             continue;
         };
         if let Some(first) = attributes[..index].iter().find(|first| first.name.text == name.text) {
-            let diagnostic = Diagnostic::new(Code::Annotation, attribute.span, format!("`@{}` stands here twice", name.text));
+            let diagnostic =
+                Diagnostic::new(Code::Annotation, attribute.span, format!("`@{}` stands here twice", name.text));
             sink.push(diagnostic.with_secondary(first.span, "the first one"));
         } else if annotation.targets.contains(&target) {
             arguments(attribute, annotation, sink);
@@ -190,7 +206,8 @@ fn arguments(attribute: &Attribute, annotation: &Annotation, sink: &mut Sink) {
         _ => false,
     };
     if !fits {
-        let diagnostic = Diagnostic::new(Code::Annotation, attribute.span, format!("`@{}` takes something else", annotation.name));
+        let diagnostic =
+            Diagnostic::new(Code::Annotation, attribute.span, format!("`@{}` takes something else", annotation.name));
         sink.push(diagnostic.with_help(format!("it is written `{}`", annotation.example)));
     }
 }

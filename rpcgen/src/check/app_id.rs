@@ -28,8 +28,12 @@ fn first_field(name: &Name, what: &str, list: &FieldList, sink: &mut Sink) {
     if list.incomplete || first.is_some_and(|field| field.head.name.text == "app_id" && is_app_id(field)) {
         return;
     }
-    let diagnostic = Diagnostic::new(Code::AppIdFirst, name.span, format!("{what} `{}` has no `{FIELD}` as its first field", name.text))
-        .with_help("one server answers for many applications: the first field says which one is spoken of");
+    let diagnostic = Diagnostic::new(
+        Code::AppIdFirst,
+        name.span,
+        format!("{what} `{}` has no `{FIELD}` as its first field", name.text),
+    )
+    .with_help("one server answers for many applications: the first field says which one is spoken of");
     sink.push(with_fix(diagnostic, list));
 }
 
@@ -46,7 +50,9 @@ fn with_fix(diagnostic: Diagnostic, list: &FieldList) -> Diagnostic {
         return diagnostic.with_secondary(first.ty.span, "it has another type").with_fix("write", declared, FIELD);
     }
     if is_app_id(first) {
-        return diagnostic.with_secondary(first.head.name.span, "it has another name").with_fix("write", declared, FIELD);
+        return diagnostic
+            .with_secondary(first.head.name.span, "it has another name")
+            .with_fix("write", declared, FIELD);
     }
     let inside = Span { start: list.span.start + 1, end: list.span.start + 1, ..list.span };
     diagnostic.with_fix("write", inside, format!("{FIELD}, "))

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 
 use heck::{ToShoutySnakeCase as _, ToSnakeCase as _, ToUpperCamelCase as _};
 
-use super::names::item_name;
 use super::scope::{BUILT_IN, Scope};
 use super::walk;
 use crate::diagnostic::{Code, Diagnostic, Sink};
@@ -45,10 +44,10 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
         let broadcasts = walk::broadcasts(service).map(|broadcast| &broadcast.head.name);
         distinct(actions.chain(broadcasts), Casing::Snake, sink);
     }
-    for (_, item) in walk::items(scope.units) {
+    for (_, item) in walk::items(scope.units).filter(|(_, item)| !matches!(item, Item::External(_))) {
         let casing = if matches!(item, Item::Constant(_)) { Casing::Shouty } else { Casing::Camel };
-        possible(item_name(item), casing, sink);
-        not_built_in(item_name(item), sink);
+        possible(item.name(), casing, sink);
+        not_built_in(item.name(), sink);
     }
     for path in scope.units.iter().filter_map(|unit| unit.file.package.as_ref()) {
         path.prefix.iter().chain([&path.last]).for_each(|name| possible(name, Casing::Snake, sink));
@@ -62,7 +61,7 @@ fn distinct<'a>(names: impl Iterator<Item = &'a Name>, casing: Casing, sink: &mu
         possible(name, casing, sink);
         let rust = casing.apply(&name.text);
         match first_of.get(&rust) {
-            Some(first) if first.text != name.text => same(name, first, &rust, sink),
+            Some(first) if first.text != name.text => same(name, first, sink),
             Some(_) => {}
             None => {
                 first_of.insert(rust, name);
@@ -72,33 +71,33 @@ fn distinct<'a>(names: impl Iterator<Item = &'a Name>, casing: Casing, sink: &mu
 }
 
 /// Two names as written that are one.
-pub(super) fn same(name: &Name, first: &Name, rust: &str, sink: &mut Sink) {
-    let message = format!("`{}` and `{}` are both `{rust}` in the generated code", first.text, name.text);
+pub(super) fn same(name: &Name, first: &Name, sink: &mut Sink) {
+    let message = format!("`{}` and `{}` differ only in casing and underscores", first.text, name.text);
     let diagnostic = Diagnostic::new(Code::SameInRust, name.span, message).with_secondary(first.span, "the other one");
-    sink.push(diagnostic.with_help("give one of them a name that differs in more than casing and underscores"));
+    sink.push(
+        diagnostic.with_help("names take the casing of Rust in the generated code: give one of them another name"),
+    );
 }
 
-/// What is left of the name begins with a letter, and is no word that Rust takes in no form.
+/// What is left of the name begins with a letter. Words of Rust are no matter: the generator knows how to write them.
 fn possible(name: &Name, casing: Casing, sink: &mut Sink) {
-    let rust = casing.apply(&name.text);
-    let why = if !rust.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        "it has no letter at its start".to_owned()
-    } else if matches!(rust.as_str(), "self" | "super" | "crate" | "Self") {
-        format!("Rust takes `{rust}` for itself, even as `r#{rust}`")
-    } else {
+    if casing.apply(&name.text).starts_with(|c: char| c.is_ascii_alphabetic()) {
         return;
-    };
-    let diagnostic = Diagnostic::new(Code::Reserved, name.span, format!("`{}` cannot be a name in the generated code", name.text));
-    sink.push(diagnostic.with_label(why).with_help("give it another name"));
+    }
+    let diagnostic =
+        Diagnostic::new(Code::Reserved, name.span, format!("`{}` cannot be a name in the generated code", name.text));
+    sink.push(diagnostic.with_label("no letter stands at its start").with_help("begin it with a letter"));
 }
 
 /// Whoever writes the name means the built-in type.
 fn not_built_in(name: &Name, sink: &mut Sink) {
     if BUILT_IN.iter().any(|(built_in, _)| *built_in == name.text) {
-        let diagnostic = Diagnostic::new(Code::Reserved, name.span, format!("`{}` is a type of the language", name.text));
+        let diagnostic =
+            Diagnostic::new(Code::Reserved, name.span, format!("`{}` is a type of the language", name.text));
         sink.push(diagnostic.with_help("give it another name"));
     } else if matches!(name.text.as_str(), "true" | "false" | "none") {
-        let diagnostic = Diagnostic::new(Code::Reserved, name.span, format!("`{}` is a value of the language", name.text));
+        let diagnostic =
+            Diagnostic::new(Code::Reserved, name.span, format!("`{}` is a value of the language", name.text));
         sink.push(diagnostic.with_help("give it another name"));
     }
 }

@@ -57,8 +57,11 @@ fn tie(scope: &Scope<'_>, unit: usize, action: &Action, broadcast: &Broadcast, n
     if !theirs || mine.is_none() || correlation(scope, unit, action, broadcast, name) != Tie::OtherType {
         return;
     }
-    let mut diagnostic =
-        Diagnostic::new(Code::Correlation, name.span, format!("`{}` has one type here and another in the action", name.text));
+    let mut diagnostic = Diagnostic::new(
+        Code::Correlation,
+        name.span,
+        format!("`{}` has one type here and another in the action", name.text),
+    );
     for list in std::iter::once(&broadcast.fields).chain(lists) {
         if let Some(field) = position(list, name).map(|index| &list.fields[index]) {
             diagnostic = diagnostic.with_secondary(field.ty.span, "");
@@ -69,11 +72,14 @@ fn tie(scope: &Scope<'_>, unit: usize, action: &Action, broadcast: &Broadcast, n
 
 fn missing(name: &Name, owner: &Name, what: &str, lists: &[&FieldList], sink: &mut Sink) {
     let message = format!("{what} `{}` has no field `{}`", owner.text, name.text);
-    let diagnostic = Diagnostic::new(Code::Correlation, name.span, message).with_secondary(owner.span, format!("the {what}"));
+    let diagnostic =
+        Diagnostic::new(Code::Correlation, name.span, message).with_secondary(owner.span, format!("the {what}"));
     let names = lists.iter().flat_map(|list| &list.fields).map(|field| field.head.name.text.as_str());
     sink.push(match nearest(&name.text, names) {
         Some(near) => diagnostic.with_fix("did you mean", name.span, near),
-        None => diagnostic.with_help("`by` names fields that the broadcast has, and the action in its request or response"),
+        None => {
+            diagnostic.with_help("`by` names fields that the broadcast has, and the action in its request or response")
+        }
     });
 }
 

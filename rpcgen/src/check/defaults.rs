@@ -40,7 +40,9 @@ pub(super) fn value(scope: &Scope<'_>, unit: usize, ty: &Type, literal: &Literal
         (Type::Bool, LiteralKind::Path(path)) if is_word(path, "true") => Ok(Value::Bool(true)),
         (Type::Bool, LiteralKind::Path(path)) if is_word(path, "false") => Ok(Value::Bool(false)),
         (Type::Optional(_), LiteralKind::Path(path)) if is_word(path, "none") => Ok(Value::None),
-        (Type::F32 | Type::F64, kind) => float(&plain, kind).ok_or_else(|| wrong("a float is written `1.5`, `2` or `1e-3`")),
+        (Type::F32 | Type::F64, kind) => {
+            float(&plain, kind).ok_or_else(|| wrong("a float is written `1.5`, `2` or `1e-3`"))
+        }
         (Type::String { max }, LiteralKind::String(text)) => {
             fits(*max, text.len()).map(|()| Value::String(text.clone())).ok_or_else(|| too_long(*max, literal))
         }
@@ -95,7 +97,7 @@ fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Fa
     let name = &site.name.text;
     let refuse = |diagnostic: Diagnostic| Err(Some(Box::new(diagnostic)));
     let Item::Enum(item) = site.item else {
-        let diagnostic = Diagnostic::new(Code::Value, literal.span, format!("a struct such as `{name}` has no literals"));
+        let diagnostic = Diagnostic::new(Code::Value, literal.span, format!("`{name}` is no enum and has no literals"));
         return refuse(diagnostic.with_help("make the field optional: an absent one is then `none`"));
     };
     let variants = &item.variants.variants;
@@ -111,8 +113,9 @@ fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Fa
         if item.variants.incomplete {
             return Err(None);
         }
-        let diagnostic = Diagnostic::new(Code::Unknown, literal.span, format!("`{name}` has no variant `{}`", path.last.text))
-            .with_secondary(site.name.span, "the enum");
+        let diagnostic =
+            Diagnostic::new(Code::Unknown, literal.span, format!("`{name}` has no variant `{}`", path.last.text))
+                .with_secondary(site.name.span, "the enum");
         let names = variants.iter().map(|variant| variant.head.name.text.as_str());
         return refuse(match nearest(&path.last.text, names) {
             Some(near) => diagnostic.with_fix("did you mean", literal.span, near),
@@ -185,7 +188,11 @@ fn too_long(max: Option<u64>, literal: &Literal) -> Failure {
 
 fn mismatch(ty: &Type, literal: &Literal, resolved: &Literal) -> Diagnostic {
     let diagnostic = Diagnostic::new(Code::Value, literal.span, format!("this is not a value of {}", describe(ty)));
-    if resolved.span == literal.span { diagnostic } else { diagnostic.with_secondary(resolved.span, "the value of the constant") }
+    if resolved.span == literal.span {
+        diagnostic
+    } else {
+        diagnostic.with_secondary(resolved.span, "the value of the constant")
+    }
 }
 
 fn describe(ty: &Type) -> String {
@@ -209,7 +216,9 @@ fn form(ty: &Type) -> &'static str {
         Type::Bytes { .. } => "bytes are written `b\"text\\x00\"`",
         Type::Duration => "a duration is written `3s`; the units are ns, us, ms, s, m, h, d",
         Type::AppId => "an AppId is written `AppId(7)`",
-        Type::Optional(_) => "the only default of an optional is `none`, and it needs none: an absent one is `none` anyway",
+        Type::Optional(_) => {
+            "the only default of an optional is `none`, and it needs none: an absent one is `none` anyway"
+        }
         Type::List { .. } => "the only default of a list is `[]`",
         Type::Map { .. } => "the only default of a map is `{}`",
         Type::Uuid | Type::Timestamp | Type::Array { .. } => "this type has no literals: make the field optional",

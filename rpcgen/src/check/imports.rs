@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use super::scope::Scope;
 use super::walk;
 use crate::diagnostic::{Code, Diagnostic, Sink};
-use crate::syntax::ast::{Action, Attribute, Field, Head, Import, Item, Literal, LiteralKind, Member, TypeKind, VariantList};
+use crate::syntax::ast::{
+    Action, Attribute, Field, Head, Import, Item, Literal, LiteralKind, Member, TypeKind, VariantList,
+};
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
     same_packages(scope, sink);
@@ -70,7 +72,11 @@ fn cycles(scope: &Scope<'_>, sink: &mut Sink) {
 fn report_cycle(scope: &Scope<'_>, path: &[usize], target: usize, import: &Import, sink: &mut Sink) {
     let from = path.iter().position(|unit| *unit == target).unwrap_or(0);
     let circle: Vec<&str> = path[from..].iter().chain([&target]).map(|unit| scope.units[*unit].name.as_str()).collect();
-    let message = if circle.len() == 2 { "this file imports itself".to_owned() } else { "these files import each other".to_owned() };
+    let message = if circle.len() == 2 {
+        "this file imports itself".to_owned()
+    } else {
+        "these files import each other".to_owned()
+    };
     let diagnostic = Diagnostic::new(Code::ImportCycle, import.span, message)
         .with_label(circle.join(" -> "))
         .with_help("move what they share to a file that imports none of them");
@@ -149,7 +155,7 @@ fn literals(items: &[Item]) -> Vec<&Literal> {
             Item::Struct(item) => in_fields(&item.fields.fields, &mut found),
             Item::Enum(item) => in_variants(&item.variants, &mut found),
             Item::Service(service) => service.members.iter().for_each(|member| in_member(member, &mut found)),
-            Item::Alias(_) | Item::Lost(_) => {}
+            Item::Alias(_) | Item::External(_) | Item::Lost(_) => {}
         }
     }
     found
@@ -165,7 +171,7 @@ fn in_variants<'a>(list: &'a VariantList, found: &mut Vec<&'a Literal>) {
 
 fn in_member<'a>(member: &'a Member, found: &mut Vec<&'a Literal>) {
     match member {
-        Member::Action(Action { head, request, response, fails }) => {
+        Member::Action(Action { head, request, response, fails, fails_with: _ }) => {
             in_head(head, found);
             in_fields(&request.fields, found);
             response.iter().for_each(|list| in_fields(&list.fields, found));

@@ -69,16 +69,20 @@ fn count(scope: &Scope<'_>, unit: usize, literal: &Literal, greatest: u64, what:
         }
     }
     if !scope.count(unit, literal).is_some_and(|count| (1..=greatest).contains(&count)) {
-        let diagnostic = Diagnostic::new(Code::Limit, literal.span, format!("{what} is an integer from 1 to {greatest}"));
+        let diagnostic =
+            Diagnostic::new(Code::Limit, literal.span, format!("{what} is an integer from 1 to {greatest}"));
         sink.push(diagnostic);
     }
 }
 
 fn deadline(head: &Head, sink: &mut Sink) {
     for attribute in head.attributes.iter().filter(|attribute| attribute.name.text == "deadline") {
-        let [Literal { kind: LiteralKind::Duration(nanoseconds), span }] = attribute.arguments.as_slice() else { continue };
+        let [Literal { kind: LiteralKind::Duration(nanoseconds), span }] = attribute.arguments.as_slice() else {
+            continue;
+        };
         if *nanoseconds == 0 {
-            let diagnostic = Diagnostic::new(Code::Limit, *span, "a deadline of nothing: no answer would ever be in time");
+            let diagnostic =
+                Diagnostic::new(Code::Limit, *span, "a deadline of nothing: no answer would ever be in time");
             sink.push(diagnostic.with_help("leave it out to wait as long as the server is set to"));
         } else if u64::try_from(*nanoseconds).is_err() {
             sink.push(Diagnostic::new(Code::Limit, *span, "a deadline is at most 213503 days"));
@@ -101,7 +105,8 @@ fn sizes(scope: &Scope<'_>, sink: &mut Sink) {
         for field in &site.list.fields {
             let size = sizes.of(site.unit, &field.ty, 0);
             if size.is_some_and(|size| size > SCALARS_MAX) && !matches!(field.ty.kind, TypeKind::Path(_)) {
-                let message = format!("field `{}` holds more than {SCALARS_MAX} scalars in place", field.head.name.text);
+                let message =
+                    format!("field `{}` holds more than {SCALARS_MAX} scalars in place", field.head.name.text);
                 let diagnostic = Diagnostic::new(Code::Limit, field.ty.span, message);
                 sink.push(diagnostic.with_help("a list holds its elements elsewhere: write `[T] @max(n)`"));
             }
@@ -131,9 +136,12 @@ impl Sizes<'_, '_> {
             Item::Alias(alias) => self.of(site.unit, &alias.target, depth),
             Item::Enum(item) => {
                 let lists = item.variants.variants.iter().filter_map(|variant| variant.fields.as_ref());
-                lists.map(|list| self.of_fields(site.unit, list, depth)).try_fold(1, |most: u64, size| Some(most.max(size?)))
+                lists
+                    .map(|list| self.of_fields(site.unit, list, depth))
+                    .try_fold(1, |most: u64, size| Some(most.max(size?)))
             }
-            _ => None,
+            Item::External(_) => Some(1),
+            Item::Constant(_) | Item::Service(_) | Item::Lost(_) => None,
         };
         self.known.insert(id, size);
         size
@@ -165,7 +173,8 @@ fn aliases(scope: &Scope<'_>, sink: &mut Sink) {
     let mut depths = vec![None; scope.types.len()];
     for (id, site) in scope.types.iter().enumerate() {
         if alias_depth(scope, id, 0, &mut depths) == ALIAS_STEPS_MAX + 1 {
-            let message = format!("`{}` is an alias of an alias more than {ALIAS_STEPS_MAX} times over", site.name.text);
+            let message =
+                format!("`{}` is an alias of an alias more than {ALIAS_STEPS_MAX} times over", site.name.text);
             sink.push(Diagnostic::new(Code::Limit, site.name.span, message));
         }
     }

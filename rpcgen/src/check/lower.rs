@@ -7,7 +7,8 @@ use super::correlation::{Tie, correlation};
 use super::scope::Scope;
 use super::{defaults, walk};
 use crate::model::{
-    Action, Broadcast, Constant, Field, Model, Origin, Package, PackageId, Persist, Service, TypeDef, TypeKind, Variant, fingerprint,
+    Action, Broadcast, Constant, Field, Model, Origin, Package, PackageId, Persist, Service, TypeDef, TypeKind,
+    Variant, fingerprint,
 };
 use crate::syntax::ast::{self, Head, Item, LiteralKind, VariantList};
 
@@ -17,14 +18,7 @@ pub(super) fn lower(scope: &Scope<'_>) -> Option<Model> {
         model.packages.push(package(scope, unit)?);
     }
     for site in &scope.types {
-        let (head, kind) = type_kind(scope, site.unit, site.item)?;
-        model.types.push(TypeDef {
-            package: package_id(site.unit),
-            name: head.name.text.clone(),
-            docs: head.docs.clone(),
-            deprecated: deprecated(head),
-            kind,
-        });
+        model.types.push(type_def(scope, site.unit, site.item)?);
     }
     for (unit, item) in walk::services(scope.units) {
         model.services.push(service(scope, unit, item)?);
@@ -61,16 +55,27 @@ fn constant(scope: &Scope<'_>, unit: usize, constant: &ast::Constant) -> Option<
     Some(Constant { name: constant.head.name.text.clone(), docs: constant.head.docs.clone(), ty, value })
 }
 
-fn type_kind<'a>(scope: &Scope<'_>, unit: usize, item: &'a Item) -> Option<(&'a Head, TypeKind)> {
-    match item {
+fn type_def(scope: &Scope<'_>, unit: usize, item: &Item) -> Option<TypeDef> {
+    let declared = |head: &Head, kind| TypeDef {
+        package: package_id(unit),
+        name: head.name.text.clone(),
+        docs: head.docs.clone(),
+        deprecated: deprecated(head),
+        kind,
+    };
+    Some(match item {
         Item::Struct(item) => {
-            let kind = TypeKind::Struct { fields: fields(scope, unit, &item.fields)?, fixed: walk::is_fixed(&item.head) };
-            Some((&item.head, kind))
+            let fields = fields(scope, unit, &item.fields)?;
+            declared(&item.head, TypeKind::Struct { fields, fixed: walk::is_fixed(&item.head) })
         }
-        Item::Enum(item) => Some((&item.head, TypeKind::Enum { variants: variants(scope, unit, &item.variants)? })),
-        Item::Alias(alias) => Some((&alias.head, TypeKind::Alias { target: scope.ty(unit, &alias.target)? })),
-        Item::Constant(_) | Item::Service(_) | Item::Lost(_) => None,
-    }
+        Item::Enum(item) => declared(&item.head, TypeKind::Enum { variants: variants(scope, unit, &item.variants)? }),
+        Item::Alias(alias) => declared(&alias.head, TypeKind::Alias { target: scope.ty(unit, &alias.target)? }),
+        Item::External(external) => {
+            let head = Head::new(external.name.clone());
+            declared(&head, TypeKind::External { path: external.path.clone() })
+        }
+        Item::Constant(_) | Item::Service(_) | Item::Lost(_) => return None,
+    })
 }
 
 fn variants(scope: &Scope<'_>, unit: usize, list: &VariantList) -> Option<Vec<Variant>> {
@@ -116,7 +121,9 @@ fn service(scope: &Scope<'_>, unit: usize, service: &ast::Service) -> Option<Ser
         name: head.name.text.clone(),
         docs: head.docs.clone(),
         actions: actions.iter().map(|item| action(scope, unit, item)).collect::<Option<_>>()?,
-        broadcasts: walk::broadcasts(service).map(|item| broadcast(scope, unit, item, &actions)).collect::<Option<_>>()?,
+        broadcasts: walk::broadcasts(service)
+            .map(|item| broadcast(scope, unit, item, &actions))
+            .collect::<Option<_>>()?,
         fingerprint: 0,
     })
 }
@@ -130,6 +137,10 @@ fn action(scope: &Scope<'_>, unit: usize, action: &ast::Action) -> Option<Action
         request: fields(scope, unit, &action.request)?,
         response: action.response.as_ref().map_or_else(|| Some(Vec::new()), |list| fields(scope, unit, list))?,
         fails: action.fails.as_ref().map_or_else(|| Some(Vec::new()), |list| variants(scope, unit, list))?,
+        fails_with: match &action.fails_with {
+            Some(path) => Some(scope.type_id(unit, path)?),
+            None => None,
+        },
         persist: persist(head),
         deadline: deadline(head),
     })
@@ -149,7 +160,12 @@ fn deadline(head: &Head) -> Option<u64> {
     }
 }
 
-fn broadcast(scope: &Scope<'_>, unit: usize, broadcast: &ast::Broadcast, actions: &[&ast::Action]) -> Option<Broadcast> {
+fn broadcast(
+    scope: &Scope<'_>,
+    unit: usize,
+    broadcast: &ast::Broadcast,
+    actions: &[&ast::Action],
+) -> Option<Broadcast> {
     let head = &broadcast.head;
     let origin = match &broadcast.origin {
         Some(written) => Some(origin(scope, unit, broadcast, written, actions)?),

@@ -12,7 +12,7 @@ use crate::syntax::ast::{Item, Member, Name, Path, TypeKind};
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
     for unit in scope.units {
-        declared_once("package", unit.file.items.iter().map(item_name), sink);
+        declared_once("package", unit.file.items.iter().map(Item::name), sink);
     }
     for (_, service) in walk::services(scope.units) {
         declared_once("service", service.members.iter().map(member_name), sink);
@@ -29,16 +29,10 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
             is_a_type(scope, unit, path, sink);
         }
     }
-}
-
-pub(super) fn item_name(item: &Item) -> &Name {
-    match item {
-        Item::Constant(constant) => &constant.head.name,
-        Item::Alias(alias) => &alias.head.name,
-        Item::Struct(item) => &item.head.name,
-        Item::Enum(item) => &item.head.name,
-        Item::Service(service) => &service.head.name,
-        Item::Lost(name) => name,
+    for (unit, service) in walk::services(scope.units) {
+        for error in walk::actions(service).filter_map(|action| action.fails_with.as_ref()) {
+            is_a_type(scope, unit, error, sink);
+        }
     }
 }
 
@@ -54,10 +48,11 @@ fn declared_once<'a>(what: &str, names: impl Iterator<Item = &'a Name>, sink: &m
     let mut first_of: HashMap<&str, &Name> = HashMap::new();
     for name in names {
         if let Some(first) = first_of.get(name.text.as_str()) {
-            let diagnostic = Diagnostic::new(Code::Duplicate, name.span, format!("this {what} has two of `{}`", name.text))
-                .with_label("the second one")
-                .with_secondary(first.span, "the first one")
-                .with_help("give one of them another name");
+            let diagnostic =
+                Diagnostic::new(Code::Duplicate, name.span, format!("this {what} has two of `{}`", name.text))
+                    .with_label("the second one")
+                    .with_secondary(first.span, "the first one")
+                    .with_help("give one of them another name");
             sink.push(diagnostic);
         } else {
             first_of.insert(&name.text, name);
@@ -89,7 +84,8 @@ pub(super) fn unknown_package(scope: &Scope<'_>, unit: usize, path: &Path) -> Di
     let imported = scope.units[unit].imports.iter().flatten().map(|import| scope.package(*import));
     match nearest(&prefix, imported) {
         Some(near) => diagnostic.with_fix("did you mean", span, near),
-        None => diagnostic.with_help(format!("import the file that declares it: `import \"{}.rpc\";`", prefix.replace('.', "/"))),
+        None => diagnostic
+            .with_help(format!("import the file that declares it: `import \"{}.rpc\";`", prefix.replace('.', "/"))),
     }
 }
 

@@ -24,7 +24,12 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
         // A circle of direct holding has been reported above.
         let direct = circle.iter().all(|(from, edge)| held[*from].iter().any(|other| other.to == edge.to));
         if !direct {
-            report(scope, &circle, "an alias is another name of a type: a struct can contain itself through a list", sink);
+            report(
+                scope,
+                &circle,
+                "an alias is another name of a type: a struct can contain itself through a list",
+                sink,
+            );
         }
     }
     constants(scope, sink);
@@ -33,7 +38,8 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
 fn report(scope: &Scope<'_>, circle: &[(usize, &Edge)], help: &str, sink: &mut Sink) {
     let Some((start, _)) = circle.first() else { return };
     let name = &scope.types[*start].name;
-    let mut diagnostic = Diagnostic::new(Code::Endless, name.span, format!("`{}` contains itself without end", name.text));
+    let mut diagnostic =
+        Diagnostic::new(Code::Endless, name.span, format!("`{}` contains itself without end", name.text));
     for (from, edge) in circle.iter().take(4) {
         let (from, to) = (&scope.types[*from].name.text, &scope.types[edge.to].name.text);
         diagnostic = diagnostic.with_secondary(edge.span, format!("`{from}` holds `{to}` here"));
@@ -75,10 +81,13 @@ fn circles(graph: &[Vec<Edge>]) -> Vec<Vec<(usize, &Edge)>> {
 /// The types that each value of this one holds at least once.
 fn held_by(scope: &Scope<'_>, unit: usize, item: &Item) -> Vec<Edge> {
     let mut edges = Vec::new();
-    let mut of_list = |list: &FieldList| list.fields.iter().for_each(|field| directly(scope, unit, &field.ty, &mut edges));
+    let mut of_list =
+        |list: &FieldList| list.fields.iter().for_each(|field| directly(scope, unit, &field.ty, &mut edges));
     match item {
         Item::Struct(item) => of_list(&item.fields),
-        Item::Enum(item) => item.variants.variants.iter().filter_map(|variant| variant.fields.as_ref()).for_each(of_list),
+        Item::Enum(item) => {
+            item.variants.variants.iter().filter_map(|variant| variant.fields.as_ref()).for_each(of_list)
+        }
         Item::Alias(alias) => directly(scope, unit, &alias.target, &mut edges),
         _ => {}
     }
@@ -125,7 +134,8 @@ fn constants(scope: &Scope<'_>, sink: &mut Sink) {
         let Item::Constant(constant) = item else { continue };
         let names_another = matches!(constant.value.kind, LiteralKind::Path(_));
         if names_another && scope.literal(unit, &constant.value).is_none() {
-            let message = format!("constant `{}` leads to itself, or through more than 30 others", constant.head.name.text);
+            let message =
+                format!("constant `{}` leads to itself, or through more than 30 others", constant.head.name.text);
             let diagnostic = Diagnostic::new(Code::Endless, constant.value.span, message);
             sink.push(diagnostic.with_help("write the value"));
         }

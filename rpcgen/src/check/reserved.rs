@@ -6,7 +6,6 @@
 use std::collections::{HashMap, HashSet};
 
 use super::casing::{self, Casing};
-use super::names::item_name;
 use super::scope::Scope;
 use super::walk;
 use crate::diagnostic::{Code, Diagnostic, Sink};
@@ -15,16 +14,12 @@ use crate::syntax::ast::{Action, Item, Name, Service};
 /// Types beside those of a service.
 const TYPES: [&str; 4] = ["Client", "Handlers", "Broadcasts", "Dispatcher"];
 
-/// Methods of a client beside the actions.
-const CLIENT_METHODS: [&str; 4] = ["connect", "builder", "disconnect", "runtime"];
+/// What a service has besides.
+const OTHERS: [&str; 3] = ["actions", "server", "SERVICE"];
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
     for unit in 0..scope.units.len() {
         package(scope, unit, sink);
-        modules(scope, unit, sink);
-    }
-    for (_, service) in walk::services(scope.units) {
-        methods(service, sink);
     }
 }
 
@@ -45,10 +40,6 @@ enum Taken<'a> {
 }
 
 impl<'a> Namespace<'a> {
-    fn with_fixed(names: &[&str]) -> Self {
-        Self { taken: names.iter().map(|name| ((*name).to_owned(), Taken::Fixed)).collect() }
-    }
-
     fn take(&mut self, rust: String, taken: Taken<'a>, sink: &mut Sink) {
         let Some(first) = self.taken.get(&rust) else {
             self.taken.insert(rust, taken);
@@ -57,19 +48,22 @@ impl<'a> Namespace<'a> {
         match (first, &taken) {
             // Equal as written: a duplicate, reported by `names`.
             (Taken::Written(first), Taken::Written(name)) if first.text == name.text => {}
-            (Taken::Written(first), Taken::Written(name)) => casing::same(name, first, &rust, sink),
+            (Taken::Written(first), Taken::Written(name)) => casing::same(name, first, sink),
             (Taken::Fixed, Taken::Written(name) | Taken::Derived(name, _)) => {
                 let message = format!("`{}` becomes `{rust}`, which the generated code has already", name.text);
                 sink.push(Diagnostic::new(Code::Reserved, name.span, message).with_help("give it another name"));
             }
             (Taken::Written(name), Taken::Derived(from, what)) | (Taken::Derived(from, what), Taken::Written(name)) => {
-                let message = format!("`{}` becomes `{rust}`, which is the name of {what} of `{}`", name.text, from.text);
-                let diagnostic = Diagnostic::new(Code::Reserved, name.span, message).with_secondary(from.span, "generated for this");
+                let message =
+                    format!("`{}` becomes `{rust}`, which is the name of {what} of `{}`", name.text, from.text);
+                let diagnostic =
+                    Diagnostic::new(Code::Reserved, name.span, message).with_secondary(from.span, "generated for this");
                 sink.push(diagnostic.with_help("give one of them another name"));
             }
             (Taken::Derived(first, _), Taken::Derived(name, what)) if first.text != name.text => {
                 let message = format!("{what} of `{}` becomes `{rust}`, which `{}` has too", name.text, first.text);
-                let diagnostic = Diagnostic::new(Code::Reserved, name.span, message).with_secondary(first.span, "the other one");
+                let diagnostic =
+                    Diagnostic::new(Code::Reserved, name.span, message).with_secondary(first.span, "the other one");
                 sink.push(diagnostic.with_help("give one of them another name"));
             }
             _ => {}
@@ -77,27 +71,29 @@ impl<'a> Namespace<'a> {
     }
 }
 
-/// Types, constants and what one service adds, or one module for each of several services.
+/// Types, constants, modules of imported packages, and what one service adds, or one module for each of several services.
 fn package(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
     let items = &scope.units[unit].file.items;
     let services: Vec<&Service> = services_of(items);
     let single = services.len() == 1;
-    let mut types = Namespace::with_fixed(if single { &TYPES } else { &[] });
-    let mut constants = Namespace::with_fixed(if single { &["SERVICE"] } else { &[] });
+    let mut top = if single { with_service() } else { Namespace::default() };
     for item in items {
-        let name = item_name(item);
-        match item {
-            Item::Constant(_) => constants.take(Casing::Shouty.apply(&name.text), Taken::Written(name), sink),
+        let name = item.name();
+        let casing = match item {
+            Item::Constant(_) => Casing::Shouty,
             // Several services stand in modules of their own, away from the types.
-            Item::Service(_) if !single => {}
-            _ => types.take(Casing::Camel.apply(&name.text), Taken::Written(name), sink),
-        }
+            Item::Service(_) if !single => Casing::Snake,
+            Item::External(_) => continue,
+            _ => Casing::Camel,
+        };
+        top.take(casing.apply(&name.text), Taken::Written(name), sink);
     }
+    imported_modules(scope, unit, &mut top, sink);
     for service in services {
         if single {
-            beside_service(service, &mut types, sink);
+            beside_service(service, &mut top, sink);
         } else {
-            let mut inside = Namespace::with_fixed(&TYPES);
+            let mut inside = with_service();
             let name = &service.head.name;
             inside.take(Casing::Camel.apply(&name.text), Taken::Written(name), sink);
             beside_service(service, &mut inside, sink);
@@ -106,12 +102,19 @@ fn package(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
     }
 }
 
+fn with_service<'a>() -> Namespace<'a> {
+    let names = TYPES.iter().chain(&OTHERS);
+    Namespace { taken: names.map(|name| ((*name).to_owned(), Taken::Fixed)).collect() }
+}
+
 fn services_of(items: &[Item]) -> Vec<&Service> {
-    let service = |item| match item {
-        &Item::Service(ref service) => Some(service),
-        _ => None,
-    };
-    items.iter().filter_map(service).collect()
+    let mut services = Vec::new();
+    for item in items {
+        if let Item::Service(service) = item {
+            services.push(service);
+        }
+    }
+    services
 }
 
 fn beside_service<'a>(service: &'a Service, types: &mut Namespace<'a>, sink: &mut Sink) {
@@ -143,38 +146,14 @@ fn requests(service: &Service, sink: &mut Sink) {
     }
 }
 
-fn methods(service: &Service, sink: &mut Sink) {
-    let mut client = Namespace::with_fixed(&CLIENT_METHODS);
-    for action in walk::actions(service) {
-        let name = &action.head.name;
-        client.take(Casing::Snake.apply(&name.text), Taken::Written(name), sink);
-    }
-    let mut handlers = Namespace::with_fixed(&["new"]);
-    for broadcast in walk::broadcasts(service) {
-        let name = &broadcast.head.name;
-        handlers.take(Casing::Snake.apply(&name.text), Taken::Written(name), sink);
-    }
-}
-
-/// The modules of a package: its services if they are several, all that it imports, `actions`.
-fn modules(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
-    let one = &scope.units[unit];
-    let services = services_of(&one.file.items);
-    let mut namespace = Namespace::with_fixed(if services.len() == 1 { &["actions", "server"] } else { &[] });
-    if services.len() > 1 {
-        for service in services {
-            let name = &service.head.name;
-            namespace.take(Casing::Snake.apply(&name.text), Taken::Written(name), sink);
-        }
-    }
-    if !one.root {
+/// What a root imports, directly or not, stands in modules of the packages' names.
+fn imported_modules<'a>(scope: &Scope<'a>, unit: usize, top: &mut Namespace<'a>, sink: &mut Sink) {
+    if !scope.units[unit].root {
         return;
     }
     for imported in reachable(scope, unit) {
         let Some(path) = scope.units[imported].file.package.as_ref() else { continue };
-        let first = path.prefix.first().unwrap_or(&path.last);
-        let rust = if path.prefix.is_empty() { Casing::Snake.apply(&first.text) } else { Casing::Snake.apply(&path.text()) };
-        namespace.take(rust, Taken::Derived(first, "the module"), sink);
+        top.take(Casing::Snake.apply(&path.text()), Taken::Derived(&path.last, "the module"), sink);
     }
 }
 

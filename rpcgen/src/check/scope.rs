@@ -79,7 +79,8 @@ pub(super) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub(super) fn new(units: &'a [Unit]) -> Self {
-        let packages = units.iter().map(|unit| unit.file.package.as_ref().map_or_else(String::new, Path::text)).collect();
+        let packages =
+            units.iter().map(|unit| unit.file.package.as_ref().map_or_else(String::new, Path::text)).collect();
         let names = units.iter().map(|_| HashMap::new()).collect();
         let mut scope = Self { units, types: Vec::new(), names, packages };
         for (unit, item) in walk::items(units) {
@@ -98,6 +99,7 @@ impl<'a> Scope<'a> {
             Item::Alias(alias) => &alias.head.name,
             Item::Struct(item) => &item.head.name,
             Item::Enum(item) => &item.head.name,
+            Item::External(external) => &external.name,
         };
         let id = TypeId(u32::try_from(self.types.len()).unwrap_or(u32::MAX));
         self.types.push(TypeSite { unit, item, name });
@@ -125,6 +127,14 @@ impl<'a> Scope<'a> {
             None => Err(Missing::Name),
             Some(Declared::Lost) => Err(Missing::Lost),
             Some(declared) => Ok(*declared),
+        }
+    }
+
+    /// The named type of a path.
+    pub(super) fn type_id(&self, unit: usize, path: &Path) -> Option<TypeId> {
+        match self.lookup(unit, path) {
+            Ok(Declared::Type(id)) => Some(id),
+            _ => None,
         }
     }
 

@@ -32,6 +32,8 @@ fn map_key(scope: &Scope<'_>, unit: usize, key: &TypeExpr, sink: &mut Sink) {
         Type::Named(id) => match scope.types[id.0 as usize].item {
             Item::Enum(item) if item.variants.variants.iter().all(|variant| variant.fields.is_none()) => return,
             Item::Enum(_) => "this enum carries data",
+            // Rust says whether it can.
+            Item::External(_) => return,
             _ => "a struct has no order",
         },
         Type::Optional(_) | Type::List { .. } | Type::Array { .. } | Type::Map { .. } => "it holds other values",
@@ -44,7 +46,8 @@ fn map_key(scope: &Scope<'_>, unit: usize, key: &TypeExpr, sink: &mut Sink) {
 
 fn optional(scope: &Scope<'_>, unit: usize, inner: &TypeExpr, sink: &mut Sink) {
     let Some(Type::Optional(_)) = scope.ty(unit, inner).and_then(|ty| scope.expand(ty)) else { return };
-    let diagnostic = Diagnostic::new(Code::OptionalTwice, inner.span, "this type is optional already")
-        .with_help("two ways to have no value cannot be told apart by a default: use an enum if they mean different things");
+    let diagnostic = Diagnostic::new(Code::OptionalTwice, inner.span, "this type is optional already").with_help(
+        "two ways to have no value cannot be told apart by a default: use an enum if they mean different things",
+    );
     sink.push(diagnostic);
 }

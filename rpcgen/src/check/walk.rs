@@ -3,7 +3,9 @@
 //! Knows: where fields, variants, types and annotations stand in a tree. Does not know: any rule.
 
 use super::Unit;
-use crate::syntax::ast::{Action, Broadcast, Field, FieldList, Head, Item, Member, Name, Service, TypeExpr, TypeKind, VariantList};
+use crate::syntax::ast::{
+    Action, Broadcast, Field, FieldList, Head, Item, Member, Name, Service, TypeExpr, TypeKind, VariantList,
+};
 
 /// What a list of fields is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +28,6 @@ pub(super) struct FieldsSite<'a> {
 /// A list of variants and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VariantsSite<'a> {
-    pub(super) unit: usize,
     pub(super) name: &'a Name,
     /// Reasons of an action rather than variants of an enum.
     pub(super) reasons: bool,
@@ -64,12 +65,14 @@ pub(super) fn is_fixed(head: &Head) -> bool {
 
 pub(super) fn variant_lists(units: &[Unit]) -> Vec<VariantsSite<'_>> {
     let mut sites = Vec::new();
-    for (unit, item) in items(units) {
+    for (_, item) in items(units) {
         match item {
-            Item::Enum(item) => sites.push(VariantsSite { unit, name: &item.head.name, reasons: false, list: &item.variants }),
+            Item::Enum(item) => {
+                sites.push(VariantsSite { name: &item.head.name, reasons: false, list: &item.variants })
+            }
             Item::Service(service) => sites.extend(actions(service).filter_map(|action| {
                 let list = action.fails.as_ref()?;
-                Some(VariantsSite { unit, name: &action.head.name, reasons: true, list })
+                Some(VariantsSite { name: &action.head.name, reasons: true, list })
             })),
             _ => {}
         }
@@ -105,7 +108,9 @@ fn in_member<'a>(unit: usize, member: &'a Member, sites: &mut Vec<FieldsSite<'a>
             sites.extend(action.response.as_ref().map(|list| FieldsSite { unit, owner: Owner::Response, list }));
             action.fails.iter().for_each(|list| in_variants(unit, list, sites));
         }
-        Member::Broadcast(broadcast) => sites.push(FieldsSite { unit, owner: Owner::Broadcast, list: &broadcast.fields }),
+        Member::Broadcast(broadcast) => {
+            sites.push(FieldsSite { unit, owner: Owner::Broadcast, list: &broadcast.fields })
+        }
         Member::Lost(_) => {}
     }
 }

@@ -92,13 +92,4 @@ mod tests {
     fn ids_are_in_order_and_used_once() {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].id() < pair[1].id()));
     }
-
-    #[test]
-    fn every_page_starts_with_its_id_and_title_and_shows_a_wrong_and_a_right_example() {
-        for code in Code::ALL {
-            let page = code.page();
-            assert!(page.starts_with(&format!("# {}: {}\n", code.id(), code.title())), "{}", code.id());
-            assert!(page.contains("## Wrong") && page.contains("## Right"), "{}", code.id());
-        }
-    }
 }

@@ -48,7 +48,11 @@ fn snippets<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Snipp
         let spans = || labels().filter(|label| label.span.source == id).map(|label| label.span);
         let (begin, snippet) = snippet_around(source, spans())?;
         let annotations = labels().filter(|label| label.span.source == id).map(|label| {
-            let kind = if std::ptr::eq(label, &diagnostic.primary) { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let kind = if std::ptr::eq(label, &diagnostic.primary) {
+                AnnotationKind::Primary
+            } else {
+                AnnotationKind::Context
+            };
             let annotation = kind.span(relative(source, label.span, begin));
             if label.text.is_empty() { annotation } else { annotation.label(&label.text) }
         });
@@ -65,7 +69,10 @@ fn fix_group<'a>(fix: &'a Fix, sources: &'a SourceMap) -> Option<Group<'a>> {
 }
 
 /// The lines that hold all spans, and where they begin: the renderer walks over all it is given, so it is given no more.
-fn snippet_around<'a, T: Clone>(source: &'a Source, spans: impl Iterator<Item = Span> + Clone) -> Option<(usize, Snippet<'a, T>)> {
+fn snippet_around<'a, T: Clone>(
+    source: &'a Source,
+    spans: impl Iterator<Item = Span> + Clone,
+) -> Option<(usize, Snippet<'a, T>)> {
     let start = spans.clone().map(|span| span.start).min()?;
     let end = spans.map(|span| span.end).max()?;
     let (begin, line, text) = source.lines_around(start, end);

@@ -8,7 +8,8 @@ use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::{SourceMap, Span};
 
 pub(super) fn render(diagnostics: &Diagnostics) -> String {
-    let list: Vec<Value> = diagnostics.list.iter().map(|diagnostic| finding(diagnostic, &diagnostics.sources)).collect();
+    let list: Vec<Value> =
+        diagnostics.list.iter().map(|diagnostic| finding(diagnostic, &diagnostics.sources)).collect();
     let document = json!({
         "version": 1,
         "errors": diagnostics.errors_count,

@@ -122,12 +122,7 @@ impl Sink {
     /// Ends the run: the findings in the order of the text.
     pub fn finish(mut self, sources: SourceMap) -> Diagnostics {
         self.found.sort_by_key(|diagnostic| diagnostic.primary.span);
-        Diagnostics {
-            list: self.found,
-            sources,
-            errors_count: self.errors_count,
-            dropped_count: self.dropped_count,
-        }
+        Diagnostics { list: self.found, sources, errors_count: self.errors_count, dropped_count: self.dropped_count }
     }
 }
 

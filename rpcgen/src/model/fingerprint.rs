@@ -54,6 +54,9 @@ impl Form<'_> {
             self.fields(&action.request);
             self.fields(&action.response);
             self.variants(&action.fails);
+            if let Some(error) = action.fails_with {
+                self.named(error);
+            }
         }
         self.count(service.broadcasts.len());
         for broadcast in &service.broadcasts {
@@ -77,6 +80,11 @@ impl Form<'_> {
             Some(TypeKind::Enum { variants }) => {
                 self.byte(0x82);
                 self.variants(variants);
+            }
+            Some(TypeKind::External { path }) => {
+                // What it looks like is not known here; another path is another type.
+                self.byte(0x83);
+                self.text(path);
             }
             Some(TypeKind::Alias { .. }) | None => self.byte(0xff),
         }

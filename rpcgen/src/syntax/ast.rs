@@ -49,7 +49,11 @@ impl Path {
 
     /// All of it, with its dots.
     pub fn text(&self) -> String {
-        if self.prefix.is_empty() { self.last.text.clone() } else { format!("{}.{}", self.prefix_text(), self.last.text) }
+        if self.prefix.is_empty() {
+            self.last.text.clone()
+        } else {
+            format!("{}.{}", self.prefix_text(), self.last.text)
+        }
     }
 }
 
@@ -86,8 +90,25 @@ pub enum Item {
     Struct(Struct),
     Enum(Enum),
     Service(Service),
+    /// From the attribute macro only; a text has none.
+    External(External),
     /// It could not be read and has been reported; its name is known so far that nobody need complain of it again.
     Lost(Name),
+}
+
+impl Item {
+    /// The name that it declares.
+    pub fn name(&self) -> &Name {
+        match self {
+            Self::Constant(constant) => &constant.head.name,
+            Self::Alias(alias) => &alias.head.name,
+            Self::Struct(item) => &item.head.name,
+            Self::Enum(item) => &item.head.name,
+            Self::Service(service) => &service.head.name,
+            Self::External(external) => &external.name,
+            Self::Lost(name) => name,
+        }
+    }
 }
 
 /// What every declaration begins with.
@@ -117,6 +138,15 @@ pub struct Attribute {
     pub arguments: Vec<Literal>,
     /// All of it.
     pub span: Span,
+}
+
+/// A Rust type that is declared elsewhere and implements the codec's traits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct External {
+    /// How the tree names it; no name of the language has to fit it.
+    pub name: Name,
+    /// As a Rust path.
+    pub path: String,
 }
 
 /// `const NAME: type = value;`
@@ -219,6 +249,8 @@ pub struct Action {
     pub request: FieldList,
     pub response: Option<FieldList>,
     pub fails: Option<VariantList>,
+    /// Instead of `fails`: the [`External`] type that is its error. From the attribute macro only.
+    pub fails_with: Option<Path>,
 }
 
 /// `broadcast name(..) to origin of action by field, ..;`

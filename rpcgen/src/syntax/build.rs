@@ -6,25 +6,24 @@
 use pest::iterators::{Pair, Pairs};
 
 use super::ast::{
-    Action, Alias, Attribute, Broadcast, Constant, Enum, Field, FieldList, Head, Import, Item, Literal, LiteralKind, Member, Name, Origin,
-    Path, Service, Struct, TypeExpr, TypeKind, Variant, VariantList,
+    Action, Alias, Attribute, Broadcast, Constant, Enum, Field, FieldList, Head, Import, Item, Literal, LiteralKind,
+    Member, Name, Origin, Path, Service, Struct, TypeExpr, TypeKind, Variant, VariantList,
 };
 use super::literal;
 use super::parse::{Parser, Rule};
 use super::split::{Cut, Group, Range};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::source::{SourceId, Span};
+use crate::source::Span;
 
 /// What a piece at the top of a file is.
 pub(super) enum Declaration {
     Package(Path),
     Import(Import),
-    Item(Item),
+    Item(Box<Item>),
 }
 
 pub(super) struct Builder<'p, 'a> {
     pub(super) parser: &'p mut Parser<'a>,
-    pub(super) source: SourceId,
     /// Where the piece begins in the file.
     pub(super) base: usize,
     /// The docs of the piece, until its head takes them.
@@ -67,7 +66,7 @@ impl Builder<'_, '_> {
             Rule::enum_item => Item::Enum(Enum { head, variants: self.variants(*groups.first()?) }),
             _ => Item::Service(Service { head, members: self.parser.members(*groups.first()?) }),
         };
-        Some(Declaration::Item(item))
+        Some(Declaration::Item(Box::new(item)))
     }
 
     pub(super) fn member(&mut self, mut pairs: Pairs<'_, Rule>, groups: &[Group]) -> Option<Member> {
@@ -82,13 +81,14 @@ impl Builder<'_, '_> {
         }
         let response = if parts.has_response { Some(self.fields(groups.next()?)) } else { None };
         let fails = if parts.has_fails { Some(self.variants(groups.next()?)) } else { None };
-        Some(Member::Action(Action { head, request: first, response, fails }))
+        Some(Member::Action(Action { head, request: first, response, fails, fails_with: None }))
     }
 
     fn field(&mut self, mut pairs: Pairs<'_, Rule>) -> Option<Field> {
         let parts = self.parts(pairs.next()?)?;
         let mut ty = parts.ty?;
-        let (limits, others) = std::mem::take(&mut ty.attributes).into_iter().partition(|attribute| attribute.name.text == "max");
+        let (limits, others) =
+            std::mem::take(&mut ty.attributes).into_iter().partition(|attribute| attribute.name.text == "max");
         ty.attributes = limits;
         let mut attributes = parts.attributes;
         attributes.extend(others);
@@ -109,7 +109,11 @@ impl Builder<'_, '_> {
         let mut list = FieldList { span: self.group_span(group), ..FieldList::default() };
         for range in self.parser.pieces.cut(group.inside(), Cut::List, self.parser.sink) {
             let empty = self.parser.is_empty_piece(range, "a field");
-            let field = if empty { None } else { self.parser.piece(range, Rule::field, |builder, pairs, _| builder.field(pairs)) };
+            let field = if empty {
+                None
+            } else {
+                self.parser.piece(range, Rule::field, |builder, pairs, _| builder.field(pairs))
+            };
             list.incomplete |= field.is_none() && !empty;
             list.fields.extend(field);
         }
@@ -121,7 +125,11 @@ impl Builder<'_, '_> {
         let mut list = VariantList { span: self.group_span(group), ..VariantList::default() };
         for range in self.parser.pieces.cut(group.inside(), Cut::List, self.parser.sink) {
             let empty = self.parser.is_empty_piece(range, "a variant");
-            let variant = if empty { None } else { self.parser.piece(range, Rule::variant, |builder, pairs, groups| builder.variant(pairs, groups)) };
+            let variant = if empty {
+                None
+            } else {
+                self.parser.piece(range, Rule::variant, |builder, pairs, groups| builder.variant(pairs, groups))
+            };
             list.incomplete |= variant.is_none() && !empty;
             list.variants.extend(variant);
         }
@@ -165,7 +173,7 @@ impl Builder<'_, '_> {
         Some(Attribute { name: name?, arguments, span })
     }
 
-    fn origin(&mut self, pair: Pair<'_, Rule>) -> Option<Origin> {
+    fn origin(&self, pair: Pair<'_, Rule>) -> Option<Origin> {
         let mut names = pair.into_inner().filter(|inner| inner.as_rule() == Rule::name).map(|inner| self.name(&inner));
         Some(Origin { action: names.next()?, by: names.collect() })
     }

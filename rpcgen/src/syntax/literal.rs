@@ -18,7 +18,11 @@ pub(super) fn number(text: &str) -> Result<LiteralKind, String> {
         return float(&clean, negative);
     }
     let unit = clean.trim_start_matches(|c: char| c.is_ascii_digit());
-    if unit.is_empty() { radix(&clean, 10, negative) } else { duration(&clean[..clean.len() - unit.len()], unit, negative) }
+    if unit.is_empty() {
+        radix(&clean, 10, negative)
+    } else {
+        duration(&clean[..clean.len() - unit.len()], unit, negative)
+    }
 }
 
 fn radix(digits: &str, radix: u32, negative: bool) -> Result<LiteralKind, String> {

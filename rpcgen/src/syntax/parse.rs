@@ -6,7 +6,7 @@
 use pest::Parser as _;
 use pest::error::{ErrorVariant, InputLocation};
 
-use super::ast::{File, Head, Import, Item, Member, Name};
+use super::ast::{File, Import, Item, Member, Name};
 use super::build::{Builder, Declaration};
 use super::split::{Cut, Group, Pieces, Range};
 use crate::diagnostic::{Code, Diagnostic, Sink};
@@ -17,7 +17,6 @@ use crate::source::SourceId;
 const PIECES_MAX: usize = 50_000;
 
 /// What the pest derive makes of the grammar.
-#[expect(missing_docs, reason = "the rules are documented in the grammar")]
 pub(super) mod grammar {
     #[derive(pest_derive::Parser)]
     #[grammar = "syntax/grammar.pest"]
@@ -28,7 +27,7 @@ pub(super) use grammar::Rule;
 /// Reads `text`, the text of `source`.
 pub fn parse(source: SourceId, text: &str, sink: &mut Sink) -> File {
     let pieces = Pieces::scan(source, text, sink);
-    let mut parser = Parser { source, pieces, sink, pieces_left: PIECES_MAX };
+    let mut parser = Parser { pieces, sink, pieces_left: PIECES_MAX };
     let mut file = File { source, docs: parser.pieces.take_file_docs(), ..File::default() };
     for range in parser.pieces.cut(parser.pieces.whole(), Cut::Items, parser.sink) {
         parser.item(range, &mut file);
@@ -41,7 +40,6 @@ pub fn parse(source: SourceId, text: &str, sink: &mut Sink) -> File {
 }
 
 pub(super) struct Parser<'a> {
-    source: SourceId,
     pub(super) pieces: Pieces,
     pub(super) sink: &'a mut Sink,
     pieces_left: usize,
@@ -69,7 +67,7 @@ impl Parser<'_> {
         match declaration {
             Some(Declaration::Package(path)) => self.package(path, file),
             Some(Declaration::Import(import)) => self.import(import, file),
-            Some(Declaration::Item(item)) => file.items.push(item),
+            Some(Declaration::Item(item)) => file.items.push(*item),
             None => file.items.extend(self.lost_name(range).map(Item::Lost)),
         }
     }
@@ -91,10 +89,7 @@ impl Parser<'_> {
     fn import(&mut self, import: Import, file: &mut File) {
         if let Some(item) = file.items.first() {
             let diagnostic = Diagnostic::new(Code::Syntax, import.span, "an import behind a declaration");
-            let diagnostic = match item_name(item) {
-                Some(name) => diagnostic.with_secondary(name.span, "the first declaration"),
-                None => diagnostic,
-            };
+            let diagnostic = diagnostic.with_secondary(item.name().span, "the first declaration");
             self.sink.push(diagnostic.with_help("imports stand between the package and the first declaration"));
         }
         file.imports.push(import);
@@ -124,11 +119,14 @@ impl Parser<'_> {
         let found = first_token(text);
         let span = self.pieces.span(Range { start: code.start, end: code.start + found.len() });
         let words = ["package", "import", "const", "alias", "struct", "enum", "service"];
-        let diagnostic = Diagnostic::new(Code::Syntax, span, format!("expected a declaration, found `{}`", found.escape_debug()));
+        let diagnostic =
+            Diagnostic::new(Code::Syntax, span, format!("expected a declaration, found `{}`", found.escape_debug()));
         let diagnostic = match nearest(found, words) {
             Some(word) => diagnostic.with_fix("did you mean", span, word),
             None if text == ";" => diagnostic.with_help("a declaration that ends with `}` takes no `;`"),
-            None => diagnostic.with_help("a file has `package`, `import`, `const`, `alias`, `struct`, `enum` and `service`"),
+            None => {
+                diagnostic.with_help("a file has `package`, `import`, `const`, `alias`, `struct`, `enum` and `service`")
+            }
         };
         self.sink.push(diagnostic);
     }
@@ -149,8 +147,7 @@ impl Parser<'_> {
         let text = self.pieces.emptied(code, &groups);
         match grammar::PieceParser::parse(rule, &text) {
             Ok(pairs) => {
-                let source = self.source;
-                let mut builder = Builder { parser: self, source, base: code.start, docs, sound: true };
+                let mut builder = Builder { parser: self, base: code.start, docs, sound: true };
                 let tree = build(&mut builder, pairs, &groups);
                 if builder.sound { tree } else { None }
             }
@@ -167,7 +164,9 @@ impl Parser<'_> {
         if self.pieces_left == 1 {
             let message = format!("more than {PIECES_MAX} declarations, fields and variants in one file");
             let code = self.pieces.trim(range);
-            self.sink.push(Diagnostic::new(Code::TooLarge, self.pieces.span(code), message).with_help("cut it into several files"));
+            self.sink.push(
+                Diagnostic::new(Code::TooLarge, self.pieces.span(code), message).with_help("cut it into several files"),
+            );
         }
         self.pieces_left = self.pieces_left.saturating_sub(1);
         self.pieces_left > 0
@@ -240,18 +239,6 @@ impl Parser<'_> {
         self.sink.push(diagnostic.with_fix("remove the comma", self.pieces.span(at), ""));
         true
     }
-}
-
-fn item_name(item: &Item) -> Option<&Name> {
-    let head: &Head = match item {
-        Item::Constant(constant) => &constant.head,
-        Item::Alias(alias) => &alias.head,
-        Item::Struct(item) => &item.head,
-        Item::Enum(item) => &item.head,
-        Item::Service(service) => &service.head,
-        Item::Lost(name) => return Some(name),
-    };
-    Some(&head.name)
 }
 
 fn has_pieces_inside(rule: Rule) -> bool {
@@ -341,7 +328,9 @@ fn form(rule: Rule) -> &'static str {
         Rule::struct_item => "a struct is written `struct Name { field: type, .. }`",
         Rule::enum_item => "an enum is written `enum Name { variant, variant { field: type, .. }, .. }`",
         Rule::service_item => "a service is written `service Name { action ..; broadcast ..; }`",
-        Rule::action => "an action is written `action name(app_id: AppId, ..) -> (field: type, ..) fails { reason, .. };`",
+        Rule::action => {
+            "an action is written `action name(app_id: AppId, ..) -> (field: type, ..) fails { reason, .. };`"
+        }
         Rule::broadcast => "a broadcast is written `broadcast name(app_id: AppId, ..) to origin of action by field;`",
         Rule::variant => "a variant is written `name` or `name { field: type, .. }`",
         _ => "a field is written `name: type` or `name: type = default`",

@@ -270,9 +270,15 @@ impl Pieces {
                 continue;
             }
             let (message, help) = if line.inner {
-                ("this doc comment is not at the top of the file", "`//!` documents the file and stands before everything else")
+                (
+                    "this doc comment is not at the top of the file",
+                    "`//!` documents the file and stands before everything else",
+                )
             } else {
-                ("this doc comment documents nothing", "`///` stands before what it documents; `//` begins an ordinary comment")
+                (
+                    "this doc comment documents nothing",
+                    "`///` stands before what it documents; `//` begins an ordinary comment",
+                )
             };
             sink.push(Diagnostic::new(Code::LostDoc, self.span(line.range), message).with_help(help));
         }
@@ -479,7 +485,10 @@ impl<'a> Scanner<'a> {
             }
         }
         let span = self.span(start, line_end);
-        self.report(Diagnostic::new(Code::Literal, span, "this string does not end").with_help("a string ends with `\"` on its own line"));
+        self.report(
+            Diagnostic::new(Code::Literal, span, "this string does not end")
+                .with_help("a string ends with `\"` on its own line"),
+        );
         self.at = line_end;
     }
 
@@ -496,7 +505,9 @@ impl<'a> Scanner<'a> {
         let Some(depth) = matching else {
             let span = self.span(self.at, self.at + 1);
             let message = format!("this `{}` closes nothing", char::from(byte));
-            self.report(Diagnostic::new(Code::Bracket, span, message).with_help("remove it, or write what it should close"));
+            self.report(
+                Diagnostic::new(Code::Bracket, span, message).with_help("remove it, or write what it should close"),
+            );
             return self.blank(self.at, self.at + 1);
         };
         self.close_all(depth + 1, self.code_end, "it should be closed before here");
