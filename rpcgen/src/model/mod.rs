@@ -3,6 +3,8 @@
 //! Knows: packages, types, services, resolved and valid. Does not know: text, spans, pest, Rust.
 //! Everything stands in declaration order, so that what is generated from it is deterministic.
 
+pub mod fingerprint;
+
 /// Index into [`Model::packages`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackageId(pub u32);
@@ -147,21 +149,21 @@ pub enum Type {
     Duration,
     AppId,
     /// `T?`
-    Optional(Box<Type>),
+    Optional(Box<Self>),
     /// `[T]`; `max` in elements.
     List {
-        element: Box<Type>,
+        element: Box<Self>,
         max: Option<u64>,
     },
     /// `[T; N]`
     Array {
-        element: Box<Type>,
+        element: Box<Self>,
         length: u64,
     },
     /// `{K: V}`; `max` in entries.
     Map {
-        key: Box<Type>,
-        value: Box<Type>,
+        key: Box<Self>,
+        value: Box<Self>,
         max: Option<u64>,
     },
     /// A struct, an enum or an alias.

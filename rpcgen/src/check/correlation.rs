@@ -1,0 +1,138 @@
+//! `to origin of ACTION by FIELD, ..`: the action is there, and both sides have the fields with the same types.
+//!
+//! Knows: actions, broadcasts and their fields. Does not know: how a broadcast finds its node (docs/protocol.md 10).
+
+use super::scope::Scope;
+use super::walk;
+use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::model::{Correlation, CorrelationPlace, Type};
+use crate::nearest::nearest;
+use crate::syntax::ast::{Action, Broadcast, FieldList, Member, Name, Origin, Service};
+
+pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
+    for (unit, service) in walk::services(scope.units) {
+        for broadcast in walk::broadcasts(service) {
+            let Some(origin) = &broadcast.origin else { continue };
+            twice(origin, sink);
+            match walk::actions(service).find(|action| action.head.name.text == origin.action.text) {
+                Some(action) => origin.by.iter().for_each(|field| tie(scope, unit, action, broadcast, field, sink)),
+                None => unknown_action(service, &origin.action, sink),
+            }
+        }
+    }
+}
+
+fn twice(origin: &Origin, sink: &mut Sink) {
+    for (index, name) in origin.by.iter().enumerate() {
+        if let Some(first) = origin.by[..index].iter().find(|first| first.text == name.text) {
+            let diagnostic = Diagnostic::new(Code::Duplicate, name.span, format!("`{}` is named twice", name.text));
+            sink.push(diagnostic.with_secondary(first.span, "the first time"));
+        }
+    }
+}
+
+fn unknown_action(service: &Service, name: &Name, sink: &mut Sink) {
+    let lost = |member: &Member| matches!(member, Member::Lost(lost) if lost.text == name.text);
+    if service.members.iter().any(lost) {
+        return;
+    }
+    let message = format!("service `{}` has no action `{}`", service.head.name.text, name.text);
+    let diagnostic = Diagnostic::new(Code::Unknown, name.span, message);
+    sink.push(match nearest(&name.text, walk::actions(service).map(|action| action.head.name.text.as_str())) {
+        Some(near) => diagnostic.with_fix("did you mean", name.span, near),
+        None => diagnostic.with_help("`origin of` names the action whose node hears of it, in the same service"),
+    });
+}
+
+fn tie(scope: &Scope<'_>, unit: usize, action: &Action, broadcast: &Broadcast, name: &Name, sink: &mut Sink) {
+    let mine = position(&broadcast.fields, name);
+    if mine.is_none() && !broadcast.fields.incomplete {
+        missing(name, &broadcast.head.name, "broadcast", &[&broadcast.fields], sink);
+    }
+    let lists: Vec<&FieldList> = std::iter::once(&action.request).chain(&action.response).collect();
+    let theirs = lists.iter().any(|list| position(list, name).is_some());
+    if !theirs && !lists.iter().any(|list| list.incomplete) {
+        return missing(name, &action.head.name, "action", &lists, sink);
+    }
+    if !theirs || mine.is_none() || correlation(scope, unit, action, broadcast, name) != Tie::OtherType {
+        return;
+    }
+    let mut diagnostic = Diagnostic::new(
+        Code::Correlation,
+        name.span,
+        format!("`{}` has one type here and another in the action", name.text),
+    );
+    for list in std::iter::once(&broadcast.fields).chain(lists) {
+        if let Some(field) = position(list, name).map(|index| &list.fields[index]) {
+            diagnostic = diagnostic.with_secondary(field.ty.span, "");
+        }
+    }
+    sink.push(diagnostic.with_help("what ties the two is compared: give both the same type"));
+}
+
+fn missing(name: &Name, owner: &Name, what: &str, lists: &[&FieldList], sink: &mut Sink) {
+    let message = format!("{what} `{}` has no field `{}`", owner.text, name.text);
+    let diagnostic =
+        Diagnostic::new(Code::Correlation, name.span, message).with_secondary(owner.span, format!("the {what}"));
+    let names = lists.iter().flat_map(|list| &list.fields).map(|field| field.head.name.text.as_str());
+    sink.push(match nearest(&name.text, names) {
+        Some(near) => diagnostic.with_fix("did you mean", name.span, near),
+        None => {
+            diagnostic.with_help("`by` names fields that the broadcast has, and the action in its request or response")
+        }
+    });
+}
+
+fn position(list: &FieldList, name: &Name) -> Option<usize> {
+    list.fields.iter().position(|field| field.head.name.text == name.text)
+}
+
+/// How a broadcast's field is tied to its action.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Tie {
+    Tied(Correlation),
+    OtherType,
+    /// A field is missing, or a type is: reported.
+    Broken,
+}
+
+/// Both have it: the response counts more than the request, for it is what the server made. Limits do not matter.
+pub(super) fn correlation(scope: &Scope<'_>, unit: usize, action: &Action, broadcast: &Broadcast, name: &Name) -> Tie {
+    let Some(mine) = position(&broadcast.fields, name) else { return Tie::Broken };
+    let Some(ty) = comparable(scope, unit, &broadcast.fields, mine) else { return Tie::Broken };
+    let response = action.response.as_ref().map(|list| (CorrelationPlace::Response, list));
+    let mut tie = Tie::Broken;
+    for (place, list) in response.into_iter().chain([(CorrelationPlace::Request, &action.request)]) {
+        let Some(theirs) = position(list, name) else { continue };
+        let Some(other) = comparable(scope, unit, list, theirs) else { continue };
+        if other == ty {
+            let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+            return Tie::Tied(Correlation { broadcast_field: index(mine), place, action_field: index(theirs) });
+        }
+        tie = Tie::OtherType;
+    }
+    tie
+}
+
+fn comparable(scope: &Scope<'_>, unit: usize, list: &FieldList, index: usize) -> Option<Type> {
+    let ty = scope.ty(unit, &list.fields[index].ty)?;
+    plain(scope, ty, &mut { TYPES_MAX })
+}
+
+/// So many types are looked at to compare two: aliases can make a small text a large type.
+const TYPES_MAX: u32 = 1_000;
+
+/// Without aliases and limits.
+fn plain(scope: &Scope<'_>, ty: Type, left: &mut u32) -> Option<Type> {
+    *left = left.checked_sub(1)?;
+    let mut inner = |ty: Box<Type>| plain(scope, *ty, left).map(Box::new);
+    Some(match scope.expand(ty)? {
+        Type::String { .. } => Type::String { max: None },
+        Type::Bytes { .. } => Type::Bytes { max: None },
+        Type::Optional(ty) => Type::Optional(inner(ty)?),
+        Type::List { element, .. } => Type::List { element: inner(element)?, max: None },
+        Type::Array { element, length } => Type::Array { element: inner(element)?, length },
+        Type::Map { key, value, .. } => Type::Map { key: inner(key)?, value: inner(value)?, max: None },
+        other => other,
+    })
+}

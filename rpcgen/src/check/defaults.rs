@@ -1,0 +1,243 @@
+//! Values: defaults and constants are of the type that they are for.
+//!
+//! Knows: which literal is a value of which type, and turns it into the model's. Does not know: where values stand.
+
+use super::names::unknown_package;
+use super::scope::{Declared, Missing, Scope};
+use super::walk;
+use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::model::{Type, TypeId, Value};
+use crate::nearest::nearest;
+use crate::syntax::ast::{Item, Literal, LiteralKind, Path};
+
+pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
+    for (unit, field) in walk::fields(scope.units) {
+        let Some(default) = &field.default else { continue };
+        let Some(ty) = scope.ty(unit, &field.ty) else { continue };
+        check_value(scope, unit, &ty, default, sink);
+    }
+}
+
+/// Reports a literal that is no value of `ty`.
+pub(super) fn check_value(scope: &Scope<'_>, unit: usize, ty: &Type, literal: &Literal, sink: &mut Sink) {
+    if let Err(Some(diagnostic)) = value(scope, unit, ty, literal) {
+        sink.push(*diagnostic);
+    }
+}
+
+/// Why there is no value; `None`: it has been reported by another rule.
+type Failure = Option<Box<Diagnostic>>;
+
+/// The value of `literal` as one of `ty`.
+pub(super) fn value(scope: &Scope<'_>, unit: usize, ty: &Type, literal: &Literal) -> Result<Value, Failure> {
+    let plain = scope.expand(ty.clone()).ok_or(None)?;
+    if let Type::Named(id) = plain {
+        return variant(scope, id, literal);
+    }
+    let resolved = resolve(scope, unit, &plain, literal)?;
+    let wrong = |help: &str| Some(Box::new(mismatch(&plain, literal, resolved).with_help(help)));
+    match (&plain, &resolved.kind) {
+        (Type::Bool, LiteralKind::Path(path)) if is_word(path, "true") => Ok(Value::Bool(true)),
+        (Type::Bool, LiteralKind::Path(path)) if is_word(path, "false") => Ok(Value::Bool(false)),
+        (Type::Optional(_), LiteralKind::Path(path)) if is_word(path, "none") => Ok(Value::None),
+        (Type::F32 | Type::F64, kind) => {
+            float(&plain, kind).ok_or_else(|| wrong("a float is written `1.5`, `2` or `1e-3`"))
+        }
+        (Type::String { max }, LiteralKind::String(text)) => {
+            fits(*max, text.len()).map(|()| Value::String(text.clone())).ok_or_else(|| too_long(*max, literal))
+        }
+        (Type::Bytes { max }, LiteralKind::Bytes(bytes)) => {
+            fits(*max, bytes.len()).map(|()| Value::Bytes(bytes.clone())).ok_or_else(|| too_long(*max, literal))
+        }
+        (Type::Duration, LiteralKind::Duration(nanoseconds)) => Ok(Value::Duration(*nanoseconds)),
+        (Type::AppId, LiteralKind::AppId(number)) => Ok(Value::AppId(*number)),
+        (Type::List { .. }, LiteralKind::EmptyList) => Ok(Value::EmptyList),
+        (Type::Map { .. }, LiteralKind::EmptyMap) => Ok(Value::EmptyMap),
+        (_, LiteralKind::Integer { negative, magnitude }) if integer_range(&plain).is_some() => {
+            integer(&plain, *negative, *magnitude).ok_or_else(|| Some(Box::new(out_of_range(&plain, literal))))
+        }
+        _ => Err(wrong(form(&plain))),
+    }
+}
+
+/// Through constants; a path that is neither a constant nor a word of this type is unknown.
+fn resolve<'l>(scope: &'l Scope<'_>, unit: usize, ty: &Type, literal: &'l Literal) -> Result<&'l Literal, Failure> {
+    let LiteralKind::Path(path) = &literal.kind else { return Ok(literal) };
+    if is_word(path, "none") || is_word(path, "true") || is_word(path, "false") {
+        return Ok(literal);
+    }
+    match scope.lookup(unit, path) {
+        Ok(Declared::Constant(..)) => scope.literal(unit, literal).ok_or(None),
+        Ok(Declared::Lost) | Err(Missing::Lost) => Err(None),
+        Err(Missing::Package) => Err(Some(Box::new(unknown_package(scope, unit, path)))),
+        Ok(_) | Err(Missing::Name) => Err(Some(Box::new(unknown_value(scope, unit, ty, path)))),
+    }
+}
+
+fn unknown_value(scope: &Scope<'_>, unit: usize, ty: &Type, path: &Path) -> Diagnostic {
+    let message = format!("there is no constant `{}`", path.text());
+    let diagnostic = Diagnostic::new(Code::Unknown, path.span(), message);
+    let home = scope.unit_of(unit, &path.prefix_text()).unwrap_or(unit);
+    let constants = walk::items(scope.units).filter(|(other, _)| *other == home).filter_map(|(_, item)| match item {
+        Item::Constant(constant) => Some(constant.head.name.text.as_str()),
+        _ => None,
+    });
+    match nearest(&path.last.text, constants) {
+        Some(near) => diagnostic.with_fix("did you mean", path.last.span, near),
+        None => diagnostic.with_help(form(ty)),
+    }
+}
+
+fn is_word(path: &Path, word: &str) -> bool {
+    path.prefix.is_empty() && path.last.text == word
+}
+
+fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Failure> {
+    let site = &scope.types[id.0 as usize];
+    let name = &site.name.text;
+    let refuse = |diagnostic: Diagnostic| Err(Some(Box::new(diagnostic)));
+    let Item::Enum(item) = site.item else {
+        let diagnostic = Diagnostic::new(Code::Value, literal.span, format!("`{name}` is no enum and has no literals"));
+        return refuse(diagnostic.with_help("make the field optional: an absent one is then `none`"));
+    };
+    let variants = &item.variants.variants;
+    let path = match &literal.kind {
+        LiteralKind::Path(path) if path.prefix.is_empty() => path,
+        _ => {
+            let diagnostic = Diagnostic::new(Code::Value, literal.span, format!("this is not a variant of `{name}`"));
+            let example = variants.first().map_or("variant", |variant| &variant.head.name.text);
+            return refuse(diagnostic.with_help(format!("a variant is written by its name alone: `{example}`")));
+        }
+    };
+    let Some(index) = variants.iter().position(|variant| variant.head.name.text == path.last.text) else {
+        if item.variants.incomplete {
+            return Err(None);
+        }
+        let diagnostic =
+            Diagnostic::new(Code::Unknown, literal.span, format!("`{name}` has no variant `{}`", path.last.text))
+                .with_secondary(site.name.span, "the enum");
+        let names = variants.iter().map(|variant| variant.head.name.text.as_str());
+        return refuse(match nearest(&path.last.text, names) {
+            Some(near) => diagnostic.with_fix("did you mean", literal.span, near),
+            None => diagnostic,
+        });
+    };
+    if variants[index].fields.is_some() {
+        let message = format!("variant `{}` carries data, which a default cannot", path.last.text);
+        let diagnostic = Diagnostic::new(Code::Value, literal.span, message);
+        return refuse(diagnostic.with_secondary(variants[index].head.name.span, "the variant"));
+    }
+    Ok(Value::Variant(id, u32::try_from(index).unwrap_or(u32::MAX)))
+}
+
+fn float(ty: &Type, kind: &LiteralKind) -> Option<Value> {
+    let value = match kind {
+        LiteralKind::Float(value) => *value,
+        // The nearest float: who writes more digits than it has sees the same as in Rust.
+        LiteralKind::Integer { negative, magnitude } => {
+            let value = format!("{magnitude}").parse::<f64>().ok()?;
+            if *negative { -value } else { value }
+        }
+        _ => return None,
+    };
+    (*ty == Type::F64 || value.abs() <= f64::from(f32::MAX)).then_some(Value::Float(value))
+}
+
+/// The greatest value and how far below zero the least one is.
+fn integer_range(ty: &Type) -> Option<(u128, u128)> {
+    let unsigned = |bits: u32| Some((u128::MAX >> (128 - bits), 0));
+    let signed = |bits: u32| Some((u128::MAX >> (129 - bits), 1 << (bits - 1)));
+    match ty {
+        Type::U8 => unsigned(8),
+        Type::U16 => unsigned(16),
+        Type::U32 => unsigned(32),
+        Type::U64 => unsigned(64),
+        Type::U128 => unsigned(128),
+        Type::I8 => signed(8),
+        Type::I16 => signed(16),
+        Type::I32 => signed(32),
+        Type::I64 => signed(64),
+        Type::I128 => signed(128),
+        _ => None,
+    }
+}
+
+fn integer(ty: &Type, negative: bool, magnitude: u128) -> Option<Value> {
+    let (greatest, below_zero) = integer_range(ty)?;
+    if !negative || magnitude == 0 {
+        return (magnitude <= greatest).then_some(Value::Unsigned(magnitude));
+    }
+    (magnitude <= below_zero).then(|| Value::Negative(0_i128.wrapping_sub_unsigned(magnitude)))
+}
+
+fn out_of_range(ty: &Type, literal: &Literal) -> Diagnostic {
+    let (greatest, below_zero) = integer_range(ty).unwrap_or_default();
+    let least = if below_zero == 0 { "0".to_owned() } else { format!("-{below_zero}") };
+    Diagnostic::new(Code::Value, literal.span, format!("this is not a value of {}", describe(ty)))
+        .with_help(format!("the least one is {least}, the greatest {greatest}"))
+}
+
+fn fits(max: Option<u64>, length: usize) -> Option<()> {
+    max.is_none_or(|max| u64::try_from(length).is_ok_and(|length| length <= max)).then_some(())
+}
+
+fn too_long(max: Option<u64>, literal: &Literal) -> Failure {
+    let message = format!("this is longer than the {} bytes of its `@max`", max.unwrap_or_default());
+    Some(Box::new(Diagnostic::new(Code::Value, literal.span, message)))
+}
+
+fn mismatch(ty: &Type, literal: &Literal, resolved: &Literal) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Code::Value, literal.span, format!("this is not a value of {}", describe(ty)));
+    if resolved.span == literal.span {
+        diagnostic
+    } else {
+        diagnostic.with_secondary(resolved.span, "the value of the constant")
+    }
+}
+
+fn describe(ty: &Type) -> String {
+    match ty {
+        Type::Optional(_) => "an optional".to_owned(),
+        Type::List { .. } => "a list".to_owned(),
+        Type::Array { .. } => "an array".to_owned(),
+        Type::Map { .. } => "a map".to_owned(),
+        scalar => super::scope::BUILT_IN
+            .iter()
+            .find(|(_, built_in)| std::mem::discriminant(built_in) == std::mem::discriminant(scalar))
+            .map_or_else(String::new, |(name, _)| format!("type `{name}`")),
+    }
+}
+
+/// How a value of a type is written.
+fn form(ty: &Type) -> &'static str {
+    match ty {
+        Type::Bool => "a bool is `true` or `false`",
+        Type::String { .. } => "a string is written `\"text\"`",
+        Type::Bytes { .. } => "bytes are written `b\"text\\x00\"`",
+        Type::Duration => "a duration is written `3s`; the units are ns, us, ms, s, m, h, d",
+        Type::AppId => "an AppId is written `AppId(7)`",
+        Type::Optional(_) => {
+            "the only default of an optional is `none`, and it needs none: an absent one is `none` anyway"
+        }
+        Type::List { .. } => "the only default of a list is `[]`",
+        Type::Map { .. } => "the only default of a map is `{}`",
+        Type::Uuid | Type::Timestamp | Type::Array { .. } => "this type has no literals: make the field optional",
+        Type::F32 | Type::F64 => "a float is written `1.5`, `2` or `1e-3`",
+        _ => "an integer is written `7`, `-7`, `1_000` or `0xff`",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_have_the_range_of_their_type() {
+        assert_eq!(integer(&Type::I8, true, 128), Some(Value::Negative(-128)));
+        assert_eq!(integer(&Type::I8, true, 129), None);
+        assert_eq!(integer(&Type::I8, false, 128), None);
+        assert_eq!(integer(&Type::U128, false, u128::MAX), Some(Value::Unsigned(u128::MAX)));
+        assert_eq!(integer(&Type::I128, true, 1 << 127), Some(Value::Negative(i128::MIN)));
+        assert_eq!(integer(&Type::U8, true, 0), Some(Value::Unsigned(0)));
+    }
+}

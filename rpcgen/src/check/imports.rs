@@ -1,0 +1,187 @@
+//! Imports: no circles, one file per package, none without use.
+//!
+//! Knows: which unit imports which, and which prefixes types and values are written with. Does not know: paths of files.
+
+use std::collections::HashMap;
+
+use super::scope::Scope;
+use super::walk;
+use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::syntax::ast::{
+    Action, Attribute, Field, Head, Import, Item, Literal, LiteralKind, Member, TypeKind, VariantList,
+};
+
+pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
+    same_packages(scope, sink);
+    cycles(scope, sink);
+    for unit in 0..scope.units.len() {
+        imported_twice(scope, unit, sink);
+        unused(scope, unit, sink);
+    }
+}
+
+fn same_packages(scope: &Scope<'_>, sink: &mut Sink) {
+    let mut first_of: HashMap<String, crate::source::Span> = HashMap::new();
+    for path in scope.units.iter().filter_map(|unit| unit.file.package.as_ref()) {
+        if let Some(first) = first_of.get(&path.text()) {
+            let message = format!("package `{}` is declared by two files", path.text());
+            let diagnostic = Diagnostic::new(Code::SamePackage, path.span(), message)
+                .with_secondary(*first, "the other one")
+                .with_help("a package is one file: give one of them another name");
+            sink.push(diagnostic);
+        } else {
+            first_of.insert(path.text(), path.span());
+        }
+    }
+}
+
+/// Walks the graph without recursion; every import that closes a circle is reported once.
+fn cycles(scope: &Scope<'_>, sink: &mut Sink) {
+    let (mut on_path, mut done) = (vec![false; scope.units.len()], vec![false; scope.units.len()]);
+    for root in 0..scope.units.len() {
+        let mut stack = vec![(root, 0)];
+        while let Some((unit, next)) = stack.last_mut() {
+            let unit = *unit;
+            on_path[unit] = true;
+            let import = scope.units[unit].imports.get(*next).copied();
+            *next += 1;
+            match import {
+                _ if done[unit] => {
+                    on_path[unit] = false;
+                    stack.pop();
+                }
+                None => {
+                    done[unit] = true;
+                }
+                Some(None) => {}
+                Some(Some(target)) if on_path[target] => {
+                    let index = *next - 1;
+                    let path: Vec<usize> = stack.iter().map(|(unit, _)| *unit).collect();
+                    report_cycle(scope, &path, target, &scope.units[unit].file.imports[index], sink);
+                }
+                Some(Some(target)) => {
+                    if !done[target] {
+                        stack.push((target, 0));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn report_cycle(scope: &Scope<'_>, path: &[usize], target: usize, import: &Import, sink: &mut Sink) {
+    let from = path.iter().position(|unit| *unit == target).unwrap_or(0);
+    let circle: Vec<&str> = path[from..].iter().chain([&target]).map(|unit| scope.units[*unit].name.as_str()).collect();
+    let message = if circle.len() == 2 {
+        "this file imports itself".to_owned()
+    } else {
+        "these files import each other".to_owned()
+    };
+    let diagnostic = Diagnostic::new(Code::ImportCycle, import.span, message)
+        .with_label(circle.join(" -> "))
+        .with_help("move what they share to a file that imports none of them");
+    sink.push(diagnostic);
+}
+
+fn imported_twice(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
+    let one = &scope.units[unit];
+    let mut first_of: HashMap<usize, &Import> = HashMap::new();
+    for (import, target) in one.file.imports.iter().zip(&one.imports) {
+        let Some(target) = *target else { continue };
+        if let Some(first) = first_of.get(&target) {
+            let diagnostic = Diagnostic::new(Code::Duplicate, import.span, "this file is imported twice");
+            sink.push(diagnostic.with_secondary(first.span, "the first time").with_help("remove one of the two"));
+        } else {
+            first_of.insert(target, import);
+        }
+    }
+}
+
+fn unused(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
+    let one = &scope.units[unit];
+    // A declaration that could not be read may have used any of them.
+    let lost = |item: &Item| match item {
+        Item::Lost(_) => true,
+        Item::Service(service) => service.members.iter().any(|member| matches!(member, Member::Lost(_))),
+        _ => false,
+    };
+    let incomplete = |site: walk::FieldsSite<'_>| site.unit == unit && site.list.incomplete;
+    if one.file.items.iter().any(lost) || walk::field_lists(scope.units).into_iter().any(incomplete) {
+        return;
+    }
+    let used = prefixes(scope, unit);
+    for (import, target) in one.file.imports.iter().zip(&one.imports) {
+        let Some(target) = *target else { continue };
+        let package = scope.package(target);
+        if target != unit && !package.is_empty() && !used.iter().any(|prefix| prefix == package) {
+            let message = format!("nothing of package `{package}` is used");
+            let diagnostic = Diagnostic::new(Code::UnusedImport, import.span, message);
+            sink.push(diagnostic.with_help("remove the import"));
+        }
+    }
+}
+
+/// Every prefix that a type or a value of this unit is written with.
+fn prefixes(scope: &Scope<'_>, unit: usize) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (_, ty) in walk::type_exprs(scope.units).into_iter().filter(|(home, _)| *home == unit) {
+        match &ty.kind {
+            TypeKind::Path(path) => paths.push(path),
+            TypeKind::Array(_, length) => paths.extend(in_literal(length)),
+            _ => {}
+        }
+        paths.extend(ty.attributes.iter().flat_map(|attribute| &attribute.arguments).filter_map(in_literal));
+    }
+    paths.extend(literals(&scope.units[unit].file.items).into_iter().filter_map(in_literal));
+    let mut prefixes: Vec<String> = paths.into_iter().map(crate::syntax::ast::Path::prefix_text).collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    prefixes
+}
+
+fn in_literal(literal: &Literal) -> Option<&crate::syntax::ast::Path> {
+    match &literal.kind {
+        LiteralKind::Path(path) => Some(path),
+        _ => None,
+    }
+}
+
+/// Values of constants, defaults and annotations, those of types apart.
+fn literals(items: &[Item]) -> Vec<&Literal> {
+    let mut found = Vec::new();
+    for item in items {
+        match item {
+            Item::Constant(constant) => found.push(&constant.value),
+            Item::Struct(item) => in_fields(&item.fields.fields, &mut found),
+            Item::Enum(item) => in_variants(&item.variants, &mut found),
+            Item::Service(service) => service.members.iter().for_each(|member| in_member(member, &mut found)),
+            Item::Alias(_) | Item::External(_) | Item::Lost(_) => {}
+        }
+    }
+    found
+}
+
+fn in_fields<'a>(fields: &'a [Field], found: &mut Vec<&'a Literal>) {
+    found.extend(fields.iter().filter_map(|field| field.default.as_ref()));
+}
+
+fn in_variants<'a>(list: &'a VariantList, found: &mut Vec<&'a Literal>) {
+    list.variants.iter().filter_map(|variant| variant.fields.as_ref()).for_each(|list| in_fields(&list.fields, found));
+}
+
+fn in_member<'a>(member: &'a Member, found: &mut Vec<&'a Literal>) {
+    match member {
+        Member::Action(Action { head, request, response, fails, fails_with: _ }) => {
+            in_head(head, found);
+            in_fields(&request.fields, found);
+            response.iter().for_each(|list| in_fields(&list.fields, found));
+            fails.iter().for_each(|list| in_variants(list, found));
+        }
+        Member::Broadcast(broadcast) => in_fields(&broadcast.fields.fields, found),
+        Member::Lost(_) => {}
+    }
+}
+
+fn in_head<'a>(head: &'a Head, found: &mut Vec<&'a Literal>) {
+    found.extend(head.attributes.iter().flat_map(|Attribute { arguments, .. }| arguments));
+}

@@ -1,0 +1,211 @@
+//! Limits that make sense: `@max`, lengths of arrays, deadlines, sizes in memory.
+//!
+//! Knows: counts, and how much a value holds in place. Does not know: which annotations there are (`annotations`).
+
+use std::collections::HashMap;
+
+use super::scope::{ALIAS_STEPS_MAX, Declared, Missing, Scope, built_in};
+use super::{defaults, names, walk};
+use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::model::Type;
+use crate::syntax::ast::{Attribute, FieldList, Head, Item, Literal, LiteralKind, TypeExpr, TypeKind};
+
+/// The longest a value may be allowed to be: lengths fit a `u32` on every machine.
+const MAX_MAX: u64 = u32::MAX as u64;
+
+/// Scalars that a value may hold in place, through arrays and structs: it lives on the stack.
+const SCALARS_MAX: u64 = 65_536;
+
+/// Named types may hold named types in place, so deep.
+const DEPTH_MAX: u32 = 64;
+
+pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
+    for (unit, ty) in walk::type_exprs(scope.units) {
+        for attribute in ty.attributes.iter().filter(|attribute| attribute.name.text == "max") {
+            max(scope, unit, ty, attribute, sink);
+        }
+        if let TypeKind::Array(_, length) = &ty.kind {
+            count(scope, unit, length, SCALARS_MAX, "the length of an array", sink);
+        }
+    }
+    for (_, service) in walk::services(scope.units) {
+        for action in walk::actions(service) {
+            deadline(&action.head, sink);
+        }
+    }
+    sizes(scope, sink);
+    aliases(scope, sink);
+}
+
+fn max(scope: &Scope<'_>, unit: usize, ty: &TypeExpr, attribute: &Attribute, sink: &mut Sink) {
+    let bounded = match &ty.kind {
+        TypeKind::List(_) | TypeKind::Map(..) => true,
+        TypeKind::Path(path) => matches!(built_in(path), Some(Type::String { .. } | Type::Bytes { .. })),
+        TypeKind::Optional(_) | TypeKind::Array(..) => false,
+    };
+    if !bounded {
+        let diagnostic = Diagnostic::new(Code::Limit, attribute.span, "`@max` bounds what has no length here")
+            .with_secondary(ty.span, "the type")
+            .with_help("it belongs to `string`, `bytes`, a list or a map; one behind an alias is bounded where the alias is declared");
+        return sink.push(diagnostic);
+    }
+    if let [value] = attribute.arguments.as_slice() {
+        count(scope, unit, value, MAX_MAX, "`@max`", sink);
+    }
+}
+
+/// An integer, or a constant that is one, from 1 to `greatest`.
+fn count(scope: &Scope<'_>, unit: usize, literal: &Literal, greatest: u64, what: &str, sink: &mut Sink) {
+    if let LiteralKind::Path(path) = &literal.kind {
+        match scope.lookup(unit, path) {
+            Ok(Declared::Lost) | Err(Missing::Lost) => return,
+            Err(Missing::Package) => return sink.push(names::unknown_package(scope, unit, path)),
+            // Finds the nearest constant, and says so.
+            Ok(Declared::Type(_) | Declared::Service) | Err(Missing::Name) => {
+                return defaults::check_value(scope, unit, &Type::U64, literal, sink);
+            }
+            Ok(Declared::Constant(..)) if scope.literal(unit, literal).is_none() => return,
+            Ok(Declared::Constant(..)) => {}
+        }
+    }
+    if !scope.count(unit, literal).is_some_and(|count| (1..=greatest).contains(&count)) {
+        let diagnostic =
+            Diagnostic::new(Code::Limit, literal.span, format!("{what} is an integer from 1 to {greatest}"));
+        sink.push(diagnostic);
+    }
+}
+
+fn deadline(head: &Head, sink: &mut Sink) {
+    for attribute in head.attributes.iter().filter(|attribute| attribute.name.text == "deadline") {
+        let [Literal { kind: LiteralKind::Duration(nanoseconds), span }] = attribute.arguments.as_slice() else {
+            continue;
+        };
+        if *nanoseconds == 0 {
+            let diagnostic =
+                Diagnostic::new(Code::Limit, *span, "a deadline of nothing: no answer would ever be in time");
+            sink.push(diagnostic.with_help("leave it out to wait as long as the server is set to"));
+        } else if u64::try_from(*nanoseconds).is_err() {
+            sink.push(Diagnostic::new(Code::Limit, *span, "a deadline is at most 213503 days"));
+        }
+    }
+}
+
+/// Every named type, and every array, holds no more in place than a stack can bear.
+fn sizes(scope: &Scope<'_>, sink: &mut Sink) {
+    let mut sizes = Sizes { scope, known: HashMap::new() };
+    for (id, site) in scope.types.iter().enumerate() {
+        let size = sizes.of_named(id, 0);
+        if size.is_some_and(|size| size > SCALARS_MAX) {
+            let message = format!("a value of `{}` holds more than {SCALARS_MAX} scalars in place", site.name.text);
+            let diagnostic = Diagnostic::new(Code::Limit, site.name.span, message);
+            sink.push(diagnostic.with_help("a list holds its elements elsewhere: write `[T] @max(n)`"));
+        }
+    }
+    for site in walk::field_lists(scope.units) {
+        for field in &site.list.fields {
+            let size = sizes.of(site.unit, &field.ty, 0);
+            if size.is_some_and(|size| size > SCALARS_MAX) && !matches!(field.ty.kind, TypeKind::Path(_)) {
+                let message =
+                    format!("field `{}` holds more than {SCALARS_MAX} scalars in place", field.head.name.text);
+                let diagnostic = Diagnostic::new(Code::Limit, field.ty.span, message);
+                sink.push(diagnostic.with_help("a list holds its elements elsewhere: write `[T] @max(n)`"));
+            }
+        }
+    }
+}
+
+struct Sizes<'s, 'a> {
+    scope: &'s Scope<'a>,
+    known: HashMap<usize, Option<u64>>,
+}
+
+impl Sizes<'_, '_> {
+    /// Scalars held in place; `None`: not known, because something in it is wrong in another way.
+    fn of_named(&mut self, id: usize, depth: u32) -> Option<u64> {
+        if let Some(known) = self.known.get(&id) {
+            return *known;
+        }
+        if depth == DEPTH_MAX {
+            return Some(u64::MAX);
+        }
+        let site = self.scope.types[id];
+        // Of a type that contains itself the inner one is not known; `recursion` reports it.
+        self.known.insert(id, None);
+        let size = match site.item {
+            Item::Struct(item) => self.of_fields(site.unit, &item.fields, depth),
+            Item::Alias(alias) => self.of(site.unit, &alias.target, depth),
+            Item::Enum(item) => {
+                let lists = item.variants.variants.iter().filter_map(|variant| variant.fields.as_ref());
+                lists
+                    .map(|list| self.of_fields(site.unit, list, depth))
+                    .try_fold(1, |most: u64, size| Some(most.max(size?)))
+            }
+            Item::External(_) => Some(1),
+            Item::Constant(_) | Item::Service(_) | Item::Lost(_) => None,
+        };
+        self.known.insert(id, size);
+        size
+    }
+
+    fn of_fields(&mut self, unit: usize, list: &FieldList, depth: u32) -> Option<u64> {
+        list.fields.iter().try_fold(0_u64, |sum, field| Some(sum.saturating_add(self.of(unit, &field.ty, depth)?)))
+    }
+
+    fn of(&mut self, unit: usize, ty: &TypeExpr, depth: u32) -> Option<u64> {
+        match &ty.kind {
+            TypeKind::Path(path) if built_in(path).is_some() => Some(1),
+            TypeKind::Path(path) => match self.scope.lookup(unit, path) {
+                Ok(Declared::Type(id)) => self.of_named(id.0 as usize, depth + 1),
+                _ => None,
+            },
+            // An optional that closes a circle is put on the heap.
+            TypeKind::Optional(inner) => Some(self.of(unit, inner, depth).unwrap_or(1)),
+            TypeKind::Array(element, length) => {
+                Some(self.of(unit, element, depth)?.saturating_mul(self.scope.count(unit, length)?))
+            }
+            TypeKind::List(_) | TypeKind::Map(..) => Some(1),
+        }
+    }
+}
+
+/// Aliases name aliases only so deep: whoever resolves one recurses.
+fn aliases(scope: &Scope<'_>, sink: &mut Sink) {
+    let mut depths = vec![None; scope.types.len()];
+    for (id, site) in scope.types.iter().enumerate() {
+        if alias_depth(scope, id, 0, &mut depths) == ALIAS_STEPS_MAX + 1 {
+            let message =
+                format!("`{}` is an alias of an alias more than {ALIAS_STEPS_MAX} times over", site.name.text);
+            sink.push(Diagnostic::new(Code::Limit, site.name.span, message));
+        }
+    }
+}
+
+/// How many aliases stand one inside the other from this type on, itself included; counted no further than is too many.
+fn alias_depth(scope: &Scope<'_>, id: usize, above: usize, depths: &mut Vec<Option<usize>>) -> usize {
+    if let Some(known) = depths[id] {
+        return known;
+    }
+    let site = scope.types[id];
+    let Item::Alias(alias) = site.item else { return 0 };
+    if above > ALIAS_STEPS_MAX {
+        return 1;
+    }
+    // Of an alias that names itself the inner one counts nothing; `recursion` reports it.
+    depths[id] = Some(0);
+    let (mut types, mut deepest) = (vec![&alias.target], 0);
+    while let Some(ty) = types.pop() {
+        match &ty.kind {
+            TypeKind::Path(path) if built_in(path).is_some() => {}
+            TypeKind::Path(path) => {
+                if let Ok(Declared::Type(next)) = scope.lookup(site.unit, path) {
+                    deepest = deepest.max(alias_depth(scope, next.0 as usize, above + 1, depths));
+                }
+            }
+            TypeKind::Optional(inner) | TypeKind::List(inner) | TypeKind::Array(inner, _) => types.push(inner),
+            TypeKind::Map(key, value) => types.extend([key.as_ref(), value.as_ref()]),
+        }
+    }
+    let depth = (deepest + 1).min(ALIAS_STEPS_MAX + 2);
+    depths[id] = Some(depth);
+    depth
+}

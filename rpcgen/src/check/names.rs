@@ -1,0 +1,130 @@
+//! Names: each declared once, each used one declared.
+//!
+//! Knows: declarations and uses. Does not know: what becomes of a name in Rust (`casing`, `reserved`), values (`defaults`).
+
+use std::collections::HashMap;
+
+use super::scope::{BUILT_IN, Declared, Missing, Scope, built_in};
+use super::walk;
+use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::nearest::nearest;
+use crate::syntax::ast::{Item, Member, Name, Path, TypeKind};
+
+pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
+    for unit in scope.units {
+        declared_once("package", unit.file.items.iter().map(Item::name), sink);
+    }
+    for (_, service) in walk::services(scope.units) {
+        declared_once("service", service.members.iter().map(member_name), sink);
+    }
+    for site in walk::field_lists(scope.units) {
+        declared_once("list of fields", site.list.fields.iter().map(|field| &field.head.name), sink);
+    }
+    for site in walk::variant_lists(scope.units) {
+        let what = if site.reasons { "list of reasons" } else { "enum" };
+        declared_once(what, site.list.variants.iter().map(|variant| &variant.head.name), sink);
+    }
+    for (unit, ty) in walk::type_exprs(scope.units) {
+        if let TypeKind::Path(path) = &ty.kind {
+            is_a_type(scope, unit, path, sink);
+        }
+    }
+    for (unit, service) in walk::services(scope.units) {
+        for error in walk::actions(service).filter_map(|action| action.fails_with.as_ref()) {
+            is_a_type(scope, unit, error, sink);
+        }
+    }
+}
+
+fn member_name(member: &Member) -> &Name {
+    match member {
+        Member::Action(action) => &action.head.name,
+        Member::Broadcast(broadcast) => &broadcast.head.name,
+        Member::Lost(name) => name,
+    }
+}
+
+fn declared_once<'a>(what: &str, names: impl Iterator<Item = &'a Name>, sink: &mut Sink) {
+    let mut first_of: HashMap<&str, &Name> = HashMap::new();
+    for name in names {
+        if let Some(first) = first_of.get(name.text.as_str()) {
+            let diagnostic =
+                Diagnostic::new(Code::Duplicate, name.span, format!("this {what} has two of `{}`", name.text))
+                    .with_label("the second one")
+                    .with_secondary(first.span, "the first one")
+                    .with_help("give one of them another name");
+            sink.push(diagnostic);
+        } else {
+            first_of.insert(&name.text, name);
+        }
+    }
+}
+
+fn is_a_type(scope: &Scope<'_>, unit: usize, path: &Path, sink: &mut Sink) {
+    if built_in(path).is_some() {
+        return;
+    }
+    let what = match scope.lookup(unit, path) {
+        Ok(Declared::Type(_)) | Ok(Declared::Lost) | Err(Missing::Lost) => return,
+        Ok(Declared::Service) => "a service",
+        Ok(Declared::Constant(..)) => "a constant",
+        Err(Missing::Package) => return sink.push(unknown_package(scope, unit, path)),
+        Err(Missing::Name) => return sink.push(unknown_type(scope, unit, path)),
+    };
+    let diagnostic = Diagnostic::new(Code::Unknown, path.span(), format!("`{}` is {what}, not a type", path.text()));
+    sink.push(diagnostic.with_help("a type is built in, or declared by `struct`, `enum` or `alias`"));
+}
+
+/// No import has the prefix; shared with the rules that look for values.
+pub(super) fn unknown_package(scope: &Scope<'_>, unit: usize, path: &Path) -> Diagnostic {
+    let prefix = path.prefix_text();
+    let first = path.prefix.first().unwrap_or(&path.last);
+    let span = path.prefix.last().map_or(first.span, |last| first.span.to(last.span));
+    let diagnostic = Diagnostic::new(Code::Unknown, span, format!("no import has package `{prefix}`"));
+    let imported = scope.units[unit].imports.iter().flatten().map(|import| scope.package(*import));
+    match nearest(&prefix, imported) {
+        Some(near) => diagnostic.with_fix("did you mean", span, near),
+        None => diagnostic
+            .with_help(format!("import the file that declares it: `import \"{}.rpc\";`", prefix.replace('.', "/"))),
+    }
+}
+
+fn unknown_type(scope: &Scope<'_>, unit: usize, path: &Path) -> Diagnostic {
+    let span = path.last.span;
+    let diagnostic = Diagnostic::new(Code::Unknown, span, format!("there is no type `{}`", path.text()));
+    let home = scope.unit_of(unit, &path.prefix_text()).unwrap_or(unit);
+    let declared = scope.types.iter().filter(|site| site.unit == home).map(|site| site.name.text.as_str());
+    let built_in = BUILT_IN.iter().map(|(name, _)| *name).filter(|_| path.prefix.is_empty());
+    if let Some(near) = habit(&path.text()).or_else(|| nearest(&path.last.text, declared.chain(built_in))) {
+        return diagnostic.with_fix("did you mean", span, near);
+    }
+    match elsewhere(scope, unit, path) {
+        Some(full) => diagnostic.with_fix("an imported package has it", path.span(), full),
+        None => diagnostic.with_help("a type is built in, or declared by `struct`, `enum` or `alias`"),
+    }
+}
+
+/// What people bring along from other languages.
+fn habit(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "String" | "str" | "text" => "string",
+        "int" | "int32" | "sint32" | "integer" => "i32",
+        "long" | "int64" | "sint64" => "i64",
+        "uint" | "uint32" => "u32",
+        "uint64" | "usize" => "u64",
+        "float" => "f32",
+        "double" => "f64",
+        "boolean" => "bool",
+        "byte" => "u8",
+        "app_id" => "AppId",
+        _ => return None,
+    })
+}
+
+/// The same name in a direct import.
+fn elsewhere(scope: &Scope<'_>, unit: usize, path: &Path) -> Option<String> {
+    let imports: Vec<usize> = scope.units[unit].imports.iter().flatten().copied().collect();
+    let has_it = |site: &&super::scope::TypeSite<'_>| imports.contains(&site.unit) && site.name.text == path.last.text;
+    let site = scope.types.iter().find(has_it).filter(|_| path.prefix.is_empty())?;
+    Some(format!("{}.{}", scope.package(site.unit), path.last.text))
+}

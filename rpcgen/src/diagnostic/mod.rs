@@ -1,0 +1,178 @@
+//! What the compiler has to say about a source.
+//!
+//! Knows: codes, places, labels, help, fixes, and two renderings of the same list. Does not know: checks, terminals, files.
+
+mod codes;
+mod human;
+mod json;
+
+pub use codes::{Code, Severity};
+
+use crate::source::{SourceMap, Span};
+
+/// So many diagnostics are kept; what comes after them helps nobody.
+const DIAGNOSTICS_MAX: usize = 200;
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Diagnostic {
+    /// Which rule, and with it whether it is an error or a warning.
+    pub code: Code,
+    /// One sentence without a full stop.
+    pub message: String,
+    /// Where, and what stands there.
+    pub primary: Label,
+    /// Other places that matter.
+    pub secondary: Vec<Label>,
+    /// What to do.
+    pub help: Vec<String>,
+    /// A change of the text that puts it right.
+    pub fix: Option<Fix>,
+}
+
+/// A place with a few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// May be empty.
+    pub text: String,
+}
+
+/// Replaces `span` by `replacement`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What the fix does.
+    pub title: String,
+    /// The text to replace; empty to insert.
+    pub span: Span,
+    /// The text to put there.
+    pub replacement: String,
+}
+
+impl Diagnostic {
+    /// A finding at `span`.
+    pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            primary: Label { span, text: String::new() },
+            secondary: Vec::new(),
+            help: Vec::new(),
+            fix: None,
+        }
+    }
+
+    /// The words beside the underlined place.
+    #[must_use]
+    pub fn with_label(mut self, text: impl Into<String>) -> Self {
+        self.primary.text = text.into();
+        self
+    }
+
+    /// Another place.
+    #[must_use]
+    pub fn with_secondary(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn with_help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// A change that puts it right.
+    #[must_use]
+    pub fn with_fix(mut self, title: impl Into<String>, span: Span, replacement: impl Into<String>) -> Self {
+        self.fix = Some(Fix { title: title.into(), span, replacement: replacement.into() });
+        self
+    }
+}
+
+/// Where checks put what they find. Keeps the first 200, counts all.
+#[derive(Debug, Default)]
+pub struct Sink {
+    found: Vec<Diagnostic>,
+    errors_count: usize,
+    dropped_count: usize,
+}
+
+impl Sink {
+    /// Puts one finding in.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if diagnostic.code.severity() == Severity::Error {
+            self.errors_count += 1;
+        }
+        if self.found.len() < DIAGNOSTICS_MAX {
+            self.found.push(diagnostic);
+        } else {
+            self.dropped_count += 1;
+        }
+    }
+
+    /// Whether there is an error among them.
+    pub fn has_errors(&self) -> bool {
+        self.errors_count > 0
+    }
+
+    /// Ends the run: the findings in the order of the text.
+    pub fn finish(mut self, sources: SourceMap) -> Diagnostics {
+        self.found.sort_by_key(|diagnostic| diagnostic.primary.span);
+        Diagnostics { list: self.found, sources, errors_count: self.errors_count, dropped_count: self.dropped_count }
+    }
+}
+
+/// All findings of one run with the texts that they speak of.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    sources: SourceMap,
+    errors_count: usize,
+    dropped_count: usize,
+}
+
+impl Diagnostics {
+    /// In the order of the text; the first 200.
+    pub fn list(&self) -> &[Diagnostic] {
+        &self.list
+    }
+
+    /// The texts.
+    pub fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether there is an error among them.
+    pub fn has_errors(&self) -> bool {
+        self.errors_count > 0
+    }
+
+    /// How many errors there are, those beyond the first 200 findings included.
+    pub fn errors_count(&self) -> usize {
+        self.errors_count
+    }
+
+    /// How many findings were not kept.
+    pub fn dropped_count(&self) -> usize {
+        self.dropped_count
+    }
+
+    /// For people: each finding with its source line underlined.
+    pub fn to_human(&self, colours: bool) -> String {
+        human::render(self, colours)
+    }
+
+    /// For programs: see `docs/language.md`, "Diagnostics as JSON".
+    pub fn to_json(&self) -> String {
+        json::render(self)
+    }
+}

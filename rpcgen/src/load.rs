@@ -1,0 +1,258 @@
+//! Reads the files that were asked for and everything that they import.
+//!
+//! Knows: files through a trait, paths of imports, limits on what is read. Does not know: the language beyond `import`.
+//! An import is looked for beside the file that has it, then in the search paths, in order. Circles are fine here: a file is read once;
+//! the checker refuses them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Read as _};
+use std::path::{Component, Path, PathBuf};
+
+use crate::check::Unit;
+use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::source::{SourceId, SourceMap, Span};
+use crate::syntax::{self, ast};
+
+/// One file is no longer.
+pub const FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// One run reads no more files.
+pub const FILES_MAX: usize = 1_000;
+
+/// One run reads no more text.
+const TOTAL_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Where files come from.
+pub trait Files {
+    /// The bytes of a file, at most `limit` and one more if there are more.
+    ///
+    /// # Errors
+    /// As the file system says; [`io::ErrorKind::NotFound`] sends an import on to the next search path.
+    fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>>;
+
+    /// One path for all paths to the same file.
+    fn identity(&self, path: &Path) -> PathBuf;
+}
+
+/// The file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        let file = std::fs::File::options().read(true).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        let mut bytes = Vec::new();
+        file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn identity(&self, path: &Path) -> PathBuf {
+        path.canonicalize().unwrap_or_else(|_| normal(path))
+    }
+}
+
+/// Files that are texts in memory.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl Memory {
+    /// Puts a file in.
+    #[must_use]
+    pub fn with(mut self, path: impl Into<PathBuf>, text: impl Into<Vec<u8>>) -> Self {
+        self.files.insert(normal(&path.into()), text.into());
+        self
+    }
+}
+
+impl Files for Memory {
+    fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        let bytes = self.files.get(&normal(path)).ok_or(io::ErrorKind::NotFound)?;
+        Ok(bytes.iter().take(limit + 1).copied().collect())
+    }
+
+    fn identity(&self, path: &Path) -> PathBuf {
+        normal(path)
+    }
+}
+
+/// Without `.`, and without `..` where a folder stands before it.
+fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// What was asked for first, then the imports in the order of their first mention.
+    pub(crate) units: Vec<Unit>,
+    pub(crate) sources: SourceMap,
+    /// Every file that was read, in that order.
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// Reads `roots` and what they import.
+pub(crate) fn load(files: &dyn Files, roots: &[PathBuf], search_paths: &[PathBuf], sink: &mut Sink) -> Loaded {
+    let mut loader =
+        Loader { files, search_paths, sink, loaded: Loaded::default(), by_identity: HashMap::new(), bytes_count: 0 };
+    for root in roots {
+        loader.root(root);
+    }
+    let mut next = 0;
+    while next < loader.loaded.units.len() {
+        loader.imports(next);
+        next += 1;
+    }
+    loader.loaded
+}
+
+struct Loader<'a> {
+    files: &'a dyn Files,
+    search_paths: &'a [PathBuf],
+    sink: &'a mut Sink,
+    loaded: Loaded,
+    by_identity: HashMap<PathBuf, usize>,
+    bytes_count: usize,
+}
+
+impl Loader<'_> {
+    fn root(&mut self, path: &Path) {
+        if self.by_identity.contains_key(&self.files.identity(path)) {
+            return;
+        }
+        match self.files.read(path, FILE_BYTES_MAX) {
+            Ok(bytes) => {
+                self.take(path, bytes, true);
+            }
+            Err(error) => {
+                // There is no text to point at: the diagnostic stands at the top of an empty one of this name.
+                let source = self.loaded.sources.add(path, "");
+                let message = format!("cannot read {}: {error}", path.display());
+                self.sink.push(Diagnostic::new(Code::Unreadable, Span::new(source, 0, 0), message));
+            }
+        }
+    }
+
+    fn imports(&mut self, unit: usize) {
+        let imports = self.loaded.units[unit].file.imports.clone();
+        for import in &imports {
+            let target = self.import(unit, import);
+            self.loaded.units[unit].imports.push(target);
+        }
+    }
+
+    fn import(&mut self, unit: usize, import: &ast::Import) -> Option<usize> {
+        let written = Path::new(&import.path);
+        let relative = written
+            .components()
+            .all(|component| matches!(component, Component::Normal(_) | Component::ParentDir | Component::CurDir));
+        if !relative || import.path.is_empty() || import.path.contains('\\') {
+            let diagnostic = Diagnostic::new(Code::Unreadable, import.span, "this is no path of an import");
+            self.sink.push(
+                diagnostic.with_help(
+                    "an import is a path relative to this file or to a search path, with `/` between folders",
+                ),
+            );
+            return None;
+        }
+        let beside = self.loaded.paths[unit].parent().unwrap_or_else(|| Path::new("")).join(written);
+        let candidates = std::iter::once(beside).chain(self.search_paths.iter().map(|folder| folder.join(written)));
+        for path in candidates {
+            if let Some(known) = self.by_identity.get(&self.files.identity(&path)) {
+                return Some(*known);
+            }
+            match self.files.read(&path, FILE_BYTES_MAX) {
+                Ok(bytes) => return self.take_import(&path, bytes, import),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let message = format!("cannot read {}: {error}", path.display());
+                    self.sink.push(Diagnostic::new(Code::Unreadable, import.span, message));
+                    return None;
+                }
+            }
+        }
+        let diagnostic = Diagnostic::new(
+            Code::Unreadable,
+            import.span,
+            format!("there is no file `{}`", import.path.escape_debug()),
+        );
+        let help = if self.search_paths.is_empty() {
+            "it is looked for beside this file; `-I FOLDER` names other places".to_owned()
+        } else {
+            let places: Vec<String> = self.search_paths.iter().map(|folder| folder.display().to_string()).collect();
+            format!("it is looked for beside this file, then in {}", places.join(", "))
+        };
+        self.sink.push(diagnostic.with_help(help));
+        None
+    }
+
+    fn take_import(&mut self, path: &Path, bytes: Vec<u8>, import: &ast::Import) -> Option<usize> {
+        if self.loaded.units.len() == FILES_MAX || self.bytes_count > TOTAL_BYTES_MAX {
+            let message = format!("more than {FILES_MAX} files, or more than {} MiB of them", TOTAL_BYTES_MAX >> 20);
+            self.sink.push(Diagnostic::new(Code::TooLarge, import.span, message));
+            return None;
+        }
+        self.take(path, bytes, false)
+    }
+
+    /// Parses a file and gives it the next number. `None`: it has been reported.
+    fn take(&mut self, path: &Path, bytes: Vec<u8>, root: bool) -> Option<usize> {
+        let (text, wrong) = readable(bytes);
+        let source = self.loaded.sources.add(path, text);
+        if let Some((code, at, message)) = wrong {
+            let diagnostic = Diagnostic::new(code, Span::new(source, at, at), message);
+            self.sink.push(match code {
+                Code::NotUtf8 => diagnostic.with_help("save the file as UTF-8"),
+                _ => diagnostic.with_help("cut it into several files"),
+            });
+            return None;
+        }
+        let number = self.loaded.units.len();
+        let file = self.parse(source);
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        self.loaded.units.push(Unit { file, name, root, imports: Vec::new() });
+        self.loaded.paths.push(path.to_path_buf());
+        self.by_identity.insert(self.files.identity(path), number);
+        Some(number)
+    }
+
+    fn parse(&mut self, source: SourceId) -> ast::File {
+        let text = self.loaded.sources.source(source).map_or("", |source| source.text());
+        self.bytes_count += text.len();
+        syntax::parse(source, text, self.sink)
+    }
+}
+
+/// The text of a file, or as much of it as there is before what is wrong.
+fn readable(mut bytes: Vec<u8>) -> (String, Option<(Code, u32, String)>) {
+    if bytes.len() > FILE_BYTES_MAX {
+        let message = format!("this file is longer than {} MiB", FILE_BYTES_MAX >> 20);
+        return (String::new(), Some((Code::TooLarge, 0, message)));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            bytes = error.into_bytes();
+            let byte = bytes.get(valid).copied().unwrap_or_default();
+            bytes.truncate(valid);
+            let text = String::from_utf8(bytes).unwrap_or_default();
+            let at = u32::try_from(valid).unwrap_or(u32::MAX);
+            (text, Some((Code::NotUtf8, at, format!("this file is not UTF-8: byte {byte:#04x} stands here"))))
+        }
+    }
+}

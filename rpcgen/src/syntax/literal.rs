@@ -1,0 +1,157 @@
+//! What a token of a literal stands for.
+//!
+//! Knows: numbers, units of time, escapes. Does not know: the type that the literal is meant for.
+
+use super::ast::LiteralKind;
+
+/// A number, with or without a unit; what is wrong with it otherwise.
+pub(super) fn number(text: &str) -> Result<LiteralKind, String> {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let clean = digits.replace('_', "");
+    if let Some(hex) = clean.strip_prefix("0x") {
+        return radix(hex, 16, negative);
+    }
+    if let Some(binary) = clean.strip_prefix("0b") {
+        return radix(binary, 2, negative);
+    }
+    if clean.contains(['.', 'e', 'E']) {
+        return float(&clean, negative);
+    }
+    let unit = clean.trim_start_matches(|c: char| c.is_ascii_digit());
+    if unit.is_empty() {
+        radix(&clean, 10, negative)
+    } else {
+        duration(&clean[..clean.len() - unit.len()], unit, negative)
+    }
+}
+
+fn radix(digits: &str, radix: u32, negative: bool) -> Result<LiteralKind, String> {
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return Err(format!("these are not digits of base {radix}"));
+    }
+    let magnitude = u128::from_str_radix(digits, radix).map_err(|_| "no integer has so many digits".to_owned())?;
+    Ok(LiteralKind::Integer { negative, magnitude })
+}
+
+fn float(clean: &str, negative: bool) -> Result<LiteralKind, String> {
+    let value: f64 = clean.parse().map_err(|_| "this is not a number".to_owned())?;
+    if !value.is_finite() {
+        return Err("no float is so large".to_owned());
+    }
+    Ok(LiteralKind::Float(if negative { -value } else { value }))
+}
+
+fn duration(digits: &str, unit: &str, negative: bool) -> Result<LiteralKind, String> {
+    let nanoseconds: u128 = match unit {
+        "ns" => 1,
+        "us" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60 * 1_000_000_000,
+        "h" => 3_600 * 1_000_000_000,
+        "d" => 86_400 * 1_000_000_000,
+        _ => return Err(format!("`{unit}` is not a unit of time; the units are ns, us, ms, s, m, h, d")),
+    };
+    if negative {
+        return Err("a duration is not negative".to_owned());
+    }
+    let count: u128 = digits.parse().map_err(|_| "no duration is so long".to_owned())?;
+    // The bound of `std::time::Duration`.
+    let bound = u128::from(u64::MAX) * 1_000_000_000;
+    let total = count.checked_mul(nanoseconds).filter(|total| *total <= bound);
+    total.map(LiteralKind::Duration).ok_or_else(|| "no duration is so long".to_owned())
+}
+
+/// The characters of `"..."`, given with its quotes.
+pub(super) fn string(quoted: &str) -> Result<String, String> {
+    let mut out = String::new();
+    unescape(inside(quoted), false, &mut |c| out.push(c))?;
+    Ok(out)
+}
+
+/// The bytes of `b"..."`, given with its `b` and quotes.
+pub(super) fn bytes(quoted: &str) -> Result<Vec<u8>, String> {
+    let inside = inside(quoted.strip_prefix('b').unwrap_or(quoted));
+    if !inside.is_ascii() {
+        return Err("bytes are written as ASCII characters and `\\xNN`".to_owned());
+    }
+    let mut out = Vec::new();
+    // With `bytes` set no character above 255 comes out.
+    unescape(inside, true, &mut |c| out.push(u8::try_from(u32::from(c)).unwrap_or(u8::MAX)))?;
+    Ok(out)
+}
+
+fn inside(quoted: &str) -> &str {
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(quoted)
+}
+
+fn unescape(text: &str, bytes: bool, push: &mut dyn FnMut(char)) -> Result<(), String> {
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c != '\\' {
+            push(c);
+            continue;
+        }
+        match rest.next() {
+            Some('n') => push('\n'),
+            Some('r') => push('\r'),
+            Some('t') => push('\t'),
+            Some('0') => push('\0'),
+            Some(same @ ('\\' | '"')) => push(same),
+            Some('x') if bytes => push(char::from(byte(&mut rest)?)),
+            Some('u') if !bytes => push(scalar(&mut rest)?),
+            Some(other) => return Err(format!("`\\{}` is not an escape", other.escape_default())),
+            None => return Err("a `\\` with nothing behind it".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+fn byte(rest: &mut std::str::Chars<'_>) -> Result<u8, String> {
+    let digits: String = rest.by_ref().take(2).collect();
+    let hex = digits.len() == 2 && digits.chars().all(|c| c.is_ascii_hexdigit());
+    let value = if hex { u8::from_str_radix(&digits, 16).ok() } else { None };
+    value.ok_or_else(|| "`\\x` takes two hexadecimal digits".to_owned())
+}
+
+fn scalar(rest: &mut std::str::Chars<'_>) -> Result<char, String> {
+    let wrong = || "`\\u` is written `\\u{1f4b0}`, with the number of a character".to_owned();
+    let inside = rest.as_str().strip_prefix('{').ok_or_else(wrong)?;
+    let (digits, behind) = inside.split_once('}').ok_or_else(wrong)?;
+    if digits.is_empty() || digits.len() > 6 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    *rest = behind.chars();
+    u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_bases_units_and_underscores() {
+        assert_eq!(number("0xff"), Ok(LiteralKind::Integer { negative: false, magnitude: 255 }));
+        assert_eq!(number("-1_000"), Ok(LiteralKind::Integer { negative: true, magnitude: 1000 }));
+        assert_eq!(number("3s"), Ok(LiteralKind::Duration(3_000_000_000)));
+        assert_eq!(number("-1.5e3"), Ok(LiteralKind::Float(-1500.0)));
+        assert_eq!(number("2e3"), Ok(LiteralKind::Float(2000.0)));
+    }
+
+    #[test]
+    fn numbers_out_of_reach_are_refused() {
+        for text in ["0x", "0b2", "1e999", "3sec", "-3s", "1x", "9".repeat(60).as_str(), "99999999999999999999d"] {
+            assert!(number(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_resolved() {
+        assert_eq!(string(r#""a\n\"\u{e4}""#), Ok("a\n\"ä".to_owned()));
+        assert_eq!(bytes(r#"b"a\x00\xff""#), Ok(vec![b'a', 0, 255]));
+        for text in [r#""\q""#, r#""\u{110000}""#, r#""\u{+1}""#, r#""\x41""#] {
+            assert!(string(text).is_err(), "{text}");
+        }
+        assert!(bytes(r#"b"\xf""#).is_err());
+    }
+}

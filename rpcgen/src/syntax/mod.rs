@@ -1,0 +1,11 @@
+//! From text to a syntax tree.
+//!
+//! Knows: how a file is written. Does not know: what its names mean.
+
+pub mod ast;
+mod build;
+mod literal;
+mod parse;
+mod split;
+
+pub use parse::parse;

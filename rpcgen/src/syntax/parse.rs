@@ -1,0 +1,338 @@
+//! From a text to its tree, piece by piece.
+//!
+//! Knows: the grammar of a piece and what a person calls its parts. Does not know: what names mean, which annotations there are.
+//! Never fails: what cannot be read is reported, left out, and noted as left out, so that nobody complains of its absence.
+
+use pest::Parser as _;
+use pest::error::{ErrorVariant, InputLocation};
+
+use super::ast::{File, Import, Item, Member, Name};
+use super::build::{Builder, Declaration};
+use super::split::{Cut, Group, Pieces, Range};
+use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::nearest::nearest;
+use crate::source::SourceId;
+
+/// Declarations, members, fields and variants of one file, together.
+const PIECES_MAX: usize = 50_000;
+
+/// What the pest derive makes of the grammar.
+pub(super) mod grammar {
+    #[derive(pest_derive::Parser)]
+    #[grammar = "syntax/grammar.pest"]
+    pub(crate) struct PieceParser;
+}
+pub(super) use grammar::Rule;
+
+/// Reads `text`, the text of `source`.
+pub fn parse(source: SourceId, text: &str, sink: &mut Sink) -> File {
+    let pieces = Pieces::scan(source, text, sink);
+    let mut parser = Parser { pieces, sink, pieces_left: PIECES_MAX };
+    let mut file = File { source, docs: parser.pieces.take_file_docs(), ..File::default() };
+    for range in parser.pieces.cut(parser.pieces.whole(), Cut::Items, parser.sink) {
+        parser.item(range, &mut file);
+    }
+    parser.package_is_declared(&file);
+    if parser.pieces_left > 0 {
+        parser.pieces.report_lost_docs(parser.sink);
+    }
+    file
+}
+
+pub(super) struct Parser<'a> {
+    pub(super) pieces: Pieces,
+    pub(super) sink: &'a mut Sink,
+    pieces_left: usize,
+}
+
+impl Parser<'_> {
+    fn item(&mut self, range: Range, file: &mut File) {
+        let Some(word) = self.pieces.leading_word(range) else {
+            return self.not_an_item(range);
+        };
+        let rule = match self.pieces.text(word) {
+            "package" => Rule::package_item,
+            "import" => Rule::import_item,
+            "const" => Rule::const_item,
+            "alias" => Rule::alias_item,
+            "struct" => Rule::struct_item,
+            "enum" => Rule::enum_item,
+            "service" => Rule::service_item,
+            _ => {
+                self.not_an_item(word);
+                return file.items.extend(self.lost_name(range).map(Item::Lost));
+            }
+        };
+        let declaration = self.piece(range, rule, |builder, pairs, groups| builder.item(pairs, groups));
+        match declaration {
+            Some(Declaration::Package(path)) => self.package(path, file),
+            Some(Declaration::Import(import)) => self.import(import, file),
+            Some(Declaration::Item(item)) => file.items.push(*item),
+            None => file.items.extend(self.lost_name(range).map(Item::Lost)),
+        }
+    }
+
+    fn package(&mut self, path: super::ast::Path, file: &mut File) {
+        if let Some(first) = &file.package {
+            let diagnostic = Diagnostic::new(Code::Package, path.span(), "a second package declaration")
+                .with_secondary(first.span(), "the first one")
+                .with_help("a file declares one package");
+            return self.sink.push(diagnostic);
+        }
+        if !file.items.is_empty() || !file.imports.is_empty() {
+            let diagnostic = Diagnostic::new(Code::Package, path.span(), "the package declaration is not at the top");
+            self.sink.push(diagnostic.with_help("move it before everything else"));
+        }
+        file.package = Some(path);
+    }
+
+    fn import(&mut self, import: Import, file: &mut File) {
+        if let Some(item) = file.items.first() {
+            let diagnostic = Diagnostic::new(Code::Syntax, import.span, "an import behind a declaration");
+            let diagnostic = diagnostic.with_secondary(item.name().span, "the first declaration");
+            self.sink.push(diagnostic.with_help("imports stand between the package and the first declaration"));
+        }
+        file.imports.push(import);
+    }
+
+    /// A file whose brackets do not fit may have lost its package; that was said.
+    fn package_is_declared(&mut self, file: &File) {
+        let whole = self.pieces.whole();
+        let tried = file.items.iter().any(|item| matches!(item, Item::Lost(_)));
+        if file.package.is_some() || self.pieces.is_reported(whole) || (tried && self.sink.has_errors()) {
+            return;
+        }
+        let start = self.pieces.trim(whole).start;
+        let at = self.pieces.span(Range { start, end: start });
+        let diagnostic = Diagnostic::new(Code::Package, at, "this file declares no package")
+            .with_help("the package is the name that others import and the name of the generated file")
+            .with_fix("begin with", at, "package name;\n");
+        self.sink.push(diagnostic);
+    }
+
+    fn not_an_item(&mut self, range: Range) {
+        let code = self.pieces.trim(range);
+        if code.start == code.end || self.pieces.is_reported(range) {
+            return;
+        }
+        let text = self.pieces.text(code);
+        let found = first_token(text);
+        let span = self.pieces.span(Range { start: code.start, end: code.start + found.len() });
+        let words = ["package", "import", "const", "alias", "struct", "enum", "service"];
+        let diagnostic =
+            Diagnostic::new(Code::Syntax, span, format!("expected a declaration, found `{}`", found.escape_debug()));
+        let diagnostic = match nearest(found, words) {
+            Some(word) => diagnostic.with_fix("did you mean", span, word),
+            None if text == ";" => diagnostic.with_help("a declaration that ends with `}` takes no `;`"),
+            None => {
+                diagnostic.with_help("a file has `package`, `import`, `const`, `alias`, `struct`, `enum` and `service`")
+            }
+        };
+        self.sink.push(diagnostic);
+    }
+
+    /// Parses one piece: its docs, pest over what is left when its brackets are emptied, then the tree.
+    pub(super) fn piece<T>(
+        &mut self,
+        range: Range,
+        rule: Rule,
+        build: impl FnOnce(&mut Builder<'_, '_>, pest::iterators::Pairs<'_, Rule>, &[Group]) -> Option<T>,
+    ) -> Option<T> {
+        if !self.count_piece(range) {
+            return None;
+        }
+        let docs = self.pieces.take_docs(range);
+        let code = self.pieces.trim(range);
+        let groups = if has_pieces_inside(rule) { self.pieces.groups(code) } else { Vec::new() };
+        let text = self.pieces.emptied(code, &groups);
+        match grammar::PieceParser::parse(rule, &text) {
+            Ok(pairs) => {
+                let mut builder = Builder { parser: self, base: code.start, docs, sound: true };
+                let tree = build(&mut builder, pairs, &groups);
+                if builder.sound { tree } else { None }
+            }
+            Err(error) => {
+                if !self.pieces.is_reported(range) {
+                    self.report_syntax(code, rule, &error);
+                }
+                None
+            }
+        }
+    }
+
+    fn count_piece(&mut self, range: Range) -> bool {
+        if self.pieces_left == 1 {
+            let message = format!("more than {PIECES_MAX} declarations, fields and variants in one file");
+            let code = self.pieces.trim(range);
+            self.sink.push(
+                Diagnostic::new(Code::TooLarge, self.pieces.span(code), message).with_help("cut it into several files"),
+            );
+        }
+        self.pieces_left = self.pieces_left.saturating_sub(1);
+        self.pieces_left > 0
+    }
+
+    fn report_syntax(&mut self, code: Range, rule: Rule, error: &pest::error::Error<Rule>) {
+        let at = match error.location {
+            InputLocation::Pos(at) | InputLocation::Span((at, _)) => code.start + at,
+        };
+        let found = first_token(self.pieces.text(Range { start: at.min(code.end), end: code.end }));
+        let span = self.pieces.span(Range { start: at, end: at + found.len() });
+        let expected = expected(error);
+        let message = match found {
+            "" => format!("expected {expected}"),
+            _ => format!("expected {expected}, found `{}`", found.escape_debug()),
+        };
+        let diagnostic = Diagnostic::new(Code::Syntax, span, message).with_label(format!("expected {expected}"));
+        self.sink.push(diagnostic.with_help(form(rule)));
+    }
+
+    /// The name that something broken most likely has.
+    pub(super) fn lost_name(&self, range: Range) -> Option<Name> {
+        let name = self.pieces.likely_name(range)?;
+        Some(Name::new(self.pieces.text(name), self.pieces.span(name)))
+    }
+
+    /// Members of a service between its braces.
+    pub(super) fn members(&mut self, group: Group) -> Vec<Member> {
+        let mut members = Vec::new();
+        for range in self.pieces.cut(group.inside(), Cut::Members, self.sink) {
+            let word = self.pieces.leading_word(range);
+            let rule = match word.map(|word| self.pieces.text(word)) {
+                Some("action") => Rule::action,
+                Some("broadcast") => Rule::broadcast,
+                _ => {
+                    self.not_a_member(word.unwrap_or(range));
+                    members.extend(self.lost_name(range).map(Member::Lost));
+                    continue;
+                }
+            };
+            let member = self.piece(range, rule, |builder, pairs, groups| builder.member(pairs, groups));
+            members.extend(member.or_else(|| self.lost_name(range).map(Member::Lost)));
+        }
+        members
+    }
+
+    fn not_a_member(&mut self, range: Range) {
+        let code = self.pieces.trim(range);
+        if self.pieces.is_reported(range) {
+            return;
+        }
+        let found = first_token(self.pieces.text(code));
+        let span = self.pieces.span(Range { start: code.start, end: code.start + found.len() });
+        let message = format!("expected `action` or `broadcast`, found `{}`", found.escape_debug());
+        let diagnostic = Diagnostic::new(Code::Syntax, span, message);
+        self.sink.push(match nearest(found, ["action", "broadcast"]) {
+            Some(word) => diagnostic.with_fix("did you mean", span, word),
+            None => diagnostic.with_help("a service has actions and broadcasts, each ended by `;`"),
+        });
+    }
+
+    /// Whether a comma stands where a field or variant should.
+    pub(super) fn is_empty_piece(&mut self, range: Range, what: &str) -> bool {
+        let code = self.pieces.trim(range);
+        if code.start < code.end {
+            return false;
+        }
+        let at = Range { start: range.end, end: range.end + 1 };
+        let diagnostic = Diagnostic::new(Code::Syntax, self.pieces.span(at), format!("expected {what}, found `,`"));
+        self.sink.push(diagnostic.with_fix("remove the comma", self.pieces.span(at), ""));
+        true
+    }
+}
+
+fn has_pieces_inside(rule: Rule) -> bool {
+    use Rule::{action, broadcast, enum_item, service_item, struct_item, variant};
+    matches!(rule, action | broadcast | enum_item | service_item | struct_item | variant)
+}
+
+/// The word, the number or the one character that a text begins with, on one line.
+fn first_token(text: &str) -> &str {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let length = text.find(|c| !is_word(c)).unwrap_or(text.len());
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    &text[..length.max(first)]
+}
+
+/// The rules that could have gone on, as a person calls them. What only lengthens what is complete is named last of all.
+fn expected(error: &pest::error::Error<Rule>) -> String {
+    let ErrorVariant::ParsingError { positives, .. } = &error.variant else { return "something else".to_owned() };
+    let lengthens = |rule: &&Rule| matches!(rule, Rule::dot | Rule::question | Rule::attribute);
+    let needed: Vec<&Rule> = positives.iter().filter(|rule| !lengthens(rule)).collect();
+    let rules = if needed.is_empty() { positives.iter().collect() } else { needed };
+    let mut words: Vec<&str> = Vec::new();
+    for word in rules.into_iter().map(|rule| describe(*rule)) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    match words.as_slice() {
+        [] => "the end".to_owned(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// What a person calls a rule.
+fn describe(rule: Rule) -> &'static str {
+    match rule {
+        Rule::EOI => "the end",
+        Rule::name => "a name",
+        Rule::path => "a name",
+        Rule::string => "a string",
+        Rule::bytes => "bytes",
+        Rule::number => "a number",
+        Rule::value | Rule::empty_list | Rule::empty_map | Rule::app_id => "a value",
+        Rule::attribute | Rule::at => "an annotation",
+        Rule::type_expr | Rule::list | Rule::map => "a type",
+        Rule::dot => "`.`",
+        Rule::colon => "`:`",
+        Rule::comma => "`,`",
+        Rule::semicolon => "`;`",
+        Rule::equals => "`=`",
+        Rule::arrow | Rule::response => "`->`",
+        Rule::question => "`?`",
+        Rule::open_paren | Rule::parens => "`(`",
+        Rule::close_paren => "`)`",
+        Rule::open_square => "`[`",
+        Rule::close_square => "`]`",
+        Rule::open_brace | Rule::braces => "`{`",
+        Rule::close_brace => "`}`",
+        Rule::kw_fails | Rule::fails => "`fails`",
+        Rule::kw_to | Rule::origin => "`to`",
+        Rule::kw_origin => "`origin`",
+        Rule::kw_of => "`of`",
+        Rule::kw_by => "`by`",
+        Rule::kw_package | Rule::package_item => "`package`",
+        Rule::kw_import | Rule::import_item => "`import`",
+        Rule::kw_const | Rule::const_item => "`const`",
+        Rule::kw_alias | Rule::alias_item => "`alias`",
+        Rule::kw_struct | Rule::struct_item => "`struct`",
+        Rule::kw_enum | Rule::enum_item => "`enum`",
+        Rule::kw_service | Rule::service_item => "`service`",
+        Rule::kw_action | Rule::action => "`action`",
+        Rule::kw_broadcast | Rule::broadcast => "`broadcast`",
+        Rule::field => "a field",
+        Rule::variant => "a variant",
+        Rule::WHITESPACE | Rule::boundary => "a blank",
+    }
+}
+
+/// How a piece is written.
+fn form(rule: Rule) -> &'static str {
+    match rule {
+        Rule::package_item => "a package is declared by `package name;`",
+        Rule::import_item => "a file is imported by `import \"file.rpc\";`",
+        Rule::const_item => "a constant is written `const NAME: type = value;`",
+        Rule::alias_item => "an alias is written `alias Name = type;`",
+        Rule::struct_item => "a struct is written `struct Name { field: type, .. }`",
+        Rule::enum_item => "an enum is written `enum Name { variant, variant { field: type, .. }, .. }`",
+        Rule::service_item => "a service is written `service Name { action ..; broadcast ..; }`",
+        Rule::action => {
+            "an action is written `action name(app_id: AppId, ..) -> (field: type, ..) fails { reason, .. };`"
+        }
+        Rule::broadcast => "a broadcast is written `broadcast name(app_id: AppId, ..) to origin of action by field;`",
+        Rule::variant => "a variant is written `name` or `name { field: type, .. }`",
+        _ => "a field is written `name: type` or `name: type = default`",
+    }
+}
