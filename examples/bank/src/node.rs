@@ -30,6 +30,21 @@ impl session::Sessions for Sessions {
     async fn watch(&self, _call: &Call, _app_id: AppId, _user: String) {}
 }
 
+/// How far coins have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Seen,
+    Confirmed,
+}
+
+/// What a broadcast speaks of; no two of a run are equal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Amount {
+    stage: Stage,
+    key: String,
+    amount: u64,
+}
+
 /// What a node knows and counts.
 #[derive(Default)]
 struct Node {
@@ -38,8 +53,8 @@ struct Node {
     /// Whose key it is.
     owners: Mutex<BTreeMap<String, String>>,
     keys: Mutex<Vec<String>>,
-    delivered: Mutex<BTreeSet<(String, u64)>>,
-    relayed: Mutex<BTreeSet<(String, u64)>>,
+    delivered: Mutex<BTreeSet<Amount>>,
+    relayed: Mutex<BTreeSet<Amount>>,
     next_action: AtomicU64,
     next_amount: AtomicU64,
     progress: Notify,
@@ -55,20 +70,24 @@ impl Node {
         self.progress.notify_waiters();
     }
 
-    /// Coins were seen by the bank: pass it on to whoever watches the key's owner.
-    async fn on_pending_amount(&self, sessions: &session::Broadcasts, event: bank::PendingAmount) {
-        if !lock(&self.delivered).insert((event.key.clone(), event.amount)) {
+    /// The bank saw or confirmed coins: pass it on to whoever watches the key's owner.
+    async fn on_amount(&self, sessions: &session::Broadcasts, app_id: AppId, amount: Amount) {
+        if !lock(&self.delivered).insert(amount.clone()) {
             self.count(|report| report.broadcasts_duplicated += 1);
             return;
         }
         self.count(|report| report.broadcasts_delivered += 1);
-        let Some(user) = lock(&self.owners).get(&event.key).cloned() else { return };
+        let Some(user) = lock(&self.owners).get(&amount.key).cloned() else { return };
         // It cannot be logged only when this node is closing; the count then shows it.
-        let _ = sessions.amount_seen(event.app_id, user, event.key, event.amount).await;
+        let _ = match amount.stage {
+            Stage::Seen => sessions.amount_seen(app_id, user, amount.key, amount.amount).await,
+            Stage::Confirmed => sessions.amount_confirmed(app_id, user, amount.key, amount.amount).await,
+        };
     }
 
-    fn on_amount_seen(&self, event: session::AmountSeen) {
-        if lock(&self.relayed).insert((event.key, event.amount)) {
+    /// A session heard of it.
+    fn on_relayed(&self, amount: Amount) {
+        if lock(&self.relayed).insert(amount) {
             self.count(|report| report.broadcasts_relayed += 1);
         } else {
             self.count(|report| report.broadcasts_duplicated += 1);
@@ -139,7 +158,11 @@ impl Node {
                 };
                 let amount = self.next_amount.fetch_add(1, Ordering::Relaxed);
                 self.count(|report| report.broadcasts_expected += 1);
-                self.call(bank.report_incoming(self.app_id, key, amount)).await;
+                if number % 5 == 1 {
+                    self.call(bank.report_incoming(self.app_id, key, amount)).await;
+                } else {
+                    self.call(bank.confirm_incoming(self.app_id, key, amount)).await;
+                }
             }
             3 => {
                 self.call(bank.balance(self.app_id, user)).await;
@@ -171,10 +194,16 @@ pub(crate) async fn run(plan: &Plan, index: u32, address: &str, progress: mpsc::
 
     let relay = sessions.broadcasts::<session::Broadcasts>();
     let hearing = Arc::clone(&node);
-    let handlers = bank::Handlers::new().pending_amount(move |event| {
+    let hear = move |app_id, amount| {
         let (node, relay) = (Arc::clone(&hearing), relay.clone());
-        async move { node.on_pending_amount(&relay, event).await }
-    });
+        async move { node.on_amount(&relay, app_id, amount).await }
+    };
+    let hear_confirmed = hear.clone();
+    let handlers = bank::Handlers::new()
+        .pending_amount(move |event| hear(event.app_id, Amount { stage: Stage::Seen, key: event.key, amount: event.amount }))
+        .confirmed_amount(move |event| {
+            hear_confirmed(event.app_id, Amount { stage: Stage::Confirmed, key: event.key, amount: event.amount })
+        });
     let mut builder = bank::Client::builder().config(Plan::config()).broadcasts(handlers);
     if let Some(faults) = plan.faults(u64::from(index) + 1) {
         builder = builder.faults(faults);
@@ -191,9 +220,9 @@ pub(crate) async fn run(plan: &Plan, index: u32, address: &str, progress: mpsc::
     workers.abort_all();
 
     let stats = bank.runtime().stats();
-    let dropped = bank.disconnect(Duration::from_secs(30)).await.dropped.len() as u64;
+    let mut dropped = bank.disconnect(Duration::from_secs(30)).await.dropped.len() as u64;
     for watcher in watchers {
-        watcher.disconnect(Duration::from_secs(5)).await;
+        dropped += watcher.disconnect(Duration::from_secs(5)).await.dropped.len() as u64;
     }
     sessions.shutdown(Duration::from_secs(5)).await;
     let mut report = lock(&node.report).clone();
@@ -207,11 +236,16 @@ pub(crate) async fn run(plan: &Plan, index: u32, address: &str, progress: mpsc::
 async fn watch_users(node: &Arc<Node>, address: &str) -> Result<Vec<session::Client>, Failure> {
     let mut watchers = Vec::new();
     for number in 0..USERS {
-        let hearing = Arc::clone(node);
-        let handlers = session::Handlers::new().amount_seen(move |event| {
-            let node = Arc::clone(&hearing);
-            async move { node.on_amount_seen(event) }
-        });
+        let (seeing, confirming) = (Arc::clone(node), Arc::clone(node));
+        let handlers = session::Handlers::new()
+            .amount_seen(move |event| {
+                seeing.on_relayed(Amount { stage: Stage::Seen, key: event.key, amount: event.amount });
+                std::future::ready(())
+            })
+            .amount_confirmed(move |event| {
+                confirming.on_relayed(Amount { stage: Stage::Confirmed, key: event.key, amount: event.amount });
+                std::future::ready(())
+            });
         let watcher = session::Client::builder().broadcasts(handlers).connect(address).await?;
         watcher.watch(node.app_id, user_name(node.app_id, number)).await?;
         watchers.push(watcher);

@@ -70,7 +70,9 @@ pub(crate) async fn run(plan: &Plan, progress: mpsc::Sender<(u32, u64)>) -> Resu
         nodes.push(tokio::spawn(async move {
             while let Some(line) = process.next_line().await? {
                 match line {
-                    Line::Answered(count) => drop(progress.try_send((index, count))),
+                    Line::Answered(count) => {
+                        let _ = progress.try_send((index, count));
+                    }
                     Line::Node(report) => return Ok(report),
                     _ => {}
                 }
@@ -97,7 +99,7 @@ pub(crate) fn forward(index: u32, progress: mpsc::Sender<(u32, u64)>) -> mpsc::S
     let (sender, mut heard) = mpsc::channel(64);
     tokio::spawn(async move {
         while let Some(count) = heard.recv().await {
-            drop(progress.try_send((index, count)));
+            let _ = progress.try_send((index, count));
         }
     });
     sender

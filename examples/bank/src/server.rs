@@ -7,7 +7,7 @@ use std::time::Duration;
 use rpcgen_runtime::generated::Uuid;
 use rpcgen_runtime::{AppId, Call, CallKey, ListenError, Server};
 
-use crate::bank::{self, Account, AddFundsKey, BalanceError, CreateAccountError, GetAddFundsKeyError, ReportIncomingError};
+use crate::bank::{self, Account, AddFundsKey, BalanceError, ConfirmIncomingError, CreateAccountError, GetAddFundsKeyError, ReportIncomingError};
 use crate::plan::Plan;
 use crate::report::ServerReport;
 
@@ -70,17 +70,28 @@ impl bank::Bank for Business {
 
     async fn report_incoming(&self, call: &Call, app_id: AppId, key: AddFundsKey, amount: u64) -> Result<(), ReportIncomingError> {
         self.note_executed(call);
-        self.with_books(|books| {
-            let user = books.owners.get(&(app_id, key.clone())).ok_or(ReportIncomingError::NoSuchKey)?;
-            let account = books.accounts.get_mut(&(app_id, user.clone())).ok_or(ReportIncomingError::NoSuchKey)?;
-            account.balance += amount;
-            Ok(())
-        })?;
+        if self.with_books(|books| !books.owners.contains_key(&(app_id, key.clone()))) {
+            return Err(ReportIncomingError::NoSuchKey);
+        }
         // Goes to the node that asked for the key, wherever this report came from. Once this returns, it is logged.
         if call.broadcasts::<bank::Broadcasts>().pending_amount(app_id, key, amount).await.is_ok() {
             self.with_books(|books| books.report.broadcasts_sent += 1);
         }
         Ok(())
+    }
+
+    async fn confirm_incoming(&self, call: &Call, app_id: AppId, key: AddFundsKey, amount: u64) -> Result<u64, ConfirmIncomingError> {
+        self.note_executed(call);
+        let balance = self.with_books(|books| {
+            let user = books.owners.get(&(app_id, key.clone())).ok_or(ConfirmIncomingError::NoSuchKey)?;
+            let account = books.accounts.get_mut(&(app_id, user.clone())).ok_or(ConfirmIncomingError::NoSuchKey)?;
+            account.balance += amount;
+            Ok(account.balance)
+        })?;
+        if call.broadcasts::<bank::Broadcasts>().confirmed_amount(app_id, key, amount, balance).await.is_ok() {
+            self.with_books(|books| books.report.broadcasts_sent += 1);
+        }
+        Ok(balance)
     }
 
     async fn balance(&self, call: &Call, app_id: AppId, user: String) -> Result<u64, BalanceError> {
