@@ -32,9 +32,15 @@ pub(crate) async fn calls(address: &str, callers: usize, time: Duration) -> Resu
         let client = client.clone();
         calls_per_second(callers, time, move || one_call(client.clone())).await
     };
-    client.disconnect(Duration::from_secs(5)).await;
+    leave(&client).await?;
     server.shutdown(Duration::from_secs(5)).await;
     Ok(rate)
+}
+
+/// Leaves formally: a call that is dropped has failed the run.
+async fn leave(client: &echo::Client) -> Result<(), Failure> {
+    let dropped = client.disconnect(Duration::from_secs(5)).await.dropped;
+    if dropped.is_empty() { Ok(()) } else { Err(format!("{} calls were dropped", dropped.len()).into()) }
 }
 
 /// What a call costs on the wire, both directions, TCP and IP headers apart.
@@ -54,7 +60,7 @@ pub(crate) async fn wire_cost(callers: usize, calls: u64) -> Result<WireCost, Fa
     let before = proxy.counted();
     run_calls(&client, callers, calls).await;
     let after = proxy.counted();
-    client.disconnect(Duration::from_secs(5)).await;
+    leave(&client).await?;
     server.shutdown(Duration::from_secs(5)).await;
     Ok(WireCost { calls, bytes_up: after.0 - before.0, bytes_down: after.1 - before.1 })
 }

@@ -25,7 +25,7 @@ use crate::driver::address::Address;
 use crate::driver::clock::Clock;
 use crate::driver::inbox::{Taken, lock};
 use crate::driver::link::Link;
-use crate::driver::{Driver, Side};
+use crate::driver::{Driver, Rounds, Side};
 use crate::error::{DisconnectReport, SendError};
 use crate::random;
 
@@ -221,6 +221,7 @@ pub(super) struct Task {
     /// Whether the faults on purpose make this end's links lossy.
     reliable_ordered: bool,
     commands: VecDeque<Command>,
+    rounds: Rounds,
 }
 
 impl Task {
@@ -254,6 +255,7 @@ impl Task {
             back_off: BACK_OFF_MIN,
             reliable_ordered,
             commands: VecDeque::new(),
+            rounds: Rounds::default(),
         }
     }
 
@@ -273,31 +275,34 @@ impl Task {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let mut busy = match self.shared.inbox.poll_take(cx, &mut self.commands) {
-                Taken::Some => {
-                    self.work_off(cx);
-                    true
-                }
-                Taken::Nothing => false,
-                // All handles are gone: this node leaves without a word.
-                Taken::Closed => return Poll::Ready(()),
-            };
-            busy |= self.driver.poll(cx);
-            if self.driver.side.ended {
-                return Poll::Ready(());
-            }
-            if let Some(reject) = self.driver.side.reject.take() {
-                self.on_reject(cx, reject);
-            }
-            if !self.driver.has_link() {
-                busy |= self.poll_reach(cx).is_ready();
-            }
-            if !busy {
-                self.publish();
-                return Poll::Pending;
-            }
+        if !self.rounds.begin(cx) {
+            return Poll::Pending;
         }
+        let mut busy = match self.shared.inbox.poll_take(cx, &mut self.commands) {
+            Taken::Some => {
+                self.work_off(cx);
+                true
+            }
+            Taken::Nothing => false,
+            // All handles are gone: this node leaves without a word.
+            Taken::Closed => return Poll::Ready(()),
+        };
+        busy |= self.driver.poll(cx);
+        if self.driver.side.ended {
+            return Poll::Ready(());
+        }
+        if let Some(reject) = self.driver.side.reject.take() {
+            self.on_reject(cx, reject);
+            busy = true;
+        }
+        if !self.driver.has_link() {
+            busy |= self.poll_reach(cx).is_ready();
+        }
+        if !busy {
+            self.publish();
+        }
+        self.rounds.end(cx, busy);
+        Poll::Pending
     }
 
     fn work_off(&mut self, cx: &mut Context<'_>) {

@@ -26,6 +26,34 @@ use crate::carried::Carried;
 /// After so many frames of one poll other tasks of the thread have their turn.
 const FRAMES_PER_POLL_MAX: usize = 1_024;
 
+/// When a task works, and when it lets others go first.
+///
+/// A task that is woken by the first of many callers would otherwise run before the second has its turn, and send a frame alone.
+/// So it goes to the back of the queue once before each round of work: whoever can run, runs first, and the round is a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rounds {
+    others_went_first: bool,
+}
+
+impl Rounds {
+    /// Whether to work now. If not, the task has been sent to the back of the queue.
+    pub(crate) fn begin(&mut self, cx: &Context<'_>) -> bool {
+        if !std::mem::replace(&mut self.others_went_first, true) {
+            cx.waker().wake_by_ref();
+            return false;
+        }
+        true
+    }
+
+    /// The round is over. `busy`: there may be more to do at once; it is done after the others have had their turn.
+    pub(crate) fn end(&mut self, cx: &Context<'_>, busy: bool) {
+        self.others_went_first = busy;
+        if busy {
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
 /// One end's session together with what hears its events.
 pub(crate) trait Side {
     /// What the session tells its application.

@@ -18,7 +18,7 @@ use crate::business::{Panicked, Started, start};
 use crate::carried::Carried;
 use crate::driver::inbox::{Inbox, Taken, lock};
 use crate::driver::link::Link;
-use crate::driver::{Driver, Side};
+use crate::driver::{Driver, Rounds, Side};
 use crate::error::BroadcastError;
 
 /// What others want of a session's task.
@@ -226,6 +226,7 @@ pub(super) struct SessionTask {
     first_link: Option<Link>,
     is_shutting_down: bool,
     reliable_ordered: bool,
+    rounds: Rounds,
 }
 
 impl SessionTask {
@@ -263,6 +264,7 @@ impl SessionTask {
             first_link: Some(link),
             is_shutting_down: false,
             reliable_ordered,
+            rounds: Rounds::default(),
         }
     }
 
@@ -286,26 +288,28 @@ impl SessionTask {
         if let Some(link) = self.first_link.take() {
             self.driver.attach(cx, link, |_, _| {});
         }
-        loop {
-            let mut busy = match self.handle.inbox.poll_take(cx, &mut self.commands) {
-                Taken::Some => {
-                    if self.work_off(cx) {
-                        return Poll::Ready(());
-                    }
-                    true
-                }
-                Taken::Nothing => false,
-                Taken::Closed => return Poll::Ready(()),
-            };
-            busy |= self.driver.poll(cx);
-            if self.driver.side.ended || (self.is_shutting_down && self.is_idle()) {
-                return Poll::Ready(());
-            }
-            if !busy {
-                self.publish();
-                return Poll::Pending;
-            }
+        if !self.rounds.begin(cx) {
+            return Poll::Pending;
         }
+        let mut busy = match self.handle.inbox.poll_take(cx, &mut self.commands) {
+            Taken::Some => {
+                if self.work_off(cx) {
+                    return Poll::Ready(());
+                }
+                true
+            }
+            Taken::Nothing => false,
+            Taken::Closed => return Poll::Ready(()),
+        };
+        busy |= self.driver.poll(cx);
+        if self.driver.side.ended || (self.is_shutting_down && self.is_idle()) {
+            return Poll::Ready(());
+        }
+        if !busy {
+            self.publish();
+        }
+        self.rounds.end(cx, busy);
+        Poll::Pending
     }
 
     /// Whether a session that shuts down has nothing left to say.
