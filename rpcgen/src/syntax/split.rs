@@ -472,24 +472,26 @@ impl<'a> Scanner<'a> {
     }
 
     fn string(&mut self) {
-        let (start, line_end) = (self.at, self.line_end());
+        let start = self.at;
         let mut at = start + 1;
-        while at < line_end {
-            match self.text[at] {
-                b'\\' => at += 2,
+        while let Some(byte) = self.text.get(at).filter(|byte| **byte != b'\n') {
+            at += 1;
+            match byte {
                 b'"' => {
-                    self.at = at + 1;
+                    self.at = at;
                     return;
                 }
-                _ => at += 1,
+                // What is escaped ends nothing, except the line.
+                b'\\' if self.text.get(at).is_some_and(|next| *next != b'\n') => at += 1,
+                _ => {}
             }
         }
-        let span = self.span(start, line_end);
+        let span = self.span(start, at);
         self.report(
             Diagnostic::new(Code::Literal, span, "this string does not end")
                 .with_help("a string ends with `\"` on its own line"),
         );
-        self.at = line_end;
+        self.at = at;
     }
 
     fn semicolon(&mut self) {
