@@ -134,11 +134,8 @@ fn large_and_deep_texts_end_in_bounded_time() {
         "x".repeat(2 << 20),
     ];
     for text in texts {
-        let t = std::time::Instant::now();
         let checked = check(&text);
-        println!("{:?} {:?}", t.elapsed(), text.chars().take(60).collect::<String>());
         assert!(checked.diagnostics.list().len() <= 200);
         let _ = checked.diagnostics.to_human(false);
-        println!("{:?}", t.elapsed());
     }
 }

@@ -460,9 +460,9 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let length = self.text[start + 2..].windows(2).position(|pair| pair == b"*/");
         let end = length.map_or(self.text.len(), |length| start + 2 + length + 2);
-        let diagnostic = Diagnostic::new(Code::Syntax, self.span(start, start + 2), "comments begin with `//`")
-            .with_help("write `//` at the start of each line of the comment");
-        self.report(diagnostic);
+        let diagnostic = Diagnostic::new(Code::Syntax, self.span(start, start + 2), "comments begin with `//`");
+        // Not noted as reported: what stands around it can be read.
+        self.sink.push(diagnostic.with_help("write `//` at the start of each line of the comment"));
         for at in start..end {
             if self.text[at] != b'\n' {
                 self.clean[at] = b' ';
