@@ -127,10 +127,11 @@ fn large_and_deep_texts_end_in_bounded_time() {
         format!("package a;\n{lists}struct S20000 {{}}"),
         format!("package a;\n{aliases}alias A20000 = u8;"),
         format!(
-            "package a;\n{doubling}alias A60 = u8;\nservice S {{ action f(app_id: AppId, a: A0); broadcast b(app_id: AppId, a: A0) to origin of f by a; }}"
+            "package a;\n{doubling}alias A60 = u8;\nservice S {{ action f(app_id: AppId, a: A0); \
+             broadcast b(app_id: AppId, a: A0) to origin of f by a; }}"
         ),
         format!("package a;\n{constants}const C20000: u8 = 1;"),
-        format!("package a;\nstruct A {{ a: [[[u8; 65536]; 65536]; 65536] }}"),
+        "package a;\nstruct A { a: [[[u8; 65536]; 65536]; 65536] }".to_owned(),
         "x".repeat(2 << 20),
     ];
     for text in texts {

@@ -1,8 +1,11 @@
 //! The compiler from outside: diagnostics, models, the language's reference.
 //!
 //! Expectations stand beside their inputs. `UPDATE=1` rewrites them; one that is missing is written, and the test still fails.
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its files fails")]
 
+mod build_scripts;
 mod examples;
+mod fingerprints;
 mod hostile;
 mod ui;
 
