@@ -1,6 +1,6 @@
 //! The compiler of `.rpc` files: text to checked model to Rust stubs.
 //!
-//! The pipeline: [`load`] reads files and their imports, [`syntax`] makes a tree of each, [`check`] makes one [`model`] of all,
+//! The pipeline: [`load`] reads files and their imports, [`syntax`] makes a tree of each, [`mod@check`] makes one [`model`] of all,
 //! [`codegen`] writes Rust; what is wrong on the way is a [`diagnostic`]. A build script needs one call:
 //!
 //! ```no_run

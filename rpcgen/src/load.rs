@@ -213,12 +213,8 @@ impl Loader<'_> {
     fn take(&mut self, path: &Path, bytes: Vec<u8>, root: bool) -> Option<usize> {
         let (text, wrong) = readable(bytes);
         let source = self.loaded.sources.add(path, text);
-        if let Some((code, at, message)) = wrong {
-            let diagnostic = Diagnostic::new(code, Span::new(source, at, at), message);
-            self.sink.push(match code {
-                Code::NotUtf8 => diagnostic.with_help("save the file as UTF-8"),
-                _ => diagnostic.with_help("cut it into several files"),
-            });
+        if let Some(wrong) = wrong {
+            self.sink.push(wrong.diagnostic(source));
             return None;
         }
         let number = self.loaded.units.len();
@@ -237,22 +233,43 @@ impl Loader<'_> {
     }
 }
 
-/// The text of a file, or as much of it as there is before what is wrong.
-fn readable(mut bytes: Vec<u8>) -> (String, Option<(Code, u32, String)>) {
-    if bytes.len() > FILE_BYTES_MAX {
-        let message = format!("this file is longer than {} MiB", FILE_BYTES_MAX >> 20);
-        return (String::new(), Some((Code::TooLarge, 0, message)));
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => (text, None),
-        Err(error) => {
-            let valid = error.utf8_error().valid_up_to();
-            bytes = error.into_bytes();
-            let byte = bytes.get(valid).copied().unwrap_or_default();
-            bytes.truncate(valid);
-            let text = String::from_utf8(bytes).unwrap_or_default();
-            let at = u32::try_from(valid).unwrap_or(u32::MAX);
-            (text, Some((Code::NotUtf8, at, format!("this file is not UTF-8: byte {byte:#04x} stands here"))))
+/// Why a file is not parsed.
+#[derive(Debug, PartialEq, Eq)]
+enum Wrong {
+    TooLong,
+    /// With the first byte that belongs to no character, and where it stands.
+    NotUtf8(u8, usize),
+}
+
+impl Wrong {
+    fn diagnostic(&self, source: SourceId) -> Diagnostic {
+        match self {
+            Self::TooLong => {
+                let message = format!("this file is longer than {} MiB", FILE_BYTES_MAX >> 20);
+                Diagnostic::new(Code::TooLarge, Span::new(source, 0, 0), message).with_help("cut it into several files")
+            }
+            Self::NotUtf8(byte, at) => {
+                let at = u32::try_from(*at).unwrap_or(u32::MAX);
+                // The text shows a replacement character there, of three bytes.
+                let span = Span::new(source, at, at.saturating_add(3));
+                let message = format!("this file is not UTF-8: byte {byte:#04x} stands here");
+                Diagnostic::new(Code::NotUtf8, span, message).with_help("save the file as UTF-8")
+            }
         }
     }
+}
+
+/// The text of a file, fit to be shown even where it is none.
+fn readable(bytes: Vec<u8>) -> (String, Option<Wrong>) {
+    if bytes.len() > FILE_BYTES_MAX {
+        return (String::new(), Some(Wrong::TooLong));
+    }
+    String::from_utf8(bytes).map_or_else(
+        |error| {
+            let at = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes().get(at).copied().unwrap_or_default();
+            (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(Wrong::NotUtf8(byte, at)))
+        },
+        |text| (text, None),
+    )
 }

@@ -142,8 +142,7 @@ fn handshakes() -> Vec<Vector> {
         slots: 1_024,
         frame_bytes_max: 1 << 20,
     };
-    let resumed =
-        Welcome { reliable_ordered: false, begin: Begin::Resumed { up_expected: Position(500) }, ..fresh };
+    let resumed = Welcome { reliable_ordered: false, begin: Begin::Resumed { up_expected: Position(500) }, ..fresh };
     let reject = Reject { reason: RejectReason::UnknownService, message: "no such service".to_owned() };
     let close = Close { message: "up lane: gap".to_owned() };
     vec![

@@ -45,42 +45,58 @@ fn unknown_action(service: &Service, name: &Name, sink: &mut Sink) {
 }
 
 fn tie(scope: &Scope<'_>, unit: usize, action: &Action, broadcast: &Broadcast, name: &Name, sink: &mut Sink) {
-    let mine = position(&broadcast.fields, name);
-    if mine.is_none() && !broadcast.fields.incomplete {
-        missing(name, &broadcast.head.name, "broadcast", &[&broadcast.fields], sink);
-    }
     let lists: Vec<&FieldList> = std::iter::once(&action.request).chain(&action.response).collect();
-    let theirs = lists.iter().any(|list| position(list, name).is_some());
-    if !theirs && !lists.iter().any(|list| list.incomplete) {
-        return missing(name, &action.head.name, "action", &lists, sink);
+    let mine = Side { what: "broadcast", owner: &broadcast.head.name, lists: &[&broadcast.fields] };
+    let theirs = Side { what: "action", owner: &action.head.name, lists: &lists };
+    match (mine.lacks(name), theirs.lacks(name)) {
+        (true, true) => sink.push(theirs.add_to(mine.missing(name))),
+        (true, false) => sink.push(mine.missing(name)),
+        (false, true) => sink.push(theirs.missing(name)),
+        (false, false) if correlation(scope, unit, action, broadcast, name) == Tie::OtherType => {
+            sink.push(other_type(name, &broadcast.fields, &lists));
+        }
+        (false, false) => {}
     }
-    if !theirs || mine.is_none() || correlation(scope, unit, action, broadcast, name) != Tie::OtherType {
-        return;
-    }
-    let mut diagnostic = Diagnostic::new(
-        Code::Correlation,
-        name.span,
-        format!("`{}` has one type here and another in the action", name.text),
-    );
-    for list in std::iter::once(&broadcast.fields).chain(lists) {
+}
+
+fn other_type(name: &Name, mine: &FieldList, theirs: &[&FieldList]) -> Diagnostic {
+    let message = format!("`{}` has one type here and another in the action", name.text);
+    let mut diagnostic = Diagnostic::new(Code::Correlation, name.span, message);
+    for list in std::iter::once(&mine).chain(theirs) {
         if let Some(field) = position(list, name).map(|index| &list.fields[index]) {
             diagnostic = diagnostic.with_secondary(field.ty.span, "");
         }
     }
-    sink.push(diagnostic.with_help("what ties the two is compared: give both the same type"));
+    diagnostic.with_help("what ties the two is compared: give both the same type")
 }
 
-fn missing(name: &Name, owner: &Name, what: &str, lists: &[&FieldList], sink: &mut Sink) {
-    let message = format!("{what} `{}` has no field `{}`", owner.text, name.text);
-    let diagnostic =
-        Diagnostic::new(Code::Correlation, name.span, message).with_secondary(owner.span, format!("the {what}"));
-    let names = lists.iter().flat_map(|list| &list.fields).map(|field| field.head.name.text.as_str());
-    sink.push(match nearest(&name.text, names) {
-        Some(near) => diagnostic.with_fix("did you mean", name.span, near),
-        None => {
-            diagnostic.with_help("`by` names fields that the broadcast has, and the action in its request or response")
+/// A broadcast or an action with its fields.
+struct Side<'a> {
+    what: &'a str,
+    owner: &'a Name,
+    lists: &'a [&'a FieldList],
+}
+
+impl Side<'_> {
+    /// False also where it may have been in what could not be read.
+    fn lacks(&self, name: &Name) -> bool {
+        !self.lists.iter().any(|list| list.incomplete || position(list, name).is_some())
+    }
+
+    fn missing(&self, name: &Name) -> Diagnostic {
+        let message = format!("{} `{}` has no field `{}`", self.what, self.owner.text, name.text);
+        let diagnostic = self.add_to(Diagnostic::new(Code::Correlation, name.span, message));
+        let names = self.lists.iter().flat_map(|list| &list.fields).map(|field| field.head.name.text.as_str());
+        match nearest(&name.text, names) {
+            Some(near) => diagnostic.with_fix("did you mean", name.span, near),
+            None => diagnostic
+                .with_help("`by` names fields that the broadcast has, and the action in its request or response"),
         }
-    });
+    }
+
+    fn add_to(&self, diagnostic: Diagnostic) -> Diagnostic {
+        diagnostic.with_secondary(self.owner.span, format!("this {} lacks it", self.what))
+    }
 }
 
 fn position(list: &FieldList, name: &Name) -> Option<usize> {

@@ -34,15 +34,16 @@ pub(super) fn value(scope: &Scope<'_>, unit: usize, ty: &Type, literal: &Literal
     if let Type::Named(id) = plain {
         return variant(scope, id, literal);
     }
+    if let Type::Optional(inner) = &plain {
+        let is_none = matches!(&literal.kind, LiteralKind::Path(path) if is_word(path, "none"));
+        return if is_none { Ok(Value::None) } else { value(scope, unit, inner, literal) };
+    }
     let resolved = resolve(scope, unit, &plain, literal)?;
     let wrong = |help: &str| Some(Box::new(mismatch(&plain, literal, resolved).with_help(help)));
     match (&plain, &resolved.kind) {
         (Type::Bool, LiteralKind::Path(path)) if is_word(path, "true") => Ok(Value::Bool(true)),
         (Type::Bool, LiteralKind::Path(path)) if is_word(path, "false") => Ok(Value::Bool(false)),
-        (Type::Optional(_), LiteralKind::Path(path)) if is_word(path, "none") => Ok(Value::None),
-        (Type::F32 | Type::F64, kind) => {
-            float(&plain, kind).ok_or_else(|| wrong("a float is written `1.5`, `2` or `1e-3`"))
-        }
+        (Type::F32 | Type::F64, kind) => float(&plain, kind).ok_or_else(|| wrong(float_form(&plain, kind))),
         (Type::String { max }, LiteralKind::String(text)) => {
             fits(*max, text.len()).map(|()| Value::String(text.clone())).ok_or_else(|| too_long(*max, literal))
         }
@@ -143,6 +144,13 @@ fn float(ty: &Type, kind: &LiteralKind) -> Option<Value> {
     (*ty == Type::F64 || value.abs() <= f64::from(f32::MAX)).then_some(Value::Float(value))
 }
 
+fn float_form(ty: &Type, kind: &LiteralKind) -> &'static str {
+    match kind {
+        LiteralKind::Float(_) | LiteralKind::Integer { .. } => "the greatest f32 is about 3.4e38",
+        _ => form(ty),
+    }
+}
+
 /// The greatest value and how far below zero the least one is.
 fn integer_range(ty: &Type) -> Option<(u128, u128)> {
     let unsigned = |bits: u32| Some((u128::MAX >> (128 - bits), 0));
@@ -182,7 +190,7 @@ fn fits(max: Option<u64>, length: usize) -> Option<()> {
 }
 
 fn too_long(max: Option<u64>, literal: &Literal) -> Failure {
-    let message = format!("this is longer than the {} bytes of its `@max`", max.unwrap_or_default());
+    let message = format!("this has more bytes than its `@max` of {}", max.unwrap_or_default());
     Some(Box::new(Diagnostic::new(Code::Value, literal.span, message)))
 }
 

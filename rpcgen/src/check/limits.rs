@@ -8,6 +8,7 @@ use super::scope::{ALIAS_STEPS_MAX, Declared, Missing, Scope, built_in};
 use super::{defaults, names, walk};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::model::Type;
+use crate::source::Span;
 use crate::syntax::ast::{Attribute, FieldList, Head, Item, Literal, LiteralKind, TypeExpr, TypeKind};
 
 /// The longest a value may be allowed to be: lengths fit a `u32` on every machine.
@@ -49,7 +50,10 @@ fn max(scope: &Scope<'_>, unit: usize, ty: &TypeExpr, attribute: &Attribute, sin
             .with_help("it belongs to `string`, `bytes`, a list or a map; one behind an alias is bounded where the alias is declared");
         return sink.push(diagnostic);
     }
-    if let [value] = attribute.arguments.as_slice() {
+    // Another kind of value is reported by `annotations`.
+    if let [value @ Literal { kind: LiteralKind::Integer { .. } | LiteralKind::Path(_), .. }] =
+        attribute.arguments.as_slice()
+    {
         count(scope, unit, value, MAX_MAX, "`@max`", sink);
     }
 }
@@ -84,34 +88,31 @@ fn deadline(head: &Head, sink: &mut Sink) {
             let diagnostic =
                 Diagnostic::new(Code::Limit, *span, "a deadline of nothing: no answer would ever be in time");
             sink.push(diagnostic.with_help("leave it out to wait as long as the server is set to"));
-        } else if u64::try_from(*nanoseconds).is_err() {
-            sink.push(Diagnostic::new(Code::Limit, *span, "a deadline is at most 213503 days"));
         }
     }
 }
 
-/// Every named type, and every array, holds no more in place than a stack can bear.
+/// Every named type, and every field, holds no more in place than a stack can bear. The innermost that is too large is reported.
 fn sizes(scope: &Scope<'_>, sink: &mut Sink) {
     let mut sizes = Sizes { scope, known: HashMap::new() };
     for (id, site) in scope.types.iter().enumerate() {
-        let size = sizes.of_named(id, 0);
-        if size.is_some_and(|size| size > SCALARS_MAX) {
+        let is_large = sizes.of_named(id, 0).is_some_and(|size| size > SCALARS_MAX);
+        if is_large && !sizes.has_large_part(site.unit, site.item) {
             let message = format!("a value of `{}` holds more than {SCALARS_MAX} scalars in place", site.name.text);
-            let diagnostic = Diagnostic::new(Code::Limit, site.name.span, message);
-            sink.push(diagnostic.with_help("a list holds its elements elsewhere: write `[T] @max(n)`"));
+            too_large(message, site.name.span, sink);
         }
     }
-    for site in walk::field_lists(scope.units) {
-        for field in &site.list.fields {
-            let size = sizes.of(site.unit, &field.ty, 0);
-            if size.is_some_and(|size| size > SCALARS_MAX) && !matches!(field.ty.kind, TypeKind::Path(_)) {
-                let message =
-                    format!("field `{}` holds more than {SCALARS_MAX} scalars in place", field.head.name.text);
-                let diagnostic = Diagnostic::new(Code::Limit, field.ty.span, message);
-                sink.push(diagnostic.with_help("a list holds its elements elsewhere: write `[T] @max(n)`"));
-            }
+    for (unit, field) in walk::fields(scope.units) {
+        if sizes.is_large(unit, &field.ty) && !matches!(field.ty.kind, TypeKind::Path(_)) {
+            let message = format!("field `{}` holds more than {SCALARS_MAX} scalars in place", field.head.name.text);
+            too_large(message, field.ty.span, sink);
         }
     }
+}
+
+fn too_large(message: String, span: Span, sink: &mut Sink) {
+    let diagnostic = Diagnostic::new(Code::Limit, span, message);
+    sink.push(diagnostic.with_help("a list holds its elements elsewhere: write `[T] @max(n)`"));
 }
 
 struct Sizes<'s, 'a> {
@@ -120,6 +121,21 @@ struct Sizes<'s, 'a> {
 }
 
 impl Sizes<'_, '_> {
+    fn is_large(&mut self, unit: usize, ty: &TypeExpr) -> bool {
+        self.of(unit, ty, 0).is_some_and(|size| size > SCALARS_MAX)
+    }
+
+    /// Whether one field, or the target of an alias, is too large by itself: reported there.
+    fn has_large_part(&mut self, unit: usize, item: &Item) -> bool {
+        let lists: Vec<&FieldList> = match item {
+            Item::Struct(item) => vec![&item.fields],
+            Item::Enum(item) => item.variants.variants.iter().filter_map(|variant| variant.fields.as_ref()).collect(),
+            Item::Alias(alias) => return matches!(alias.target.kind, TypeKind::Path(_)),
+            Item::Constant(_) | Item::Service(_) | Item::External(_) | Item::Lost(_) => return false,
+        };
+        lists.iter().flat_map(|list| &list.fields).any(|field| self.is_large(unit, &field.ty))
+    }
+
     /// Scalars held in place; `None`: not known, because something in it is wrong in another way.
     fn of_named(&mut self, id: usize, depth: u32) -> Option<u64> {
         if let Some(known) = self.known.get(&id) {
@@ -161,7 +177,8 @@ impl Sizes<'_, '_> {
             // An optional that closes a circle is put on the heap.
             TypeKind::Optional(inner) => Some(self.of(unit, inner, depth).unwrap_or(1)),
             TypeKind::Array(element, length) => {
-                Some(self.of(unit, element, depth)?.saturating_mul(self.scope.count(unit, length)?))
+                let length = self.scope.count(unit, length).filter(|length| *length <= SCALARS_MAX)?;
+                Some(self.of(unit, element, depth)?.saturating_mul(length))
             }
             TypeKind::List(_) | TypeKind::Map(..) => Some(1),
         }

@@ -92,14 +92,14 @@ pub(super) fn unknown_package(scope: &Scope<'_>, unit: usize, path: &Path) -> Di
 fn unknown_type(scope: &Scope<'_>, unit: usize, path: &Path) -> Diagnostic {
     let span = path.last.span;
     let diagnostic = Diagnostic::new(Code::Unknown, span, format!("there is no type `{}`", path.text()));
+    if let Some(full) = elsewhere(scope, unit, path) {
+        return diagnostic.with_fix("an imported package has it", path.span(), full);
+    }
     let home = scope.unit_of(unit, &path.prefix_text()).unwrap_or(unit);
     let declared = scope.types.iter().filter(|site| site.unit == home).map(|site| site.name.text.as_str());
     let built_in = BUILT_IN.iter().map(|(name, _)| *name).filter(|_| path.prefix.is_empty());
-    if let Some(near) = habit(&path.text()).or_else(|| nearest(&path.last.text, declared.chain(built_in))) {
-        return diagnostic.with_fix("did you mean", span, near);
-    }
-    match elsewhere(scope, unit, path) {
-        Some(full) => diagnostic.with_fix("an imported package has it", path.span(), full),
+    match habit(&path.text()).or_else(|| nearest(&path.last.text, declared.chain(built_in))) {
+        Some(near) => diagnostic.with_fix("did you mean", span, near),
         None => diagnostic.with_help("a type is built in, or declared by `struct`, `enum` or `alias`"),
     }
 }

@@ -50,12 +50,17 @@ impl<'a> Namespace<'a> {
             (Taken::Written(first), Taken::Written(name)) if first.text == name.text => {}
             (Taken::Written(first), Taken::Written(name)) => casing::same(name, first, sink),
             (Taken::Fixed, Taken::Written(name) | Taken::Derived(name, _)) => {
-                let message = format!("`{}` becomes `{rust}`, which the generated code has already", name.text);
+                let message = match becomes(name, &rust) {
+                    Some(becomes) => format!("{becomes}, a name that the generated code has already"),
+                    None => format!("the generated code has a `{rust}` already"),
+                };
                 sink.push(Diagnostic::new(Code::Reserved, name.span, message).with_help("give it another name"));
             }
             (Taken::Written(name), Taken::Derived(from, what)) | (Taken::Derived(from, what), Taken::Written(name)) => {
-                let message =
-                    format!("`{}` becomes `{rust}`, which is the name of {what} of `{}`", name.text, from.text);
+                let message = match becomes(name, &rust) {
+                    Some(becomes) => format!("{becomes}, the name of {what} of `{}`", from.text),
+                    None => format!("`{rust}` is the name of {what} of `{}`", from.text),
+                };
                 let diagnostic =
                     Diagnostic::new(Code::Reserved, name.span, message).with_secondary(from.span, "generated for this");
                 sink.push(diagnostic.with_help("give one of them another name"));
@@ -69,6 +74,11 @@ impl<'a> Namespace<'a> {
             _ => {}
         }
     }
+}
+
+/// What is said of a name that changes.
+fn becomes(name: &Name, rust: &str) -> Option<String> {
+    (name.text != rust).then(|| format!("`{}` becomes `{rust}`", name.text))
 }
 
 /// Types, constants, modules of imported packages, and what one service adds, or one module for each of several services.

@@ -7,8 +7,8 @@
 //! The algorithm is named and frozen: FNV-1a, 64 bits, over the canonical form below. A change of either changes every fingerprint and
 //! costs every pair of unequal versions the fast path of the handshake.
 //!
-//! The canonical form: a byte says what follows; strings and lists come after their length, numbers are little-endian `u64`. A named type is
-//! written as the number of its first use; the definitions follow in the order of those numbers, so that recursion ends.
+//! The canonical form: a byte says what follows; strings and lists come after their length, numbers are little-endian `u64`. A named
+//! type is written as the number of its first use; the definitions follow in the order of those numbers, so that recursion ends.
 
 use std::collections::HashMap;
 

@@ -14,10 +14,11 @@ pub(super) fn number(text: &str) -> Result<LiteralKind, String> {
     if let Some(binary) = clean.strip_prefix("0b") {
         return radix(binary, 2, negative);
     }
-    if clean.contains(['.', 'e', 'E']) {
+    let unit = clean.trim_start_matches(|c: char| c.is_ascii_digit());
+    let has_exponent = unit.strip_prefix(['e', 'E']).is_some_and(|exponent| !exponent.starts_with(char::is_alphabetic));
+    if has_exponent || unit.starts_with('.') {
         return float(&clean, negative);
     }
-    let unit = clean.trim_start_matches(|c: char| c.is_ascii_digit());
     if unit.is_empty() {
         radix(&clean, 10, negative)
     } else {
@@ -55,11 +56,9 @@ fn duration(digits: &str, unit: &str, negative: bool) -> Result<LiteralKind, Str
     if negative {
         return Err("a duration is not negative".to_owned());
     }
-    let count: u128 = digits.parse().map_err(|_| "no duration is so long".to_owned())?;
-    // The bound of `std::time::Duration`.
-    let bound = u128::from(u64::MAX) * 1_000_000_000;
-    let total = count.checked_mul(nanoseconds).filter(|total| *total <= bound);
-    total.map(LiteralKind::Duration).ok_or_else(|| "no duration is so long".to_owned())
+    let count: u128 = digits.parse().map_err(|_| "no duration is longer than 213503 days".to_owned())?;
+    let total = count.checked_mul(nanoseconds).filter(|total| *total <= u128::from(u64::MAX));
+    total.map(LiteralKind::Duration).ok_or_else(|| "no duration is longer than 213503 days".to_owned())
 }
 
 /// The characters of `"..."`, given with its quotes.

@@ -6,6 +6,7 @@ pub mod ast;
 mod build;
 mod literal;
 mod parse;
+mod scan;
 mod split;
 
 pub use parse::parse;

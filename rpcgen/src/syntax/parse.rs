@@ -178,7 +178,7 @@ impl Parser<'_> {
         };
         let found = first_token(self.pieces.text(Range { start: at.min(code.end), end: code.end }));
         let span = self.pieces.span(Range { start: at, end: at + found.len() });
-        let expected = expected(error);
+        let expected = expected(rule, error);
         let message = match found {
             "" => format!("expected {expected}"),
             _ => format!("expected {expected}, found `{}`", found.escape_debug()),
@@ -255,13 +255,13 @@ fn first_token(text: &str) -> &str {
 }
 
 /// The rules that could have gone on, as a person calls them. What only lengthens what is complete is named last of all.
-fn expected(error: &pest::error::Error<Rule>) -> String {
+fn expected(piece: Rule, error: &pest::error::Error<Rule>) -> String {
     let ErrorVariant::ParsingError { positives, .. } = &error.variant else { return "something else".to_owned() };
-    let lengthens = |rule: &&Rule| matches!(rule, Rule::dot | Rule::question | Rule::attribute);
+    let lengthens = |rule: &&Rule| matches!(rule, Rule::dot | Rule::question | Rule::attribute | Rule::at);
     let needed: Vec<&Rule> = positives.iter().filter(|rule| !lengthens(rule)).collect();
     let rules = if needed.is_empty() { positives.iter().collect() } else { needed };
     let mut words: Vec<&str> = Vec::new();
-    for word in rules.into_iter().map(|rule| describe(*rule)) {
+    for word in rules.into_iter().map(|rule| if *rule == Rule::EOI { end_of(piece) } else { describe(*rule) }) {
         if !words.contains(&word) {
             words.push(word);
         }
@@ -270,6 +270,15 @@ fn expected(error: &pest::error::Error<Rule>) -> String {
         [] => "the end".to_owned(),
         [one] => (*one).to_owned(),
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// A declaration ends with what it ends with; a field and a variant just end.
+fn end_of(piece: Rule) -> &'static str {
+    match piece {
+        Rule::field => "the end of the field",
+        Rule::variant => "the end of the variant",
+        _ => "the end of the declaration",
     }
 }
 

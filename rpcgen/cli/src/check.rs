@@ -1,0 +1,18 @@
+//! `rpcgen check`
+//!
+//! Knows: the two formats. Does not know: rules.
+
+use rpcgen::Config;
+
+use crate::args::{CheckArgs, Format};
+use crate::exit::{End, say, show};
+
+pub(crate) fn run(args: &CheckArgs) -> rpcgen::Result<End> {
+    let config = args.search_paths.iter().fold(Config::new(), Config::search_path);
+    let checked = config.check(&args.files);
+    match args.format {
+        Format::Human => show(&checked.diagnostics),
+        Format::Json => say(&checked.diagnostics.to_json()),
+    }
+    Ok(if checked.diagnostics.has_errors() { End::Findings } else { End::Fine })
+}

@@ -1,0 +1,72 @@
+//! Fingerprints: frozen, changed by what decides the wire, unchanged by all else.
+
+use super::examples::check;
+
+const TEXT: &str = "package frozen;
+alias Key = string @max(8);
+enum Color { red, green { shade: u8 } }
+struct Tree { key: Key, color: Color = red, children: [Tree] @max(3), parent: Tree?, at: [u16; 2], names: {string: uuid} }
+service Frozen {
+    action plant(app_id: AppId, tree: Tree) -> (key: Key) fails { full, bad { why: string } };
+    broadcast grown(app_id: AppId, key: Key, by: f64) to origin of plant by key;
+}
+";
+
+fn fingerprint(text: &str) -> u64 {
+    let checked = check(text);
+    let model = checked.model.unwrap_or_else(|| panic!("{}", checked.diagnostics.to_human(false)));
+    model.services[0].fingerprint
+}
+
+fn with(old: &str, new: &str) -> u64 {
+    let text = TEXT.replace(old, new);
+    assert_ne!(text, TEXT, "{old}");
+    fingerprint(&text)
+}
+
+/// A change of this number costs every pair of unequal versions the fast path of the handshake.
+#[test]
+fn the_algorithm_is_frozen() {
+    assert_eq!(fingerprint(TEXT), 0xc481_4579_65dd_70ff, "{:#018x}", fingerprint(TEXT));
+}
+
+#[test]
+fn what_changes_nothing_on_the_wire_changes_no_fingerprint() {
+    for (old, new) in [
+        ("enum Color", "/// Documented.\nenum Color"),
+        ("Tree", "Plant"),
+        ("key: Key, color", "key: string @max(8), color"),
+        ("color: Color = red", "color: Color = red @sensitive @deprecated(\"no\")"),
+        (" to origin of plant by key", ""),
+        ("    action", "    @deadline(3s) @persist(disk) action"),
+        ("service Frozen", "const UNUSED: u8 = 1;\nstruct Unused {}\nservice Frozen"),
+    ] {
+        assert_eq!(with(old, new), fingerprint(TEXT), "{old} -> {new}");
+    }
+}
+
+#[test]
+fn what_decides_the_wire_or_its_meaning_changes_the_fingerprint() {
+    let mut seen = vec![fingerprint(TEXT)];
+    for (old, new) in [
+        ("package frozen", "package melted"),
+        ("service Frozen", "service Molten"),
+        ("plant", "sow"),
+        ("red, green { shade: u8 }", "green { shade: u8 }, red"),
+        ("shade: u8", "shade: u16"),
+        ("shade", "tone"),
+        ("Color = red", "Color"),
+        ("@max(3)", "@max(4)"),
+        ("@max(8)", ""),
+        ("[u16; 2]", "[u16; 3]"),
+        ("Tree?", "[Tree]"),
+        ("struct Tree", "@fixed struct Tree"),
+        ("full, ", ""),
+        ("by: f64", "by: f32"),
+        ("{string: uuid}", "{uuid: string}"),
+    ] {
+        let changed = with(old, new);
+        assert!(!seen.contains(&changed), "{old} -> {new}");
+        seen.push(changed);
+    }
+}

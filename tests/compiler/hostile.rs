@@ -1,0 +1,142 @@
+//! Texts that nobody writes by hand: the compiler answers each with diagnostics, soon, and never panics.
+
+use super::examples::check;
+
+/// A small generator of numbers; the same every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
+
+#[test]
+fn a_text_with_bytes_cut_out_put_in_and_swapped_never_panics() {
+    let bank = std::fs::read_to_string(super::root().join("idl/all_types.rpc")).unwrap();
+    let letters: Vec<char> = "{}()[];,:?@=\"/\\.-> \nä0aé".chars().collect();
+    let mut numbers = Numbers(7);
+    for _ in 0..600 {
+        let mut text: Vec<char> = bank.chars().collect();
+        for _ in 0..=numbers.below(4) {
+            let at = numbers.below(text.len());
+            let letter = letters[numbers.below(letters.len())];
+            match numbers.below(4) {
+                0 => drop(text.remove(at)),
+                1 => text.insert(at, letter),
+                2 => text[at] = letter,
+                _ => drop(text.drain(at..(at + numbers.below(40)).min(text.len()))),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        let checked = check(&text);
+        assert_eq!(checked.model.is_none(), checked.diagnostics.has_errors(), "{text}");
+        let _ = (checked.diagnostics.to_human(false), checked.diagnostics.to_json());
+    }
+}
+
+#[test]
+fn tokens_in_any_order_never_panic() {
+    let words = [
+        "package",
+        "import",
+        "struct",
+        "enum",
+        "service",
+        "action",
+        "broadcast",
+        "const",
+        "alias",
+        "fails",
+        "to",
+        "origin",
+        "of",
+        "by",
+        "x",
+        "AppId",
+        "u32",
+        "string",
+        "3s",
+        "-1",
+        "1.5",
+        "\"s\"",
+        "b\"s\"",
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        ";",
+        ",",
+        ":",
+        "?",
+        "@",
+        "@max(3)",
+        "=",
+        "->",
+        ".",
+        "\n",
+        "/// doc\n",
+        "//! doc\n",
+        "// c\n",
+        "/*",
+        "*/",
+        "\"",
+        "\u{feff}",
+        "é",
+    ];
+    let mut numbers = Numbers(11);
+    for _ in 0..3_000 {
+        let text: Vec<&str> = (0..numbers.below(60)).map(|_| words[numbers.below(words.len())]).collect();
+        let checked = check(&text.join(if numbers.below(2) == 0 { " " } else { "" }));
+        let _ = (checked.diagnostics.to_human(true), checked.diagnostics.to_json());
+    }
+}
+
+#[test]
+fn large_and_deep_texts_end_in_bounded_time() {
+    let half = 500_000;
+    let many_fields: String = (0..40_000).map(|n| format!("f{n}: u8,")).collect();
+    let chain: String = (0..20_000).map(|n| format!("struct S{n} {{ a: S{} }}\n", n + 1)).collect();
+    let lists: String = (0..20_000).map(|n| format!("struct S{n} {{ a: [S{}] }}\n", n + 1)).collect();
+    let aliases: String = (0..20_000).map(|n| format!("alias A{n} = [A{}];\n", n + 1)).collect();
+    let doubling: String = (0..60).map(|n| format!("alias A{n} = {{A{0}: A{0}}};\n", n + 1)).collect();
+    let constants: String = (0..20_000).map(|n| format!("const C{n}: u8 = C{};\n", n + 1)).collect();
+    let texts = [
+        "[".repeat(half),
+        "]".repeat(half),
+        "{".repeat(half),
+        ";".repeat(half),
+        ",".repeat(half),
+        "\"".repeat(half),
+        "@".repeat(half),
+        "/".repeat(half),
+        "a".repeat(half),
+        "\n".repeat(half),
+        "() ".repeat(half / 3),
+        "struct A{} ".repeat(half / 11),
+        "package a; ".repeat(half / 11),
+        format!("package a;\nstruct A {{ {} }}", ",".repeat(half)),
+        format!("package a;\nalias A = {}u8{};", "[".repeat(60), "]".repeat(60)),
+        format!("package a;\nstruct A {{ a: u8{} }}", "?".repeat(half)),
+        format!("package a;\nstruct A {{ {many_fields} }}"),
+        format!("package a;\n{}@fixed {} struct A {{}}", " ".repeat(half / 2), "() ".repeat(half / 6)),
+        format!("package a;\n{chain}struct S20000 {{}}"),
+        format!("package a;\n{lists}struct S20000 {{}}"),
+        format!("package a;\n{aliases}alias A20000 = u8;"),
+        format!(
+            "package a;\n{doubling}alias A60 = u8;\nservice S {{ action f(app_id: AppId, a: A0); \
+             broadcast b(app_id: AppId, a: A0) to origin of f by a; }}"
+        ),
+        format!("package a;\n{constants}const C20000: u8 = 1;"),
+        "package a;\nstruct A { a: [[[u8; 65536]; 65536]; 65536] }".to_owned(),
+        "x".repeat(2 << 20),
+    ];
+    for text in texts {
+        let checked = check(&text);
+        assert!(checked.diagnostics.list().len() <= 200);
+        let _ = checked.diagnostics.to_human(false);
+    }
+}
