@@ -68,7 +68,10 @@ async fn main() -> Result<(), Failure> {
             ours_all.push(ours::calls(address, callers, time).await?);
         }
         let (ours, limit) = (median(ours_all), median(limit_all));
-        println!("{name:<26}{callers:>5} callers {ours:>12.0} calls/s   {limit_name:<15}{limit:>12.0} calls/s   ratio {:.2}", ours / limit);
+        println!(
+            "{name:<26}{callers:>5} callers {ours:>12.0} calls/s   {limit_name:<15}{limit:>12.0} calls/s   ratio {:.2}",
+            ours / limit
+        );
         rows.push(Row { name, callers, ours, limit, ratio: ours / limit, limit_name });
     }
     let cost = ours::wire_cost(256, 200_000).await?;

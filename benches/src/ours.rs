@@ -12,7 +12,14 @@ use crate::proxy::CountingProxy;
 struct Echo;
 
 impl echo::Echo for Echo {
-    async fn echo(&self, _call: &Call, _app_id: AppId, _user: String, amount: u64, payload: Vec<u8>) -> echo::EchoResponse {
+    async fn echo(
+        &self,
+        _call: &Call,
+        _app_id: AppId,
+        _user: String,
+        amount: u64,
+        payload: Vec<u8>,
+    ) -> echo::EchoResponse {
         echo::EchoResponse { balance: amount, payload: payload.get(..16).unwrap_or_default().to_vec() }
     }
 }

@@ -162,8 +162,9 @@ pub(crate) async fn channel(callers: usize, time: Duration) -> f64 {
         let outgoing = outgoing.clone();
         async move {
             let (answer, answered) = oneshot::channel();
-            let request = Request { _app: 7, _user: "alice-000001".to_owned(), amount: 42, payload: vec![7; 64], answer };
-            outgoing.send(request).await.ok().expect("the server is there");
+            let request =
+                Request { _app: 7, _user: "alice-000001".to_owned(), amount: 42, payload: vec![7; 64], answer };
+            assert!(outgoing.send(request).await.is_ok(), "the server is there");
             answered.await.expect("the server answers");
         }
     })

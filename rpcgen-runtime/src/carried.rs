@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use rpcgen_proto::payload::{Decode, DecodeError, Encode, EncodeError, from_slice, to_vec};
+use rpcgen_proto::payload::{self, Decode, DecodeError, Encode, EncodeError};
 use rpcgen_proto::session::Payload;
 
 use crate::driver::inbox::lock;
@@ -41,25 +41,13 @@ pub(crate) enum OpenError {
 }
 
 impl Carried {
-    /// The message as bytes.
-    ///
-    /// # Errors
-    /// A field exceeds its limit.
-    pub(crate) fn encoded<M: Message>(message: &M) -> Result<Self, EncodeError> {
-        Ok(Self::Encoded(Bytes::from(to_vec(message)?)))
-    }
-
-    /// The message itself.
-    pub(crate) fn typed<M: Message>(message: M) -> Self {
-        Self::Typed(TypedMessage(Arc::new(TakeOnce(Mutex::new(Some(message))))))
-    }
-
-    /// The message in the form that the other end takes.
-    ///
-    /// # Errors
-    /// A field exceeds its limit. Between threads nobody encodes, and nobody looks.
+    /// The message in the form that the other end takes. Between threads nothing can be wrong with it.
     pub(crate) fn new<M: Message>(message: M, in_process: bool) -> Result<Self, EncodeError> {
-        if in_process { Ok(Self::typed(message)) } else { Self::encoded(&message) }
+        if in_process {
+            Ok(Self::Typed(TypedMessage(Arc::new(TakeOnce(Mutex::new(Some(message)))))))
+        } else {
+            payload::to_vec(&message).map(|bytes| Self::Encoded(bytes.into()))
+        }
     }
 
     pub(crate) fn is_typed(&self) -> bool {
@@ -69,16 +57,17 @@ impl Carried {
     /// Takes the message out.
     pub(crate) fn open<M: Message>(self) -> Result<M, OpenError> {
         match self {
-            Self::Encoded(bytes) => Ok(from_slice(&bytes)?),
+            Self::Encoded(bytes) => Ok(payload::from_slice(&bytes)?),
             Self::Typed(typed) => typed.take(),
         }
     }
 
-    /// The same as bytes, for a network. `None`: the typed message was taken out before, or a field exceeds its limit.
-    pub(crate) fn into_encoded(self) -> Option<Self> {
+    /// The same in the form that another end takes. `None`: not possible; the typed message was taken out before.
+    pub(crate) fn converted(self, in_process: bool) -> Option<Self> {
         match self {
-            Self::Encoded(_) => Some(self),
-            Self::Typed(typed) => typed.0.encode().map(Self::Encoded),
+            Self::Typed(typed) if !in_process => typed.0.encode().map(Self::Encoded),
+            // What is encoded can be read anywhere.
+            carried => Some(carried),
         }
     }
 }
@@ -138,11 +127,34 @@ struct TakeOnce<M>(Mutex<Option<M>>);
 
 impl<M: Message> AnyMessage for TakeOnce<M> {
     fn encode(&self) -> Option<Bytes> {
-        lock(&self.0).as_ref().and_then(|message| to_vec(message).ok()).map(Bytes::from)
+        let message = lock(&self.0);
+        payload::to_vec(message.as_ref()?).ok().map(Bytes::from)
     }
 
     /// Without what the message keeps on the heap: the bound that holds between threads is that of the message counts.
     fn size_bytes(&self) -> usize {
         size_of::<M>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typed_message_comes_out_once() {
+        let carried = Carried::new(String::from("a"), true).unwrap();
+        assert!(matches!(carried.clone().open::<u64>(), Err(OpenError::OtherType)));
+        assert_eq!(carried.clone().open::<String>().unwrap(), "a");
+        assert!(matches!(carried.open::<String>(), Err(OpenError::Taken)));
+    }
+
+    #[test]
+    fn typed_message_encodes_itself_when_its_next_reader_is_elsewhere() {
+        let carried = Carried::new(String::from("a"), true).unwrap();
+        let encoded = carried.clone().converted(false).unwrap();
+        assert_eq!(encoded.as_ref(), [1, b'a']);
+        assert_eq!(encoded.converted(true).unwrap().open::<String>().unwrap(), "a");
+        assert_eq!(carried.open::<String>().unwrap(), "a");
     }
 }

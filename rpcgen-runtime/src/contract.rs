@@ -116,7 +116,7 @@ impl OriginKeys {
     pub fn add(&mut self, broadcast: u32, write: impl FnOnce(&mut Writer)) {
         let mut out = Writer::new();
         write(&mut out);
-        // A field beyond its limit was refused when it was decoded; a key that cannot be made routes to any node.
+        // A key beyond a limit is nobody's: the broadcast that would have it cannot be encoded either.
         if let Ok(key) = out.finish() {
             self.keys.push((broadcast, key));
         }

@@ -1,66 +1,74 @@
-//! What users see when something does not go as asked, with what to do about it.
+//! What users of the runtime may be told. Each error says what to do.
+//!
+//! Knows: words. Does not know: how it comes to them.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use rpcgen_proto::frame::{Refusal, Reject};
+use rpcgen_proto::ids::CallNumber;
 use rpcgen_proto::payload::EncodeError;
 
-use crate::driver::address::AddressError;
+pub use crate::driver::address::AddressError;
 
-/// A client that could not connect.
+/// No connected client came of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The address makes no sense.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The server refuses this client for good.
-    #[error("the server at {address} refuses this client: {}", reject.message)]
-    Rejected {
-        /// Where.
-        address: String,
-        /// What it said.
-        reject: Reject,
-    },
     /// Nobody welcomed this client in time. It has stopped trying.
-    #[error("no server at {address} within {within:?} ({last}); start it, or connect lazily to accept calls meanwhile")]
+    #[error(
+        "no server at {address} greeted within {within:?} (last: {last}); is it running there? \
+         `ClientBuilder::connect_lazily` does not wait for it"
+    )]
     Timeout {
         /// Where.
         address: String,
-        /// How long was tried.
+        /// How long was waited.
         within: Duration,
-        /// What went wrong last.
+        /// How the last attempt ended.
         last: String,
+    },
+    /// The server refused, and would again.
+    #[error("the server at {address} refused: {}", reject.message)]
+    Rejected {
+        /// Where.
+        address: String,
+        /// Why.
+        reject: Reject,
     },
 }
 
-/// A server that could not listen.
+/// A server does not listen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenError {
     /// The address makes no sense.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The system does not let it.
+    /// The system says no.
     #[error("cannot listen on {address}: {source}")]
     Io {
         /// Where.
         address: String,
-        /// Why not.
+        /// What the system says.
         source: io::Error,
     },
-    /// Plain TCP that others than this machine could reach.
+    /// Plain TCP would be open to other machines: anybody there could call, and read along.
     #[error(
-        "{address} is reachable from beyond this machine, and plain TCP is neither secret nor authenticated: listen on 127.0.0.1, or say \
-         `insecure_plain_tcp_beyond_loopback()`"
+        "{address} is open to other machines, and plain TCP neither encrypts nor knows who calls; listen on 127.0.0.1, or say \
+         `ServerBuilder::insecure_plain_tcp_beyond_loopback` if the network is your own"
     )]
     BeyondLoopback {
         /// Where.
         address: String,
     },
+    /// Two services of one name, or none.
+    #[error("{0}")]
+    Services(String),
 }
 
 /// A call that was not accepted. Nothing of it remains.
@@ -82,43 +90,20 @@ pub enum SendError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError<E> {
-    /// The business said no: one of the reasons that the action declares.
+    /// The business error that the action declares in `fails`.
     Failed(E),
-    /// It was not accepted. It did not run.
-    NotAccepted(SendError),
-    /// It was cancelled before it began: it never ran and never will.
-    Cancelled,
-    /// It may have run or not, and nobody can say: its server or session is gone for good.
-    Unknown,
     /// The runtime answered in the place of the business.
     Refused(Refusal),
-    /// The answer could not be decoded; the action ran.
+    /// Whether it ran is not known, and nobody can find out any more: the state that knew is gone.
+    Unknown,
+    /// It was cancelled before it began: it never ran and never will.
+    Cancelled,
+    /// The call was not accepted: nothing of it remains.
+    NotAccepted(SendError),
+    /// It ran and was answered, but this end cannot read the answer: the server's schema is newer.
     Undecodable(String),
-}
-
-impl<E: fmt::Display> fmt::Display for CallError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(error) => error.fmt(f),
-            Self::NotAccepted(error) => write!(f, "the call was not accepted: {error}"),
-            Self::Cancelled => f.write_str("the call was cancelled before it began; it never ran"),
-            Self::Unknown => {
-                f.write_str("the call may have run or not: its session is gone; ask the server before you call again")
-            }
-            Self::Refused(refusal) => f.write_str(describe(*refusal)),
-            Self::Undecodable(why) => write!(f, "the call ran, but its answer could not be decoded: {why}"),
-        }
-    }
-}
-
-impl<E: Error + 'static> Error for CallError<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Failed(error) => Some(error),
-            Self::NotAccepted(error) => Some(error),
-            _ => None,
-        }
-    }
+    /// The answer was taken before: a finished call was awaited again.
+    AnswerTaken,
 }
 
 impl<E> From<SendError> for CallError<E> {
@@ -127,47 +112,101 @@ impl<E> From<SendError> for CallError<E> {
     }
 }
 
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => error.fmt(f),
+            Self::Refused(refusal) => f.write_str(describe(*refusal)),
+            Self::Unknown => f.write_str(describe(Refusal::Unknown)),
+            Self::Cancelled => f.write_str(describe(Refusal::Cancelled)),
+            Self::NotAccepted(error) => write!(f, "the call was not accepted: {error}"),
+            Self::Undecodable(why) => {
+                write!(f, "the action ran, but its answer cannot be read ({why}); build both ends from one .rpc file")
+            }
+            Self::AnswerTaken => f.write_str("the answer of this call was taken before"),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::NotAccepted(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// What happened and what to do about it.
 fn describe(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::Cancelled => "the call was cancelled before it began; it never ran",
-        Refusal::HandlerPanicked => "the handler panicked; what it did until then stays done: look at the server's log",
-        Refusal::HandlerDropped => "the handler ended without an answer; look at the server's log",
-        Refusal::UnknownAction => "the server does not have this action; it did not run",
-        Refusal::Undecodable => "the server could not decode the request; it did not run",
-        Refusal::Overloaded => "the server has no room for the call; it did not run: call again later",
-        Refusal::ShuttingDown => "the server is shutting down; it did not run: call again later",
-        Refusal::Unknown => "the call may have run or not: its session is gone; ask the server before you call again",
-        Refusal::CallKeyReused => "another request was made under this call's key: a copied or restored client log",
-        Refusal::AnswerTooLarge => {
-            "the call ran, but its answer is larger than a frame may be: raise `frame_bytes_max`, or answer in parts"
+        Refusal::Cancelled => "the call was cancelled before it began: it never ran",
+        Refusal::HandlerPanicked => "the handler panicked; see the server's log; what it did before is not known",
+        Refusal::HandlerDropped => "the handler ended without an answer; see the server's log",
+        Refusal::UnknownAction => "the server has no such action; it did not run; build both ends from one .rpc file",
+        Refusal::Undecodable => {
+            "the server cannot read the request; it did not run; build both ends from one .rpc file"
         }
-        Refusal::RequestTooLarge => "the request is larger than this server's frames may be; it did not run",
+        Refusal::Overloaded => "the server has no room for the call; it did not run; call again later",
+        Refusal::ShuttingDown => "the server is shutting down; the call did not run; call again later",
+        Refusal::Unknown => {
+            "whether the call ran is not known: the state that knew was lost or has expired; ask the business before calling again"
+        }
+        Refusal::CallKeyReused => {
+            "the call's key was used for another request: this client's log is a copy or was restored"
+        }
+        Refusal::AnswerTooLarge => {
+            "the action ran, but its answer is larger than a frame may be; raise `frame_bytes_max` of the server"
+        }
+        Refusal::RequestTooLarge => "the request is larger than the server's frames may be; it did not run",
         _ => "the server refused the call",
     }
 }
+
+/// The call ended without a guarantee of the server; awaiting the call says how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the call ended without a guarantee of the server; await the call to learn how")]
+pub struct NotGuaranteed;
 
 /// A broadcast that was not logged. No node will handle it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BroadcastError {
-    /// Neither the node's log nor the waiting room has a place for it.
-    #[error("no room to log the broadcast: {0}")]
-    Full(String),
+    /// The log of the node that it is for does not take it.
+    #[error("the broadcast was not logged: {0}")]
+    Refused(#[from] rpcgen_proto::error::SendError),
+    /// No node handles it, and as many broadcasts as may do so wait for one that does.
+    #[error("no node handles the broadcast and {waiting} wait for one already; try again when a node is there")]
+    Full {
+        /// How many wait.
+        waiting: usize,
+    },
     /// A field exceeds its limit.
     #[error("the broadcast cannot be encoded: {0}")]
     Encode(#[from] EncodeError),
-    /// The server is closed.
+    /// This server does not serve the service.
+    #[error("service `{0}` is not served by this server; add it with `ServerBuilder::serve`")]
+    UnknownService(&'static str),
+    /// The server was shut down or dropped.
     #[error("the server is closed")]
     Closed,
-    /// The service is not served here.
-    #[error("service `{0}` is not served by this server")]
-    UnknownService(&'static str),
 }
 
-/// What a formal disconnect left undone.
+/// How a formal disconnect ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use = "dropped calls may or may not have run"]
+#[must_use = "it lists the calls that were dropped"]
 pub struct DisconnectReport {
-    /// Calls that were accepted and not answered, by number, oldest first. Empty after a complete drain.
-    pub dropped: Vec<u64>,
+    /// Calls that were not answered within the limit, in the order of their sending. Each of them also ended with an error.
+    pub dropped: Vec<DroppedCall>,
+}
+
+/// A call that was dropped unanswered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DroppedCall {
+    /// Its number.
+    pub number: CallNumber,
+    /// The action's name.
+    pub action: &'static str,
 }

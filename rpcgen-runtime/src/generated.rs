@@ -1,4 +1,6 @@
-//! The only door for generated code. Not for people: it changes with the generator, and `assert_abi` makes the two agree.
+//! The only door for generated code. Users never name it; what changes here changes [`ABI`].
+//!
+//! Knows: names. Does not know: how they are used; that is the generator's (docs/generated.md).
 
 pub use std::future::Future;
 
@@ -12,16 +14,13 @@ pub use crate::contract::{
     Action, ActionDescriptor, Broadcast, BroadcastDescriptor, BroadcastStub, OriginKeys, Persist, ServiceDescriptor,
     Stub,
 };
-pub use crate::error::{BroadcastError, ConnectError, DisconnectReport};
+pub use crate::error::{BroadcastError, CallError, ConnectError, DisconnectReport};
 pub use crate::server::{BroadcastSender, Call as ServerCall, Dispatch, Handler, Service, handle, unknown_action};
 
 /// The version of this door.
-const ABI: u32 = 1;
+pub const ABI: u32 = 1;
 
-/// Compiles only if the generator and the runtime are of one version.
-pub const fn assert_abi<const GENERATED_FOR: u32>() {
-    assert!(
-        GENERATED_FOR == ABI,
-        "generated for another version of rpcgen-runtime: generate again with the rpcgen of this version"
-    );
+/// Generated code calls it in a constant: code of another version than the runtime's does not compile.
+pub const fn assert_abi<const VERSION: u32>() {
+    assert!(VERSION == ABI, "the generated code was made for another version of rpcgen-runtime: generate it again");
 }

@@ -1,34 +1,46 @@
-//! The runtime of guaranteed RPC: once a call is accepted, it is delivered and answered, once, whatever the network does.
+//! Guaranteed RPC: once accepted, a call is delivered and answered, once, whatever the network does.
 //!
-//! Stubs come from `rpcgen` (a `.rpc` file, or `#[rpcgen_macros::service]` on a trait). With those of a service `bank`:
+//! A `.rpc` file says what a service can do; the generator makes a trait for its business, a client and types of it. This crate is what
+//! they run on.
 //!
-//! ```rust,ignore
-//! impl bank::Bank for MyBank {
-//!     async fn get_add_funds_key(&self, call: &Call, app_id: AppId, user: String) -> Result<String, GetAddFundsKeyError> { .. }
-//! }
+//! ```ignore
+//! pub mod bank { rpcgen_runtime::include_rpc!("bank"); }
+//!
+//! // The server.
 //! let server = Server::builder().serve(bank::server(MyBank)).listen("tcp://127.0.0.1:4500").await?;
+//! server.broadcasts::<bank::Broadcasts>().pending_amount(app_id, key, amount).await?; // returns once logged
 //!
+//! // A client: the short way ...
 //! let bank = bank::Client::connect("tcp://127.0.0.1:4500").await?;
-//! let key = bank.get_add_funds_key(AppId(7), "alice").await?;            // the short way
-//!
-//! let call = bank.get_add_funds_key(AppId(7), "alice").send().await?;    // 1 accepted: in my log
-//! call.guaranteed().await?;                                              // 2 the server has taken responsibility
-//! let key = call.await?;                                                 // 3 answered
+//! let key = bank.get_add_funds_key(AppId(7), "alice").await?;
+//! // ... and the three steps.
+//! let call = bank.get_add_funds_key(AppId(7), "alice").send().await?; // accepted: in my log
+//! call.guaranteed().await?; // the server has it
+//! match call.await {
+//!     Ok(key) => println!("{key}"),
+//!     Err(CallError::Failed(error)) => println!("the bank says no: {error}"),
+//!     Err(error) => return Err(error.into()),
+//! }
+//! bank.disconnect(Duration::from_secs(5)).await;
 //! ```
 //!
-//! | address | what travels |
-//! | --- | --- |
-//! | `tcp://HOST:PORT` | encoded messages; loopback only, unless the server says otherwise in so many words |
-//! | `thread://NAME` | the messages themselves, between threads of this process |
+//! The same client works over `tcp://HOST:PORT` and, within a process, over `thread://NAME`; there the typed messages themselves are
+//! handed over, nothing is encoded.
 //!
-//! A session survives its links: a lost one is replaced, both ends say where they are, and go on from there. With the memory logs of
-//! this version it does not survive the client's process; a server that lost its memory is sent what is unanswered again, and its
-//! handlers see [`Call::redelivered`].
+//! # What survives what
 //!
-//! A handler is polled once in the task of its session, and in a task of its own if it waits: do not block in one.
+//! | step | name | survives (logs in memory) |
+//! | --- | --- | --- |
+//! | `send().await` | accepted | a lost link, a crash of the server |
+//! | `call.guaranteed().await` | guaranteed | a lost link, this process being away |
+//! | `call.await` | answered | |
+//!
+//! A server that crashed has lost its memory: it runs an unanswered action again, and says so ([`Call::redelivered`]). Over
+//! `thread://` the message of an action that had begun went with its handler: such a call ends as [`CallError::Unknown`].
+//!
+//! A handler is polled once in the task of its session, and goes to a task of its own if it waits: do not block in one.
 #![forbid(unsafe_code)]
 
-mod business;
 mod carried;
 pub mod client;
 mod contract;
@@ -37,18 +49,24 @@ pub mod error;
 #[doc(hidden)]
 pub mod generated;
 mod random;
+mod run;
 pub mod server;
 
-pub use client::{Client, ClientStats};
-pub use driver::address::{Address, AddressError};
-pub use error::{BroadcastError, CallError, ConnectError, DisconnectReport, ListenError, SendError};
 pub use rpcgen_proto::config::Config;
 pub use rpcgen_proto::faults::{FaultCounters, FaultPlan};
-pub use rpcgen_proto::frame::{CancelOutcome, Refusal};
-pub use rpcgen_proto::ids::{AppId, CallKey, ClientId};
+pub use rpcgen_proto::frame::{CancelOutcome, Refusal, Reject, RejectReason};
+pub use rpcgen_proto::ids::{AppId, CallKey, CallNumber, ClientId, Incarnation};
 pub use rpcgen_proto::payload::Timestamp;
-pub use server::{Call, Server, ServerStats, ShutdownReport};
+pub use rpcgen_proto::server::RegistryConfig;
+pub use rpcgen_proto::session::Stats;
 pub use uuid::Uuid;
+
+pub use crate::client::{Client, ClientStats};
+pub use crate::driver::address::{Address, AddressError};
+pub use crate::error::{
+    BroadcastError, CallError, ConnectError, DisconnectReport, DroppedCall, ListenError, NotGuaranteed, SendError,
+};
+pub use crate::server::{AcceptLimits, Call, Server, ServerStats, ShutdownReport};
 
 /// Includes the stubs that `rpcgen::compile` generated in a build script: `pub mod bank { rpcgen_runtime::include_rpc!("bank"); }`.
 #[macro_export]

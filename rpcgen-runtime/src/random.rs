@@ -1,21 +1,19 @@
-//! Randomness of the system: for seeds, ids, epochs and secrets.
+//! Randomness of the operating system: identities, secrets and seeds. The core has none of its own.
 
-/// 64 random bits.
-///
-/// # Panics
-/// The system has no randomness: nothing safe can be done then.
+/// 64 unpredictable bits.
 pub(crate) fn u64() -> u64 {
-    getrandom::u64().expect("the system has randomness")
+    u64::from_le_bytes(bytes())
 }
 
-/// 128 random bits.
+/// 128 unpredictable bits.
 pub(crate) fn u128() -> u128 {
-    (u128::from(u64()) << 64) | u128::from(u64())
+    u128::from_le_bytes(bytes())
 }
 
-/// 256 random bits.
-pub(crate) fn key() -> [u8; 32] {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).expect("the system has randomness");
-    key
+/// Unpredictable bytes.
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .expect("the operating system has randomness: without it there are neither identities nor secrets");
+    bytes
 }

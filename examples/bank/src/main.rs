@@ -73,7 +73,10 @@ async fn run(plan: &Plan) -> Result<bool, Failure> {
 }
 
 /// Everything in this process: the same stubs, the messages themselves handed over.
-async fn run_in_process(plan: &Plan, progress: mpsc::Sender<(u32, u64)>) -> Result<(ServerReport, Vec<NodeReport>), Failure> {
+async fn run_in_process(
+    plan: &Plan,
+    progress: mpsc::Sender<(u32, u64)>,
+) -> Result<(ServerReport, Vec<NodeReport>), Failure> {
     let bank = server::Bank::open(plan, "thread://bank").await?;
     let mut nodes = Vec::new();
     for index in 0..plan.clients {

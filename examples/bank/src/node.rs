@@ -187,9 +187,15 @@ fn user_name(app_id: AppId, number: u64) -> String {
 }
 
 /// Runs a node: `progress` hears how many actions are answered.
-pub(crate) async fn run(plan: &Plan, index: u32, address: &str, progress: mpsc::Sender<u64>) -> Result<NodeReport, Failure> {
+pub(crate) async fn run(
+    plan: &Plan,
+    index: u32,
+    address: &str,
+    progress: mpsc::Sender<u64>,
+) -> Result<NodeReport, Failure> {
     let node = Arc::new(Node { app_id: AppId(u64::from(index) + 1), ..Node::default() });
-    let sessions = Server::builder().serve(session::server(Sessions)).listen(&format!("thread://sessions-of-{index}")).await?;
+    let sessions =
+        Server::builder().serve(session::server(Sessions)).listen(&format!("thread://sessions-of-{index}")).await?;
     let watchers = watch_users(&node, &sessions.local_address()).await?;
 
     let relay = sessions.broadcasts::<session::Broadcasts>();
@@ -200,7 +206,9 @@ pub(crate) async fn run(plan: &Plan, index: u32, address: &str, progress: mpsc::
     };
     let hear_confirmed = hear.clone();
     let handlers = bank::Handlers::new()
-        .pending_amount(move |event| hear(event.app_id, Amount { stage: Stage::Seen, key: event.key, amount: event.amount }))
+        .pending_amount(move |event| {
+            hear(event.app_id, Amount { stage: Stage::Seen, key: event.key, amount: event.amount })
+        })
         .confirmed_amount(move |event| {
             hear_confirmed(event.app_id, Amount { stage: Stage::Confirmed, key: event.key, amount: event.amount })
         });

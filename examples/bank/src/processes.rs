@@ -58,14 +58,18 @@ pub(crate) async fn be_node(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Starts everything, waits for the nodes, then closes the bank.
-pub(crate) async fn run(plan: &Plan, progress: mpsc::Sender<(u32, u64)>) -> Result<(ServerReport, Vec<NodeReport>), Failure> {
+pub(crate) async fn run(
+    plan: &Plan,
+    progress: mpsc::Sender<(u32, u64)>,
+) -> Result<(ServerReport, Vec<NodeReport>), Failure> {
     let mut bank = Process::start(plan, &["--role", "server"])?;
     let Some(Line::Listening(address)) = bank.next_line().await? else {
         return Err("the bank's process did not say where it listens".into());
     };
     let mut nodes = Vec::new();
     for index in 0..plan.clients {
-        let mut process = Process::start(plan, &["--role", "node", "--index", &index.to_string(), "--address", &address])?;
+        let mut process =
+            Process::start(plan, &["--role", "node", "--index", &index.to_string(), "--address", &address])?;
         let progress = progress.clone();
         nodes.push(tokio::spawn(async move {
             while let Some(line) = process.next_line().await? {

@@ -7,7 +7,10 @@ use std::time::Duration;
 use rpcgen_runtime::generated::Uuid;
 use rpcgen_runtime::{AppId, Call, CallKey, ListenError, Server};
 
-use crate::bank::{self, Account, AddFundsKey, BalanceError, ConfirmIncomingError, CreateAccountError, GetAddFundsKeyError, ReportIncomingError};
+use crate::bank::{
+    self, Account, AddFundsKey, BalanceError, ConfirmIncomingError, CreateAccountError, GetAddFundsKeyError,
+    ReportIncomingError,
+};
 use crate::plan::Plan;
 use crate::report::ServerReport;
 
@@ -56,7 +59,12 @@ impl bank::Bank for Business {
         })
     }
 
-    async fn get_add_funds_key(&self, call: &Call, app_id: AppId, user: String) -> Result<AddFundsKey, GetAddFundsKeyError> {
+    async fn get_add_funds_key(
+        &self,
+        call: &Call,
+        app_id: AppId,
+        user: String,
+    ) -> Result<AddFundsKey, GetAddFundsKeyError> {
         self.note_executed(call);
         self.with_books(|books| {
             if !books.accounts.contains_key(&(app_id, user.clone())) {
@@ -68,7 +76,13 @@ impl bank::Bank for Business {
         })
     }
 
-    async fn report_incoming(&self, call: &Call, app_id: AppId, key: AddFundsKey, amount: u64) -> Result<(), ReportIncomingError> {
+    async fn report_incoming(
+        &self,
+        call: &Call,
+        app_id: AppId,
+        key: AddFundsKey,
+        amount: u64,
+    ) -> Result<(), ReportIncomingError> {
         self.note_executed(call);
         if self.with_books(|books| !books.owners.contains_key(&(app_id, key.clone()))) {
             return Err(ReportIncomingError::NoSuchKey);
@@ -80,7 +94,13 @@ impl bank::Bank for Business {
         Ok(())
     }
 
-    async fn confirm_incoming(&self, call: &Call, app_id: AppId, key: AddFundsKey, amount: u64) -> Result<u64, ConfirmIncomingError> {
+    async fn confirm_incoming(
+        &self,
+        call: &Call,
+        app_id: AppId,
+        key: AddFundsKey,
+        amount: u64,
+    ) -> Result<u64, ConfirmIncomingError> {
         self.note_executed(call);
         let balance = self.with_books(|books| {
             let user = books.owners.get(&(app_id, key.clone())).ok_or(ConfirmIncomingError::NoSuchKey)?;

@@ -1,4 +1,6 @@
-//! How a client begins.
+//! Makes a client.
+//!
+//! Knows: the choices that a caller has. Does not know: how the client then lives.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,31 +13,30 @@ use rpcgen_proto::ids::{ClientId, Incarnation};
 use rpcgen_proto::session::{ClientIdentity, ClientSession};
 use tokio::sync::oneshot;
 
-use super::broadcasts::BroadcastHandlers;
-use super::task::{self, Task};
-use super::{Client, ClientStats, Shared};
+use super::task::{ClientTask, Parts};
+use super::{BroadcastHandlers, Client, ClientHandle, ClientStats, Shared};
 use crate::contract::Stub;
 use crate::driver::address::Address;
-use crate::driver::inbox::Inbox;
+use crate::driver::inbox::{Inbox, lock};
 use crate::error::ConnectError;
 use crate::random;
 
-/// Settings of a client, all with defaults.
+/// How long `connect` waits for the first welcome, unless told otherwise.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connects a client of the service whose stub is `S`.
 pub struct ClientBuilder<S> {
     config: Config,
-    handlers: BroadcastHandlers,
+    broadcasts: BroadcastHandlers,
     faults: Option<FaultPlan>,
-    connect_within: Duration,
-    lazily: bool,
+    /// `None`: lazily.
+    connect_within: Option<Duration>,
     stub: PhantomData<fn() -> S>,
 }
 
 impl<S> fmt::Debug for ClientBuilder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder")
-            .field("config", &self.config)
-            .field("handlers", &self.handlers)
-            .finish_non_exhaustive()
+        f.debug_struct("ClientBuilder").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -46,15 +47,14 @@ impl<S: Stub> Default for ClientBuilder<S> {
 }
 
 impl<S: Stub> ClientBuilder<S> {
-    /// The defaults.
+    /// With the defaults.
     #[must_use]
     pub fn new() -> Self {
         Self {
             config: Config::default(),
-            handlers: BroadcastHandlers::default(),
+            broadcasts: BroadcastHandlers::default(),
             faults: None,
-            connect_within: Duration::from_secs(10),
-            lazily: false,
+            connect_within: Some(CONNECT_WITHIN),
             stub: PhantomData,
         }
     }
@@ -66,14 +66,14 @@ impl<S: Stub> ClientBuilder<S> {
         self
     }
 
-    /// Which broadcasts this node handles. What has no handler is never sent here.
+    /// The broadcasts that this node handles.
     #[must_use]
     pub fn broadcasts(mut self, handlers: impl Into<BroadcastHandlers>) -> Self {
-        self.handlers = handlers.into();
+        self.broadcasts = handlers.into();
         self
     }
 
-    /// Faults on purpose, of what this end sends. Off unless asked for.
+    /// Faults on purpose of what this client sends: for tests and demonstrations.
     #[must_use]
     pub fn faults(mut self, plan: FaultPlan) -> Self {
         self.faults = Some(plan);
@@ -83,54 +83,67 @@ impl<S: Stub> ClientBuilder<S> {
     /// How long [`Self::connect`] waits for the first welcome. Default 10 s.
     #[must_use]
     pub fn connect_within(mut self, limit: Duration) -> Self {
-        self.connect_within = limit;
+        self.connect_within = Some(limit);
         self
     }
 
-    /// Does not wait for a server: calls are accepted from the beginning, and delivered when one is there.
+    /// [`Self::connect`] returns at once; calls are accepted and wait in the log until a server is there.
     #[must_use]
     pub fn connect_lazily(mut self) -> Self {
-        self.lazily = true;
+        self.connect_within = None;
         self
     }
 
-    /// Connects to `tcp://HOST:PORT` or `thread://NAME`, and goes on doing so whenever the link is lost.
+    /// Connects to `tcp://HOST:PORT`, or to a server of this process at `thread://NAME`. From then on the client reconnects by
+    /// itself, until it is disconnected or a server refuses it for good.
     ///
     /// # Errors
-    /// The address makes no sense, the server refuses this client for good, or no welcome came in time; the client has then stopped.
+    /// The address makes no sense, no server greeted in time, or it refused for good.
     pub async fn connect(self, address: &str) -> Result<S, ConnectError> {
-        let parsed: Address = address.parse()?;
+        let address: Address = address.parse()?;
+        let within = self.connect_within;
+        let (client, greeted) = self.start(address.clone());
+        let Some(within) = within else { return Ok(S::from_client(client)) };
+        match tokio::time::timeout(within, greeted).await {
+            Ok(Ok(Ok(()))) => Ok(S::from_client(client)),
+            Ok(Ok(Err(reject))) => Err(ConnectError::Rejected { address: address.to_string(), reject }),
+            // Late, or the task ended with its runtime.
+            Ok(Err(_)) | Err(_) => {
+                let last = lock(&client.handle.shared.last_error).clone();
+                Err(ConnectError::Timeout { address: address.to_string(), within, last })
+            }
+        }
+    }
+
+    fn start(self, address: Address) -> (Client, oneshot::Receiver<Result<(), rpcgen_proto::frame::Reject>>) {
         let identity = ClientIdentity {
             client: ClientId(random::u128()),
             incarnation: Incarnation(random::u64()),
             service: S::SERVICE.name.to_owned(),
             fingerprint: S::SERVICE.fingerprint,
-            broadcasts: self.handlers.methods(),
+            broadcasts: self.broadcasts.methods(),
         };
         let shared = Arc::new(Shared {
-            inbox: Inbox::new(),
             service: S::SERVICE,
-            in_process: matches!(parsed, Address::Thread { .. }),
+            client: identity.client,
+            incarnation: identity.incarnation,
             stats: Mutex::new(ClientStats::default()),
-            last_trouble: Mutex::new(String::new()),
+            last_error: Mutex::new("no attempt has ended yet".to_owned()),
         });
-        let session = ClientSession::new(self.config, identity, random::u64());
-        let (first_link, linked) = oneshot::channel();
-        let task = Task::new(Arc::clone(&shared), session, self.handlers, parsed, self.faults, first_link);
-        tokio::spawn(task.run());
-        let client = Client::new(shared);
-        if self.lazily {
-            return Ok(S::from_client(client));
-        }
-        match tokio::time::timeout(self.connect_within, linked).await {
-            Ok(Ok(task::FirstLink::Up)) => Ok(S::from_client(client)),
-            Ok(Ok(task::FirstLink::Rejected(reject))) => {
-                Err(ConnectError::Rejected { address: address.to_owned(), reject })
-            }
-            Ok(Err(_)) | Err(_) => {
-                let last = client.last_trouble();
-                Err(ConnectError::Timeout { address: address.to_owned(), within: self.connect_within, last })
-            }
-        }
+        let inbox = Arc::new(Inbox::new());
+        let in_process = matches!(address, Address::Thread { .. });
+        let (greeted, when_greeted) = oneshot::channel();
+        let parts = Parts {
+            session: ClientSession::new(self.config, identity, random::u64()),
+            service: S::SERVICE,
+            broadcasts: self.broadcasts,
+            faults: self.faults,
+            address,
+            inbox: Arc::clone(&inbox),
+            shared: Arc::clone(&shared),
+            greeted,
+        };
+        tokio::spawn(ClientTask::new(parts));
+        (Client { handle: Arc::new(ClientHandle { inbox, shared, in_process }) }, when_greeted)
     }
 }

@@ -1,140 +1,141 @@
-//! The client's end: a handle that callers share, and the task that owns the session.
+//! The client: calls go up, answers and broadcasts come down.
+//!
+//! Knows: what callers hold, and the inbox of the client's task. Does not know: sessions, links; those are the task's.
 
 mod broadcasts;
 mod builder;
 mod call;
+mod reconnect;
 mod task;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rpcgen_proto::faults::FaultCounters;
+use rpcgen_proto::ids::{ClientId, Incarnation};
 use rpcgen_proto::session::Stats;
 use tokio::sync::oneshot;
 
 pub use self::broadcasts::BroadcastHandlers;
 pub use self::builder::ClientBuilder;
-use self::call::CallCell;
-pub use self::call::{Answering, Call, NotGuaranteed, Request};
+pub use self::call::{Answering, Call, Request};
+use self::call::{CallCell, WhenFull};
 use crate::carried::Carried;
 use crate::contract::{Action, ServiceDescriptor};
 use crate::driver::inbox::{Inbox, lock};
-use crate::error::{DisconnectReport, SendError};
+use crate::error::DisconnectReport;
 
-/// A call on its way to the session.
-#[derive(Debug)]
-struct Submission {
-    method: u32,
-    payload: Carried,
-    cell: Arc<CallCell>,
-    /// Whether it waits while the log is full.
-    waits: bool,
+/// What is common to the clients of all services: one session with a server, over one link at a time. Clones share it.
+///
+/// When the last clone and the last open [`Call`] are dropped, the client ends at once and informally: what is unanswered is dropped
+/// here, and the server keeps its side until its reconnect timeout. [`Client::disconnect`] is the formal way.
+#[derive(Clone, Debug)]
+pub struct Client {
+    handle: Arc<ClientHandle>,
 }
 
-/// What callers want of the task.
+/// What keeps the client's task alive.
+#[derive(Debug)]
+struct ClientHandle {
+    inbox: Arc<Inbox<Command>>,
+    shared: Arc<Shared>,
+    in_process: bool,
+}
+
+impl Drop for ClientHandle {
+    fn drop(&mut self) {
+        // The task may have ended before.
+        let _ = self.inbox.push(Command::Detach);
+    }
+}
+
+/// What the task tells without being asked.
+#[derive(Debug)]
+struct Shared {
+    service: &'static ServiceDescriptor,
+    client: ClientId,
+    incarnation: Incarnation,
+    stats: Mutex<ClientStats>,
+    /// How the last link, or attempt at one, ended.
+    last_error: Mutex<String>,
+}
+
+/// What a client asks of its task.
 #[derive(Debug)]
 enum Command {
     Send(Submission),
     Cancel(Arc<CallCell>),
-    Disconnect(Duration, oneshot::Sender<DisconnectReport>),
+    Disconnect { limit: Duration, reply: oneshot::Sender<DisconnectReport> },
     CutLink,
+    Detach,
 }
 
-/// What the handles and the task share.
+/// A call on its way into the log.
 #[derive(Debug)]
-struct Shared {
-    inbox: Inbox<Command>,
-    service: &'static ServiceDescriptor,
-    in_process: bool,
-    stats: Mutex<ClientStats>,
-    /// What went wrong with the link last; for people.
-    last_trouble: Mutex<String>,
+struct Submission {
+    payload: Carried,
+    cell: Arc<CallCell>,
+    when_full: WhenFull,
 }
 
-/// Counters of a client.
+/// What a client did so far.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct ClientStats {
-    /// Of its session.
+    /// Counters of its session; they survive links and new sessions.
     pub session: Stats,
-    /// Of the faults on purpose at this end.
+    /// Faults on purpose of what it sent.
     pub faults: FaultCounters,
-    /// Whether a link is up.
-    pub is_linked: bool,
     /// Calls that are accepted and not answered.
     pub open_calls: usize,
-}
-
-/// A client of one service. Clones share one session.
-///
-/// When the last clone, and the last call made by it, is dropped, the session is left as if this process had ended: what was
-/// accepted may or may not be run. [`Client::disconnect`] is the way to leave that drops nothing.
-#[derive(Clone, Debug)]
-pub struct Client {
-    handle: Arc<Handle>,
-}
-
-/// Ends the task when the last clone is gone.
-#[derive(Debug)]
-struct Handle(Arc<Shared>);
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.0.inbox.close();
-    }
+    /// Whether a link is up and greeted.
+    pub is_linked: bool,
 }
 
 impl Client {
-    fn new(shared: Arc<Shared>) -> Self {
-        Self { handle: Arc::new(Handle(shared)) }
+    /// A call of an action. Nothing happens until it is awaited or sent.
+    pub fn request<A: Action>(&self, action: A) -> Request<'_, A> {
+        Request::new(self, action)
     }
 
-    /// A call of an action. It is made when the request is awaited or sent.
-    pub fn request<A: Action>(&self, message: A) -> Request<'_, A> {
-        Request::new(self, message)
-    }
-
-    /// Ends the session formally: takes no new calls, waits until all are answered and everything is guaranteed at both ends, and frees
-    /// the session at the server. At the limit it drops what is open, and lists it. A client that is disconnected stays so.
+    /// Ends the session formally: no new calls; returns when all are answered and everything is guaranteed, or at the limit. The
+    /// report lists what was dropped then.
     pub async fn disconnect(&self, limit: Duration) -> DisconnectReport {
-        let (report, reported) = oneshot::channel();
-        if self.handle.0.inbox.push(Command::Disconnect(limit, report)).is_err() {
+        let (reply, report) = oneshot::channel();
+        if self.handle.inbox.push(Command::Disconnect { limit, reply }).is_err() {
             return DisconnectReport::default();
         }
-        reported.await.unwrap_or_default()
+        // The task answers before it ends, unless its runtime is gone; then nothing can be said.
+        report.await.unwrap_or_default()
     }
 
-    /// Drops the live link as if the network had. For tests and demonstrations: calls do not notice.
-    pub fn cut_link(&self) {
-        // A client that has ended has no link to cut.
-        let _ = self.handle.0.inbox.push(Command::CutLink);
+    /// Who this client is: with a log in memory, for as long as it lives.
+    #[must_use]
+    pub fn id(&self) -> ClientId {
+        self.handle.shared.client
     }
 
-    /// The counters so far.
+    /// Which life of its log this is.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.handle.shared.incarnation
+    }
+
+    /// What it did so far.
     #[must_use]
     pub fn stats(&self) -> ClientStats {
-        *lock(&self.handle.0.stats)
-    }
-
-    fn last_trouble(&self) -> String {
-        lock(&self.handle.0.last_trouble).clone()
+        *lock(&self.handle.shared.stats)
     }
 
     /// The service that this client calls.
     #[must_use]
     pub fn service(&self) -> &'static ServiceDescriptor {
-        self.handle.0.service
+        self.handle.shared.service
     }
 
-    fn submit<A: Action>(&self, message: A, waits: bool) -> Result<Arc<CallCell>, SendError> {
-        let shared = &self.handle.0;
-        let payload = Carried::new(message, shared.in_process)?;
-        let cell = Arc::new(CallCell::default());
-        let submission = Submission { method: A::METHOD, payload, cell: Arc::clone(&cell), waits };
-        shared.inbox.push(Command::Send(submission)).map_err(|_| SendError::Disconnected)?;
-        Ok(cell)
-    }
-
-    fn request_cancel(&self, cell: &Arc<CallCell>) -> Result<(), SendError> {
-        self.handle.0.inbox.push(Command::Cancel(Arc::clone(cell))).map_err(|_| SendError::Disconnected)
+    /// Drops the live link as if the network had; for tests and demonstrations. The client reconnects, and nothing is lost.
+    pub fn cut_link(&self) {
+        // Without a task there is no link either.
+        let _ = self.handle.inbox.push(Command::CutLink);
     }
 }

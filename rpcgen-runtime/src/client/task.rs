@@ -1,149 +1,392 @@
-//! The task of a client: owns the session, keeps a link up, hears events.
+//! The client's task: its session, its link, its callers' commands.
+//!
+//! Knows: how calls and handles belong together, when to reconnect. Does not know: what a call says.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::io;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rpcgen_proto::faults::FaultPlan;
-use rpcgen_proto::frame::Reject;
-use rpcgen_proto::ids::MethodId;
+use rpcgen_proto::frame::{Refusal, Reject};
+use rpcgen_proto::ids::CallNumber;
 use rpcgen_proto::session::{Answer, CallHandle, ClientEvent, ClientSession, Input, Output};
 use rpcgen_proto::time::Instant;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::broadcasts::BroadcastHandlers;
-use super::call::CallCell;
-use super::{ClientStats, Command, Shared, Submission};
-use crate::business::{Started, start};
+use super::call::{CallCell, WhenFull};
+use super::reconnect::Backoff;
+use super::{BroadcastHandlers, ClientStats, Command, Shared, Submission};
 use crate::carried::Carried;
+use crate::contract::ServiceDescriptor;
 use crate::driver::address::Address;
 use crate::driver::clock::Clock;
-use crate::driver::inbox::{Taken, lock};
+use crate::driver::inbox::{Inbox, Taken, lock};
 use crate::driver::link::Link;
 use crate::driver::{Driver, Rounds, Side};
-use crate::error::{DisconnectReport, SendError};
+use crate::error::{DisconnectReport, DroppedCall, SendError};
 use crate::random;
 
-/// Bounds of the pause before the next try to connect; the pause itself is random between 0 and a bound that doubles ("full jitter").
-const BACK_OFF_MIN: Duration = Duration::from_millis(100);
-const BACK_OFF_MAX: Duration = Duration::from_secs(30);
-/// A TCP connection that is not there by then is given up.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long one attempt to connect may take.
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(5);
+/// Withdrawn submissions are swept out of the queue once it is this long.
+const SWEEP_FROM: usize = 1_024;
 
-/// What became of the first try to greet.
-#[derive(Debug)]
-pub(super) enum FirstLink {
-    Up,
-    Rejected(Reject),
+/// What a client's task is made of.
+pub(super) struct Parts {
+    pub(super) session: ClientSession<Carried>,
+    pub(super) service: &'static ServiceDescriptor,
+    pub(super) broadcasts: BroadcastHandlers,
+    pub(super) faults: Option<FaultPlan>,
+    pub(super) address: Address,
+    pub(super) inbox: Arc<Inbox<Command>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) greeted: oneshot::Sender<Result<(), Reject>>,
 }
 
-/// The session and those who wait for its events.
+/// The task. Ends after a disconnect, a final rejection, or when nobody holds the client any more.
+pub(super) struct ClientTask {
+    driver: Driver<ClientSide>,
+    connection: Connection,
+    backoff: Backoff,
+    address: Address,
+    inbox: Arc<Inbox<Command>>,
+    batch: VecDeque<Command>,
+    rounds: Rounds,
+    shared: Arc<Shared>,
+}
+
+/// Where the link is to come from.
+enum Connection {
+    /// It is there, or was until a moment ago.
+    Linked,
+    /// On its way.
+    Connecting(Pin<Box<dyn Future<Output = io::Result<Link>> + Send>>),
+    /// Until the next attempt.
+    Waiting(Pin<Box<Sleep>>),
+}
+
+impl ClientTask {
+    pub(super) fn new(parts: Parts) -> Self {
+        let side = ClientSide {
+            session: parts.session,
+            service: parts.service,
+            broadcasts: parts.broadcasts,
+            calls: Vec::new(),
+            waiting: VecDeque::new(),
+            sweep_at: SWEEP_FROM,
+            greeted: Some(parts.greeted),
+            reports: Vec::new(),
+            unanswered: BTreeMap::new(),
+            shared: Arc::clone(&parts.shared),
+            is_linked: false,
+            was_linked: false,
+            is_refused: false,
+            has_ended: false,
+        };
+        Self {
+            driver: Driver::new(side, Clock::start(), parts.faults),
+            connection: Connection::Connecting(connect(&parts.address)),
+            backoff: Backoff::new(random::u64()),
+            address: parts.address,
+            inbox: parts.inbox,
+            batch: VecDeque::new(),
+            rounds: Rounds::default(),
+            shared: parts.shared,
+        }
+    }
+
+    /// Works off the commands. `Break`: nobody is there any more.
+    fn poll_commands(&mut self, cx: &mut Context<'_>) -> ControlFlow<(), bool> {
+        let mut batch = std::mem::take(&mut self.batch);
+        let taken = self.inbox.poll_take(cx, &mut batch);
+        let mut is_detached = false;
+        for command in batch.drain(..) {
+            match command {
+                Command::Send(submission) => self.driver.command_of_batch(|side, now| side.submit(now, submission)),
+                Command::Cancel(cell) => self.driver.command_of_batch(|side, now| side.cancel(now, &cell)),
+                Command::Disconnect { limit, reply } => {
+                    self.driver.command(cx, |side, now| side.disconnect(now, limit, reply));
+                }
+                Command::CutLink => self.driver.cut(cx, "cut on purpose"),
+                Command::Detach => is_detached = true,
+            }
+        }
+        self.batch = batch;
+        if taken == Taken::Some {
+            self.driver.settle(cx);
+        }
+        if is_detached { ControlFlow::Break(()) } else { ControlFlow::Continue(taken == Taken::Some) }
+    }
+
+    /// Sees to it that there is a link, or will be. `true`: there is a new one.
+    fn poll_connection(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            match &mut self.connection {
+                Connection::Linked if self.driver.has_link() => return false,
+                Connection::Linked => {
+                    if std::mem::take(&mut self.driver.side.was_linked) {
+                        self.backoff.reset();
+                    }
+                    self.connection = self.wait();
+                }
+                Connection::Waiting(sleep) => {
+                    if sleep.as_mut().poll(cx).is_pending() {
+                        return false;
+                    }
+                    self.connection = Connection::Connecting(connect(&self.address));
+                }
+                Connection::Connecting(attempt) => match attempt.as_mut().poll(cx) {
+                    Poll::Pending => return false,
+                    Poll::Ready(Ok(link)) => {
+                        self.connection = Connection::Linked;
+                        let reliable_ordered = self.driver.is_reliable();
+                        self.driver.attach(cx, link, |side, now| side.handle(now, Input::LinkUp { reliable_ordered }));
+                        return true;
+                    }
+                    Poll::Ready(Err(error)) => {
+                        *lock(&self.shared.last_error) = error.to_string();
+                        self.connection = self.wait();
+                    }
+                },
+            }
+        }
+    }
+
+    fn wait(&mut self) -> Connection {
+        Connection::Waiting(Box::pin(tokio::time::sleep(self.backoff.next_wait())))
+    }
+
+    fn publish(&self) {
+        let side = &self.driver.side;
+        *lock(&self.shared.stats) = ClientStats {
+            session: side.session.stats(),
+            faults: self.driver.fault_counters(),
+            open_calls: side.session.open_calls(),
+            is_linked: side.is_linked,
+        };
+    }
+
+    /// Nothing more comes from here: everybody who waits is told.
+    fn end(&mut self) {
+        for command in self.inbox.close_and_take() {
+            match command {
+                Command::Send(submission) => submission.cell.rejected(SendError::Disconnected),
+                Command::Cancel(_) | Command::CutLink | Command::Detach => {}
+                Command::Disconnect { reply, .. } => drop(reply.send(DisconnectReport::default())),
+            }
+        }
+        self.driver.side.abandon_calls();
+    }
+}
+
+impl Future for ClientTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if !this.rounds.begin(cx) {
+            return Poll::Pending;
+        }
+        let Some(commanded) = this.poll_commands(cx).continue_value() else {
+            return Poll::Ready(());
+        };
+        let linked = this.poll_connection(cx);
+        let worked = this.driver.poll(cx);
+        if this.driver.side.is_refused {
+            this.driver.command(cx, |side, now| side.session.disconnect(now, Duration::ZERO));
+            this.driver.side.is_refused = false;
+        }
+        this.publish();
+        if this.driver.side.has_ended {
+            return Poll::Ready(());
+        }
+        this.rounds.end(cx, commanded || linked || worked);
+        Poll::Pending
+    }
+}
+
+impl Drop for ClientTask {
+    /// Also when the runtime ends under it: no caller hangs.
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn connect(address: &Address) -> Pin<Box<dyn Future<Output = io::Result<Link>> + Send>> {
+    let address = address.clone();
+    Box::pin(async move {
+        tokio::time::timeout(ATTEMPT_WITHIN, Link::connect(&address))
+            .await
+            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "nothing answered there")))
+    })
+}
+
+/// A call that is accepted and not answered.
+#[derive(Clone)]
+struct OpenCall {
+    number: CallNumber,
+    cell: Arc<CallCell>,
+}
+
+/// The session and what hears its events.
 struct ClientSide {
     session: ClientSession<Carried>,
-    /// By the index of the call's handle.
-    cells: Vec<Option<(CallHandle, Arc<CallCell>)>>,
-    /// Submissions that wait for room in the log, oldest first.
+    service: &'static ServiceDescriptor,
+    broadcasts: BroadcastHandlers,
+    /// By the index of their handles.
+    calls: Vec<Option<OpenCall>>,
+    /// Calls that found the log full.
     waiting: VecDeque<Submission>,
-    handlers: BroadcastHandlers,
-    first_link: Option<oneshot::Sender<FirstLink>>,
-    disconnect_reports: Vec<oneshot::Sender<DisconnectReport>>,
-    /// A welcome came on this link: the next back-off starts from the beginning.
-    was_welcomed: bool,
-    reject: Option<Reject>,
-    ended: bool,
-    last_trouble: String,
+    sweep_at: usize,
+    /// Who waits for the first welcome.
+    greeted: Option<oneshot::Sender<Result<(), Reject>>>,
+    /// Who waits for the end of the disconnect.
+    reports: Vec<oneshot::Sender<DisconnectReport>>,
+    /// Calls that ended without an answer while it went on: what the report may have to name.
+    unanswered: BTreeMap<CallNumber, &'static str>,
+    shared: Arc<Shared>,
+    is_linked: bool,
+    /// Whether there was a welcome since the back-off last asked.
+    was_linked: bool,
+    is_refused: bool,
+    has_ended: bool,
 }
 
 impl ClientSide {
     fn submit(&mut self, now: Instant, submission: Submission) {
-        if self.waiting.is_empty() || !submission.waits {
-            self.try_submit(now, submission);
-        } else {
-            self.waiting.push_back(submission);
+        if submission.when_full == WhenFull::Wait && !self.waiting.is_empty() {
+            self.enqueue(submission);
+        } else if let Some(submission) = self.try_submit(now, submission) {
+            self.enqueue(submission);
         }
     }
 
-    fn try_submit(&mut self, now: Instant, submission: Submission) {
-        let Submission { method, payload, cell, waits } = submission;
-        if waits && !self.session.has_room() {
-            self.waiting.push_back(Submission { method, payload, cell, waits });
-            return;
+    /// Offers a call to the session; returns it when it is to wait for room.
+    fn try_submit(&mut self, now: Instant, submission: Submission) -> Option<Submission> {
+        if submission.cell.is_withdrawn() {
+            return None;
         }
-        match self.session.send(now, MethodId(method), payload) {
+        if submission.when_full == WhenFull::Wait && !self.session.has_room() {
+            return Some(submission);
+        }
+        match self.session.send(now, submission.cell.method, submission.payload) {
             Ok(handle) => {
-                cell.update(|state| state.accepted = Some(Ok(handle.number.0)));
-                let index = handle.index as usize;
-                if self.cells.len() <= index {
-                    self.cells.resize_with(index + 1, || None);
-                }
-                self.cells[index] = Some((handle, cell));
+                submission.cell.accepted(handle);
+                self.keep(handle, submission.cell);
             }
-            Err(error) => cell.update(|state| {
-                state.accepted = Some(Err(SendError::Refused(error)));
-                state.answered = true;
-            }),
+            Err(error) => submission.cell.rejected(error.into()),
+        }
+        None
+    }
+
+    /// Waits for room. Those whose callers went away are swept out when the queue has doubled since the last time.
+    fn enqueue(&mut self, submission: Submission) {
+        self.waiting.push_back(submission);
+        if self.waiting.len() >= self.sweep_at {
+            self.waiting.retain(|submission| !submission.cell.is_withdrawn());
+            self.sweep_at = SWEEP_FROM.max(2 * self.waiting.len());
         }
     }
 
-    fn admit_waiting(&mut self, now: Instant) {
+    fn resume_waiting(&mut self, now: Instant) {
         while self.session.has_room() {
             let Some(submission) = self.waiting.pop_front() else { return };
-            self.try_submit(now, submission);
+            if let Some(submission) = self.try_submit(now, submission) {
+                self.waiting.push_front(submission);
+                return;
+            }
         }
     }
 
-    fn cell(&self, handle: CallHandle) -> Option<&Arc<CallCell>> {
-        let (known, cell) = self.cells.get(handle.index as usize)?.as_ref()?;
-        (*known == handle).then_some(cell)
+    fn keep(&mut self, handle: CallHandle, cell: Arc<CallCell>) {
+        let index = handle.index as usize;
+        if index >= self.calls.len() {
+            self.calls.resize(index + 1, None);
+        }
+        if let Some(place) = self.calls.get_mut(index) {
+            *place = Some(OpenCall { number: handle.number, cell });
+        }
     }
 
-    fn cancel(&mut self, now: Instant, cell: &Arc<CallCell>) {
-        let known = self.cells.iter().flatten().find(|(_, known)| Arc::ptr_eq(known, cell)).map(|(handle, _)| *handle);
-        if let Some(handle) = known {
+    fn call(&self, handle: CallHandle) -> Option<&CallCell> {
+        let call = self.calls.get(handle.index as usize)?.as_ref()?;
+        (call.number == handle.number).then_some(&*call.cell)
+    }
+
+    fn take_call(&mut self, handle: CallHandle) -> Option<Arc<CallCell>> {
+        let call = self.calls.get_mut(handle.index as usize)?;
+        call.take_if(|call| call.number == handle.number).map(|call| call.cell)
+    }
+
+    fn cancel(&mut self, now: Instant, cell: &CallCell) {
+        if let Some(handle) = cell.handle() {
+            // `false`: it ended meanwhile, or was asked before; the waiter learns either from the cell.
             self.session.cancel(now, handle);
         }
     }
 
-    fn on_answered(&self, handle: CallHandle, answer: Answer<Carried>) {
-        if let Some(cell) = self.cell(handle) {
-            cell.update(|state| {
-                state.answer = Some(answer);
-                state.answered = true;
-            });
-        }
-    }
-
-    fn run_broadcast(&self, method: MethodId, payload: Carried) {
-        let Some(handling) = self.handlers.handle(method, payload) else { return };
-        match start(handling) {
-            Started::Done(Ok(())) => {}
-            Started::Done(Err(_)) => tracing::error!(method = method.0, "a broadcast handler panicked"),
-            Started::Waiting(handling) => drop(tokio::spawn(async move {
-                if handling.await.is_err() {
-                    tracing::error!(method = method.0, "a broadcast handler panicked");
-                }
-            })),
-        }
-    }
-
-    /// The session has ended: nobody waits for anything any more.
-    fn finish(&mut self, report: &DisconnectReport) {
-        self.ended = true;
+    fn disconnect(&mut self, now: Instant, limit: Duration, reply: oneshot::Sender<DisconnectReport>) {
+        self.reports.push(reply);
         for submission in self.waiting.drain(..) {
-            submission.cell.update(|state| {
-                state.accepted = Some(Err(SendError::Disconnected));
-                state.answered = true;
-            });
+            submission.cell.rejected(SendError::Disconnected);
         }
-        for waiting in self.disconnect_reports.drain(..) {
-            // Who asked may have stopped waiting.
-            let _ = waiting.send(report.clone());
+        self.session.disconnect(now, limit);
+    }
+
+    fn on_answered(&mut self, now: Instant, handle: CallHandle, answer: Answer<Carried>) {
+        if let Some(cell) = self.take_call(handle) {
+            if !self.reports.is_empty() && matches!(answer, Answer::Refused(Refusal::Unknown | Refusal::Cancelled)) {
+                self.unanswered.insert(handle.number, self.action_name(&cell));
+            }
+            cell.answered(handle.number, answer);
         }
+        if !self.waiting.is_empty() {
+            self.resume_waiting(now);
+        }
+    }
+
+    fn on_disconnected(&mut self, dropped: &[CallHandle]) {
+        let calls = dropped.iter().map(|handle| DroppedCall {
+            number: handle.number,
+            action: self.unanswered.get(&handle.number).copied().unwrap_or_default(),
+        });
+        let report = DisconnectReport { dropped: calls.collect() };
+        for reply in self.reports.drain(..) {
+            // Whoever asked may be gone.
+            let _ = reply.send(report.clone());
+        }
+        self.has_ended = true;
+    }
+
+    fn on_rejected(&mut self, reject: Reject) {
+        *lock(&self.shared.last_error) = reject.message.clone();
+        if !reject.is_final() {
+            return;
+        }
+        tracing::error!(service = self.service.name, reason = ?reject.reason, "the server refused for good: {}", reject.message);
+        self.is_refused = true;
+        if let Some(greeted) = self.greeted.take() {
+            let _ = greeted.send(Err(reject));
+        }
+    }
+
+    fn abandon_calls(&mut self) {
+        for call in self.calls.drain(..).flatten() {
+            call.cell.abandoned();
+        }
+        for submission in self.waiting.drain(..) {
+            submission.cell.rejected(SendError::Disconnected);
+        }
+    }
+
+    fn action_name(&self, cell: &CallCell) -> &'static str {
+        self.service.actions.get(cell.method.0 as usize).map_or("", |action| action.name)
     }
 }
 
@@ -160,246 +403,42 @@ impl Side for ClientSide {
 
     fn on_event(&mut self, now: Instant, event: Self::Event) {
         match event {
-            ClientEvent::Answered(handle, answer) => {
-                self.on_answered(handle, answer);
-                self.admit_waiting(now);
-            }
-            ClientEvent::Guaranteed(handle) => {
-                if let Some(cell) = self.cell(handle) {
-                    cell.update(|state| state.guaranteed = true);
-                }
-            }
-            ClientEvent::CancelResult(handle, outcome) => {
-                if let Some(cell) = self.cell(handle) {
-                    cell.update(|state| state.cancel = Some(outcome));
-                }
-            }
-            ClientEvent::Broadcast { method, payload, .. } => self.run_broadcast(method, payload),
             ClientEvent::Linked { session, fresh } => {
-                tracing::debug!(%session, ?fresh, "linked");
-                self.was_welcomed = true;
-                if let Some(first) = self.first_link.take() {
-                    let _ = first.send(FirstLink::Up);
+                tracing::debug!(service = self.service.name, %session, ?fresh, "linked");
+                (self.is_linked, self.was_linked) = (true, true);
+                if let Some(greeted) = self.greeted.take() {
+                    // Nobody waits for a lazy client.
+                    let _ = greeted.send(Ok(()));
                 }
             }
-            ClientEvent::LinkLost => tracing::debug!("link lost"),
-            ClientEvent::Rejected(reject) => self.reject = Some(reject),
-            ClientEvent::StillPending(handle) => tracing::debug!(call = handle.number.0, "still pending at the server"),
+            ClientEvent::LinkLost => self.is_linked = false,
+            ClientEvent::Rejected(reject) => self.on_rejected(reject),
+            ClientEvent::Guaranteed(handle) => {
+                if let Some(cell) = self.call(handle) {
+                    cell.guaranteed();
+                }
+            }
+            ClientEvent::Answered(handle, answer) => self.on_answered(now, handle, answer),
+            ClientEvent::CancelResult(handle, outcome) => {
+                if let Some(cell) = self.call(handle) {
+                    cell.cancel_result(outcome);
+                }
+            }
+            ClientEvent::StillPending(handle) => {
+                let action = self.call(handle).map_or("", |cell| self.action_name(cell));
+                tracing::debug!(action, number = handle.number.0, "the handler is slow, and alive");
+            }
             ClientEvent::Overdue(handle) => {
-                tracing::warn!(call = handle.number.0, "unanswered for longer than its deadline")
+                let action = self.call(handle).map_or("", |cell| self.action_name(cell));
+                tracing::warn!(action, number = handle.number.0, "a call is overdue; it stays logged");
             }
-            ClientEvent::Disconnected { dropped } => {
-                let dropped = dropped.iter().map(|handle| handle.number.0).collect();
-                self.finish(&DisconnectReport { dropped });
-            }
+            ClientEvent::Broadcast { method, payload, .. } => self.broadcasts.run(method, payload),
+            ClientEvent::Disconnected { dropped } => self.on_disconnected(&dropped),
         }
     }
 
     fn on_link_lost(&mut self, why: &str) {
-        why.clone_into(&mut self.last_trouble);
-        tracing::debug!(why, "link closed");
+        tracing::debug!(service = self.service.name, why, "the link is gone");
+        *lock(&self.shared.last_error) = why.to_owned();
     }
-}
-
-type Connecting = Pin<Box<dyn Future<Output = io::Result<Link>> + Send>>;
-
-/// What is done about the link.
-enum Reaching {
-    /// Nothing: it is up, or the session has ended.
-    Nothing,
-    Connecting(Connecting),
-    Pausing(Pin<Box<Sleep>>),
-}
-
-/// The task.
-pub(super) struct Task {
-    shared: Arc<Shared>,
-    driver: Driver<ClientSide>,
-    address: Address,
-    reaching: Reaching,
-    back_off: Duration,
-    /// Whether the faults on purpose make this end's links lossy.
-    reliable_ordered: bool,
-    commands: VecDeque<Command>,
-    rounds: Rounds,
-}
-
-impl Task {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        session: ClientSession<Carried>,
-        handlers: BroadcastHandlers,
-        address: Address,
-        faults: Option<FaultPlan>,
-        first_link: oneshot::Sender<FirstLink>,
-    ) -> Self {
-        let faults = faults.filter(|plan| !plan.is_none());
-        let reliable_ordered = faults.is_none();
-        let side = ClientSide {
-            session,
-            cells: Vec::new(),
-            waiting: VecDeque::new(),
-            handlers,
-            first_link: Some(first_link),
-            disconnect_reports: Vec::new(),
-            was_welcomed: false,
-            reject: None,
-            ended: false,
-            last_trouble: "nothing was tried yet".to_owned(),
-        };
-        Self {
-            shared,
-            driver: Driver::new(side, Clock::start(), faults),
-            address,
-            reaching: Reaching::Nothing,
-            back_off: BACK_OFF_MIN,
-            reliable_ordered,
-            commands: VecDeque::new(),
-            rounds: Rounds::default(),
-        }
-    }
-
-    pub(super) async fn run(mut self) {
-        std::future::poll_fn(|cx| self.poll(cx)).await;
-        self.publish();
-        for command in self.shared.inbox.close_and_take() {
-            match command {
-                Command::Send(submission) => submission.cell.update(|state| {
-                    state.accepted = Some(Err(SendError::Disconnected));
-                    state.answered = true;
-                }),
-                Command::Disconnect(_, report) => drop(report.send(DisconnectReport::default())),
-                Command::Cancel(_) | Command::CutLink => {}
-            }
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.rounds.begin(cx) {
-            return Poll::Pending;
-        }
-        let mut busy = match self.shared.inbox.poll_take(cx, &mut self.commands) {
-            Taken::Some => {
-                self.work_off(cx);
-                true
-            }
-            Taken::Nothing => false,
-            // All handles are gone: this node leaves without a word.
-            Taken::Closed => return Poll::Ready(()),
-        };
-        busy |= self.driver.poll(cx);
-        if self.driver.side.ended {
-            return Poll::Ready(());
-        }
-        if let Some(reject) = self.driver.side.reject.take() {
-            self.on_reject(cx, reject);
-            busy = true;
-        }
-        if !self.driver.has_link() {
-            busy |= self.poll_reach(cx).is_ready();
-        }
-        if !busy {
-            self.publish();
-        }
-        self.rounds.end(cx, busy);
-        Poll::Pending
-    }
-
-    fn work_off(&mut self, cx: &mut Context<'_>) {
-        let mut commands = std::mem::take(&mut self.commands);
-        let mut cut = false;
-        self.driver.command(cx, |side, now| {
-            for command in commands.drain(..) {
-                match command {
-                    Command::Send(submission) => side.submit(now, submission),
-                    Command::Cancel(cell) => side.cancel(now, &cell),
-                    Command::Disconnect(limit, report) => {
-                        side.disconnect_reports.push(report);
-                        side.session.disconnect(now, limit);
-                    }
-                    Command::CutLink => cut = true,
-                }
-            }
-        });
-        self.commands = commands;
-        if cut {
-            self.driver.cut(cx, "cut by the application");
-        }
-    }
-
-    /// A refusal for good ends the session: everything open is dropped.
-    fn on_reject(&mut self, cx: &mut Context<'_>, reject: Reject) {
-        reject.message.clone_into(&mut self.driver.side.last_trouble);
-        if !reject.is_final() {
-            return;
-        }
-        tracing::error!(reason = ?reject.reason, message = %reject.message, "the server refuses this client for good");
-        if let Some(first) = self.driver.side.first_link.take() {
-            let _ = first.send(FirstLink::Rejected(reject));
-        }
-        self.driver.command(cx, |side, now| {
-            side.session.disconnect(now, Duration::ZERO);
-            side.session.handle(now, Input::Timeout);
-        });
-    }
-
-    /// Tries to bring a link up. `Ready`: something happened.
-    fn poll_reach(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.reaching {
-            Reaching::Nothing => {
-                self.reaching = if std::mem::take(&mut self.driver.side.was_welcomed) {
-                    self.back_off = BACK_OFF_MIN;
-                    Reaching::Connecting(connect(self.address.clone()))
-                } else if self.back_off == BACK_OFF_MIN && self.driver.side.first_link.is_some() {
-                    self.back_off *= 2;
-                    Reaching::Connecting(connect(self.address.clone()))
-                } else {
-                    self.pause()
-                };
-            }
-            Reaching::Pausing(pause) => {
-                ready!(pause.as_mut().poll(cx));
-                self.reaching = Reaching::Connecting(connect(self.address.clone()));
-            }
-            Reaching::Connecting(connecting) => match ready!(connecting.as_mut().poll(cx)) {
-                Ok(link) => {
-                    self.reaching = Reaching::Nothing;
-                    let reliable_ordered = self.reliable_ordered;
-                    self.driver.attach(cx, link, |side, now| side.handle(now, Input::LinkUp { reliable_ordered }));
-                }
-                Err(error) => {
-                    self.driver.side.last_trouble = error.to_string();
-                    self.reaching = self.pause();
-                }
-            },
-        }
-        Poll::Ready(())
-    }
-
-    /// Full jitter: a random pause below a bound that doubles.
-    fn pause(&mut self) -> Reaching {
-        let bound = u64::try_from(self.back_off.as_millis()).unwrap_or(u64::MAX).max(1);
-        self.back_off = (self.back_off * 2).min(BACK_OFF_MAX);
-        Reaching::Pausing(Box::pin(tokio::time::sleep(Duration::from_millis(random::u64() % bound))))
-    }
-
-    fn publish(&self) {
-        let side = &self.driver.side;
-        side.last_trouble.clone_into(&mut lock(&self.shared.last_trouble));
-        let mut stats = lock(&self.shared.stats);
-        *stats = ClientStats {
-            session: side.session.stats(),
-            faults: self.driver.fault_counters(),
-            is_linked: self.driver.has_link(),
-            open_calls: side.session.open_calls(),
-        };
-    }
-}
-
-fn connect(address: Address) -> Connecting {
-    Box::pin(async move {
-        tokio::time::timeout(CONNECT_WITHIN, Link::connect(&address))
-            .await
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no connection within 5 s")))
-    })
 }

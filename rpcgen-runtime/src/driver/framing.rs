@@ -19,6 +19,7 @@ const WRITE_BUFFER_KEPT_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct Framing {
     codec: FrameCodec,
+    is_greeted: bool,
     input: BytesMut,
     output: Vec<u8>,
     written: usize,
@@ -26,7 +27,13 @@ pub(crate) struct Framing {
 
 impl Framing {
     pub(crate) fn new() -> Self {
-        Self { codec: FrameCodec::handshake(), input: BytesMut::new(), output: Vec::new(), written: 0 }
+        Self {
+            codec: FrameCodec::handshake(),
+            is_greeted: false,
+            input: BytesMut::new(),
+            output: Vec::new(),
+            written: 0,
+        }
     }
 
     /// Where to read to: always has room.
@@ -38,29 +45,33 @@ impl Framing {
         &mut self.input
     }
 
-    /// The next frame; `None` when it is not complete yet.
+    /// The next frame; `None` when it is not complete yet. On a link that may corrupt, a corrupt frame is a lost one.
     pub(crate) fn next_frame(&mut self) -> Result<Option<LinkFrame<Carried>>, DecodeError> {
-        let frame = self.codec.decode(&mut self.input)?;
-        if let Some(LinkFrame::Welcome(welcome)) = &frame {
-            self.agree(welcome.clone());
+        loop {
+            match self.codec.decode(&mut self.input) {
+                Err(DecodeError::Corrupt { .. }) if self.is_greeted && !self.codec.reliable_ordered => {}
+                Ok(Some(LinkFrame::Welcome(welcome))) => {
+                    self.agree(&welcome);
+                    return Ok(Some(LinkFrame::Welcome(welcome)));
+                }
+                other => return other,
+            }
         }
-        Ok(frame)
     }
 
     /// Appends a frame to what is to be written.
     pub(crate) fn push(&mut self, frame: &LinkFrame<Carried>) {
         self.codec.encode(frame, &mut self.output);
         if let LinkFrame::Welcome(welcome) = frame {
-            self.agree(welcome.clone());
+            self.agree(welcome);
         }
     }
 
-    /// Appends a frame that cannot be read: its length is beyond any limit. For faults on purpose.
-    pub(crate) fn push_corrupted(&mut self, frame: &LinkFrame<Carried>) {
+    /// The same, and lets the encoded frame be changed. For faults on purpose.
+    pub(crate) fn push_corrupted(&mut self, frame: &LinkFrame<Carried>, corrupt: impl FnOnce(&mut [u8])) {
         let start = self.output.len();
         self.codec.encode(frame, &mut self.output);
-        let header = self.output.iter_mut().skip(start).take(CORRUPTED_BYTES);
-        header.for_each(|byte| *byte = 0xff);
+        corrupt(self.output.get_mut(start..).unwrap_or_default());
     }
 
     /// What is to be written.
@@ -79,11 +90,8 @@ impl Framing {
     }
 
     /// From the welcome on, both ends use what it says.
-    fn agree(&mut self, welcome: Welcome) {
-        self.codec =
-            FrameCodec { reliable_ordered: welcome.reliable_ordered, frame_bytes_max: welcome.frame_bytes_max };
+    fn agree(&mut self, welcome: &Welcome) {
+        self.codec = FrameCodec::after(welcome);
+        self.is_greeted = true;
     }
 }
-
-/// How many of a frame's first bytes a corruption overwrites: the length, however it is written.
-const CORRUPTED_BYTES: usize = 4;

@@ -89,14 +89,11 @@ impl Link {
         }
     }
 
-    /// The same, made unreadable. `false`: not possible here (nothing is encoded between threads).
-    pub(crate) fn transmit_corrupted(&mut self, frame: &LinkFrame<Carried>) -> bool {
+    /// The same, corrupted. Between threads nothing is encoded: there a corrupt frame is a lost one, as it is behind a checksum.
+    pub(crate) fn transmit_corrupted(&mut self, frame: &LinkFrame<Carried>, corrupt: impl FnOnce(&mut [u8])) {
         match &mut self.transport {
-            Transport::Tcp(link) => {
-                link.transmit_corrupted(frame);
-                true
-            }
-            Transport::Threads(_) => false,
+            Transport::Tcp(link) => link.transmit_corrupted(frame, corrupt),
+            Transport::Threads(_) => {}
         }
     }
 
@@ -122,14 +119,6 @@ impl Link {
                 link.linger().await;
                 drop(permit);
             });
-        }
-    }
-
-    /// Closes after what was transmitted, and waits for the other end to read it.
-    pub(crate) async fn close_gently(self) {
-        match self.transport {
-            Transport::Tcp(link) => link.linger().await,
-            Transport::Threads(mut link) => drop(link.flush()),
         }
     }
 

@@ -14,8 +14,8 @@ pub(crate) mod threads;
 
 use std::task::{Context, Poll};
 
-use rpcgen_proto::faults::{FaultCounters, FaultPlan, Faults, Verdict};
-use rpcgen_proto::frame::{Body, LinkFrame};
+use rpcgen_proto::faults::{FaultCounters, FaultPlan, Faults, Verdict, is_offer};
+use rpcgen_proto::frame::{Frame, LinkFrame};
 use rpcgen_proto::session::{CloseReason, Input, Output};
 use rpcgen_proto::time::Instant;
 
@@ -79,38 +79,20 @@ pub(crate) struct Driver<S> {
     link: Option<Link>,
     deadline: Option<Instant>,
     alarm: Alarm,
-    faults: Option<FaultyEnd>,
-}
-
-/// Faults on purpose of what this end sends.
-struct FaultyEnd {
-    plan: FaultPlan,
-    /// Of the live link. What a link still delays dies with it.
-    live: Faults<LinkFrame<Carried>>,
-    past: FaultCounters,
-}
-
-impl FaultyEnd {
-    fn new(plan: FaultPlan) -> Self {
-        Self { live: Faults::new(plan), plan, past: FaultCounters::default() }
-    }
-
-    fn counters(&self) -> FaultCounters {
-        let mut sum = self.past;
-        sum.add(&self.live.counters());
-        sum
-    }
-
-    fn restart(&mut self) {
-        self.past = self.counters();
-        self.plan.seed = self.plan.seed.wrapping_add(1);
-        self.live = Faults::new(self.plan);
-    }
+    /// Faults on purpose of what this end sends.
+    faults: Option<Faults<Frame<Carried>>>,
 }
 
 impl<S: Side> Driver<S> {
     pub(crate) fn new(side: S, clock: Clock, faults: Option<FaultPlan>) -> Self {
-        Self { side, clock, link: None, deadline: None, alarm: Alarm::new(&clock), faults: faults.map(FaultyEnd::new) }
+        Self {
+            side,
+            clock,
+            link: None,
+            deadline: None,
+            alarm: Alarm::new(&clock),
+            faults: faults.filter(|plan| !plan.is_none()).map(Faults::new),
+        }
     }
 
     pub(crate) fn has_link(&self) -> bool {
@@ -118,12 +100,23 @@ impl<S: Side> Driver<S> {
     }
 
     pub(crate) fn fault_counters(&self) -> FaultCounters {
-        self.faults.as_ref().map(FaultyEnd::counters).unwrap_or_default()
+        self.faults.as_ref().map(Faults::counters).unwrap_or_default()
     }
 
-    /// Runs a command of the application on the side. Drain when all are run.
-    pub(crate) fn side_now<R>(&mut self, command: impl FnOnce(&mut S, Instant) -> R) -> R {
-        command(&mut self.side, self.clock.now())
+    /// Whether this end takes its links for lossless and ordered.
+    pub(crate) fn is_reliable(&self) -> bool {
+        self.faults.is_none()
+    }
+
+    /// Runs one of several commands on the side; [`Self::command`] or [`Self::settle`] drains after the last.
+    pub(crate) fn command_of_batch(&mut self, command: impl FnOnce(&mut S, Instant)) {
+        command(&mut self.side, self.clock.now());
+    }
+
+    /// Drains after a batch of commands.
+    pub(crate) fn settle(&mut self, cx: &mut Context<'_>) {
+        let now = self.clock.now();
+        self.drain(cx, now);
     }
 
     /// Runs a command of the application on the side, and drains.
@@ -140,7 +133,7 @@ impl<S: Side> Driver<S> {
             old.close_with(cx, "a newer link of this client has taken over");
         }
         if let Some(faults) = &mut self.faults {
-            faults.restart();
+            faults.link_down();
         }
         self.command(cx, tell);
     }
@@ -155,6 +148,13 @@ impl<S: Side> Driver<S> {
         }
     }
 
+    /// Closes the live link, with a last word that says why.
+    pub(crate) fn close_link(&mut self, cx: &mut Context<'_>, why: &str) {
+        if let Some(link) = self.link.take() {
+            link.close_with(cx, why);
+        }
+    }
+
     /// Works off what came in and what is due, then sends what came of it. `true`: there may be more to do at once.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let received = self.poll_receive(cx);
@@ -165,31 +165,35 @@ impl<S: Side> Driver<S> {
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.clock.now();
-        if self.link.is_none() {
-            return false;
-        }
-        for count in 0..FRAMES_PER_POLL_MAX {
-            let Some(link) = &mut self.link else { break };
+        let mut count = 0;
+        let mut lost = None;
+        while count < FRAMES_PER_POLL_MAX
+            && let Some(link) = &mut self.link
+        {
             match link.poll_receive(cx) {
-                Poll::Pending => {
-                    self.drain(cx, now);
-                    return count > 0;
+                Poll::Pending => break,
+                Poll::Ready(Ok(frame)) => {
+                    self.side.handle(now, Input::Received(frame));
+                    count += 1;
                 }
-                // Drained once for the whole batch: so one frame carries the guarantees of all of it.
-                Poll::Ready(Ok(frame)) => self.side.handle(now, Input::Received(frame)),
                 Poll::Ready(Err(error)) => {
-                    self.drain(cx, now);
-                    self.lose_link(cx, &error);
-                    return true;
+                    lost = Some(error);
+                    break;
                 }
             }
         }
-        self.drain(cx, now);
-        true
+        if count > 0 {
+            // Once for the whole batch: so the first frame that goes back carries the guarantees of all of it.
+            self.drain(cx, now);
+        }
+        if let Some(error) = &lost {
+            self.lose_link(cx, error);
+        }
+        count > 0 || lost.is_some()
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> bool {
-        let delayed = self.faults.as_ref().filter(|_| self.link.is_some()).and_then(|faults| faults.live.deadline());
+        let delayed = self.faults.as_ref().filter(|_| self.link.is_some()).and_then(|faults| faults.deadline());
         let next = [self.deadline, delayed].into_iter().flatten().min();
         if !self.alarm.poll(cx, &self.clock, next) {
             return false;
@@ -226,12 +230,12 @@ impl<S: Side> Driver<S> {
     fn poll_faults(&mut self) -> Fate {
         let (Some(faults), Some(link)) = (&mut self.faults, &mut self.link) else { return Fate::Lives };
         let now = self.clock.now();
-        while let Some(verdict) = faults.live.poll(now) {
+        while let Some(verdict) = faults.poll(now) {
             match verdict {
-                Verdict::Send(frame) => link.transmit(frame),
-                // Where nothing is encoded nothing can be corrupted; what follows is the same: the link is gone.
-                Verdict::Corrupt(frame) if !link.transmit_corrupted(&frame) => return Fate::Cut,
-                Verdict::Corrupt(_) => {}
+                Verdict::Send(frame) => link.transmit(LinkFrame::Frame(frame)),
+                Verdict::Corrupt(frame) => {
+                    link.transmit_corrupted(&LinkFrame::Frame(frame), |encoded| faults.flip_bit(encoded));
+                }
                 Verdict::Cut => return Fate::Cut,
             }
         }
@@ -275,13 +279,13 @@ impl<S: Side> Driver<S> {
 
     fn transmit(&mut self, now: Instant, frame: LinkFrame<Carried>) {
         let Some(link) = &mut self.link else { return };
-        match (&mut self.faults, &frame) {
+        match (&mut self.faults, frame) {
             // The handshake and the last words are exempt.
-            (Some(faults), LinkFrame::Frame(inner)) => {
-                let is_offer = inner.message.as_ref().is_some_and(|message| matches!(message.body, Body::Offer { .. }));
-                faults.live.push(now, frame, is_offer);
+            (Some(faults), LinkFrame::Frame(frame)) => {
+                let is_offer = is_offer(&frame);
+                faults.push(now, frame, is_offer);
             }
-            _ => link.transmit(frame),
+            (_, frame) => link.transmit(frame),
         }
     }
 }

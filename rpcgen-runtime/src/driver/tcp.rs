@@ -57,8 +57,8 @@ impl TcpLink {
         self.framing.push(frame);
     }
 
-    pub(crate) fn transmit_corrupted(&mut self, frame: &LinkFrame<Carried>) {
-        self.framing.push_corrupted(frame);
+    pub(crate) fn transmit_corrupted(&mut self, frame: &LinkFrame<Carried>, corrupt: impl FnOnce(&mut [u8])) {
+        self.framing.push_corrupted(frame, corrupt);
     }
 
     /// Writes as much as the socket takes. `Ready`: everything.

@@ -1,137 +1,309 @@
-//! From a listener to a session: accept, hello, admission.
+//! From a connection to a session: who may come in, and which session a link belongs to.
+//!
+//! Knows: listeners, hellos, how many links there may be. Does not know: what a session does with its link.
 
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
 use std::time::Duration;
 
-use rpcgen_proto::frame::{LinkFrame, Reject, RejectReason};
+use rpcgen_proto::frame::{Close, Hello, LinkFrame, Reject};
 use rpcgen_proto::server::Admission;
-use tokio::net::TcpListener;
-use tokio::sync::OwnedSemaphorePermit;
+use rpcgen_proto::session::Opening;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::Shared;
-use super::session::{SessionCommand, SessionHandle, SessionStats, SessionTask};
+use super::session::{Command, Counters, Port, SessionTask};
+use super::{Hall, Shared};
+use crate::carried::Carried;
 use crate::driver::address::{Address, is_loopback_only};
 use crate::driver::inbox::{Inbox, lock};
-use crate::driver::link::{Link, LinkError};
+use crate::driver::link::Link;
 use crate::driver::threads::ThreadListener;
 use crate::error::ListenError;
 
-/// From accept to hello, in all: who dribbles is closed.
+/// From the connection to the hello, in all.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
-/// After an accept that failed (out of file descriptors, mostly) the next one waits.
+/// How long a listener rests after the system refused it a connection (mostly: no file descriptor is free).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Listens, and returns the real address and the task that accepts.
-pub(super) async fn listen(server: &Arc<Shared>, address: &str) -> Result<(String, JoinHandle<()>), ListenError> {
-    let parsed: Address = address.parse()?;
-    let failed = |source: io::Error| ListenError::Io { address: address.to_owned(), source };
-    match parsed {
-        Address::Tcp { authority } => {
-            let targets: Vec<_> = tokio::net::lookup_host(&authority).await.map_err(failed)?.collect();
-            if !server.beyond_loopback && !is_loopback_only(&targets) {
-                return Err(ListenError::BeyondLoopback { address: address.to_owned() });
-            }
-            let listener = TcpListener::bind(targets.as_slice()).await.map_err(failed)?;
-            let real = format!("tcp://{}", listener.local_addr().map_err(failed)?);
-            let server = Arc::clone(server);
-            Ok((real, tokio::spawn(accept_tcp(server, listener))))
+/// How many links a server may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptLimits {
+    /// Links at once. Default 10,000. Beyond, a newcomer is turned away; nobody who is here is.
+    pub links_max: usize,
+    /// Links that have not said their hello. Default 256.
+    pub half_open_max: usize,
+    /// The same, of one address that is not loopback. Default 64.
+    pub half_open_per_address_max: usize,
+}
+
+impl Default for AcceptLimits {
+    fn default() -> Self {
+        Self { links_max: 10_000, half_open_max: 256, half_open_per_address_max: 64 }
+    }
+}
+
+/// Counts who comes in.
+#[derive(Debug)]
+pub(super) struct Door {
+    limits: AcceptLimits,
+    live: Arc<Semaphore>,
+    half_open: Mutex<HalfOpen>,
+    refused: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct HalfOpen {
+    count: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+impl Door {
+    pub(super) fn new(limits: AcceptLimits) -> Self {
+        let live = Arc::new(Semaphore::new(limits.links_max.min(Semaphore::MAX_PERMITS)));
+        Self { limits, live, half_open: Mutex::default(), refused: AtomicU64::new(0) }
+    }
+
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    fn note_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Lets a link in that has not said its hello; `None`: there are too many.
+    fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Option<HalfOpenGuard> {
+        // Whoever is on this machine can do worse than that.
+        let address = address.map(|address| address.to_canonical()).filter(|address| !address.is_loopback());
+        let mut half_open = lock(&self.half_open);
+        let of_address = address.map_or(0, |address| half_open.by_address.get(&address).copied().unwrap_or(0));
+        if half_open.count >= self.limits.half_open_max || of_address >= self.limits.half_open_per_address_max {
+            return None;
         }
-        Address::Thread { name } => {
-            let listener = ThreadListener::bind(&name).map_err(failed)?;
-            let server = Arc::clone(server);
-            Ok((address.to_owned(), tokio::spawn(accept_threads(server, listener))))
+        half_open.count += 1;
+        if let Some(address) = address {
+            half_open.by_address.insert(address, of_address + 1);
+        }
+        Some(HalfOpenGuard { door: Arc::clone(self), address })
+    }
+}
+
+/// One link that has not said its hello.
+struct HalfOpenGuard {
+    door: Arc<Door>,
+    address: Option<IpAddr>,
+}
+
+impl Drop for HalfOpenGuard {
+    fn drop(&mut self) {
+        let mut half_open = lock(&self.door.half_open);
+        half_open.count -= 1;
+        if let Some(address) = self.address
+            && let Some(count) = half_open.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                half_open.by_address.remove(&address);
+            }
         }
     }
 }
 
-async fn accept_tcp(server: Arc<Shared>, listener: TcpListener) {
+/// The listeners of one server.
+#[derive(Debug, Default)]
+pub(super) struct Acceptors {
+    running: Mutex<Vec<Acceptor>>,
+}
+
+#[derive(Debug)]
+struct Acceptor {
+    address: String,
+    task: JoinHandle<()>,
+}
+
+impl Acceptors {
+    pub(super) fn addresses(&self) -> Vec<String> {
+        lock(&self.running).iter().map(|acceptor| acceptor.address.clone()).collect()
+    }
+
+    pub(super) async fn listen(
+        &self,
+        shared: &Arc<Shared>,
+        address: Address,
+        beyond_loopback: bool,
+    ) -> Result<String, ListenError> {
+        let failed = |source| ListenError::Io { address: address.to_string(), source };
+        let (local, task) = match &address {
+            Address::Tcp { authority } => {
+                let wanted: Vec<SocketAddr> = tokio::net::lookup_host(authority).await.map_err(failed)?.collect();
+                if !beyond_loopback && !is_loopback_only(&wanted) {
+                    return Err(ListenError::BeyondLoopback { address: address.to_string() });
+                }
+                let listener = TcpListener::bind(wanted.as_slice()).await.map_err(failed)?;
+                let local = format!("tcp://{}", listener.local_addr().map_err(failed)?);
+                shared.is_on_network.store(true, Ordering::Relaxed);
+                (local, tokio::spawn(accept_tcp(Arc::clone(shared), listener)))
+            }
+            Address::Thread { name } => {
+                let listener = ThreadListener::bind(name).map_err(failed)?;
+                (address.to_string(), tokio::spawn(accept_threads(Arc::clone(shared), listener)))
+            }
+        };
+        lock(&self.running).push(Acceptor { address: local.clone(), task });
+        Ok(local)
+    }
+
+    /// Stops listening. The addresses are free soon after.
+    pub(super) fn abort(&self) {
+        for acceptor in lock(&self.running).drain(..) {
+            acceptor.task.abort();
+        }
+    }
+
+    /// Stops listening, and waits until the addresses are free.
+    pub(super) async fn close(&self) {
+        let running: Vec<Acceptor> = lock(&self.running).drain(..).collect();
+        for acceptor in running {
+            acceptor.task.abort();
+            // It ends as aborted, which is what was asked for.
+            let _ = acceptor.task.await;
+        }
+    }
+}
+
+async fn accept_tcp(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                let Some(permits) = Permits::take(&server) else { continue };
-                match Link::from_tcp(stream, peer, permits.live) {
-                    Ok(link) => drop(tokio::spawn(greet(Arc::clone(&server), link, permits.half_open))),
-                    Err(error) => tracing::debug!(%peer, %error, "a link was gone before it was greeted"),
-                }
-            }
+            Ok((stream, peer)) => shared.let_in_tcp(stream, peer),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept");
+                tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-async fn accept_threads(server: Arc<Shared>, mut listener: ThreadListener) {
+async fn accept_threads(shared: Arc<Shared>, mut listener: ThreadListener) {
     while let Ok(link) = listener.accept().await {
-        let Some(permits) = Permits::take(&server) else { continue };
-        let link = Link::from_threads(link, permits.live);
-        tokio::spawn(greet(Arc::clone(&server), link, permits.half_open));
+        let Ok(permit) = Arc::clone(&shared.door.live).try_acquire_owned() else {
+            shared.door.note_refused();
+            continue;
+        };
+        shared.let_in(Link::from_threads(link, permit), None);
     }
 }
 
-/// What a new link counts against. Over the limits it is closed at once: the newcomer is refused, nobody is evicted.
-struct Permits {
-    half_open: OwnedSemaphorePermit,
-    live: OwnedSemaphorePermit,
-}
-
-impl Permits {
-    fn take(server: &Shared) -> Option<Self> {
-        let half_open = Arc::clone(&server.half_open).try_acquire_owned().ok()?;
-        let live = Arc::clone(&server.live).try_acquire_owned().ok()?;
-        Some(Self { half_open, live })
-    }
-}
-
-async fn greet(server: Arc<Shared>, mut link: Link, half_open: OwnedSemaphorePermit) {
-    let peer = link.peer().to_owned();
-    let hello = tokio::time::timeout(HELLO_WITHIN, std::future::poll_fn(|cx| link.poll_receive(cx))).await;
-    drop(half_open);
-    let hello = match hello {
-        Ok(Ok(LinkFrame::Hello(hello))) => hello,
-        Ok(Ok(_)) => return say_malformed(link, &peer, "the first frame is no hello").await,
-        Ok(Err(LinkError::Malformed(error))) => return say_malformed(link, &peer, &error.to_string()).await,
-        Ok(Err(error)) => return tracing::debug!(peer, %error, "a link was gone before its hello"),
-        Err(_) => return tracing::debug!(peer, "no hello in time"),
-    };
-    let service = server.service_index(&hello.service);
-    let admission = lock(&server.registry).admit(server.clock.now(), hello);
-    match (admission, service) {
-        (Admission::Open(opening), Some(service)) => {
-            if let Some(replaced) = opening.replaces
-                && let Some(old) = lock(&server.sessions).remove(&replaced)
-            {
-                let _ = old.inbox.push(SessionCommand::End);
-            }
-            let handle = Arc::new(SessionHandle { inbox: Inbox::new(), stats: Mutex::new(SessionStats::default()) });
-            lock(&server.sessions).insert(opening.session, Arc::clone(&handle));
-            let faults = server.next_faults();
-            let task = SessionTask::open(Arc::clone(&server), handle, service, *opening, link, faults);
-            task.run().await;
+impl Shared {
+    fn let_in_tcp(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let Ok(permit) = Arc::clone(&self.door.live).try_acquire_owned() else {
+            tracing::warn!(%peer, "as many links as may be: a connection is turned away");
+            return self.door.note_refused();
+        };
+        match Link::from_tcp(stream, peer, permit) {
+            Ok(link) => self.let_in(link, Some(peer.ip())),
+            Err(error) => tracing::debug!(%peer, %error, "a connection broke at once"),
         }
-        (Admission::Resume(session, hello), _) => {
-            let handle = lock(&server.sessions).get(&session).cloned();
-            // A session that is ending takes no link; the client tries again and is told that it has ended.
-            if let Some(handle) = handle {
-                let _ = handle.inbox.push(SessionCommand::Link(link, hello));
-            }
+    }
+
+    fn let_in(self: &Arc<Self>, link: Link, address: Option<IpAddr>) {
+        let Some(guard) = self.door.enter(address) else {
+            tracing::warn!(peer = link.peer(), "as many half-open links as may be: a connection is turned away");
+            return self.door.note_refused();
+        };
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            shared.greet(link).await;
+            drop(guard);
+        });
+    }
+
+    /// Reads the hello and finds the link's session.
+    async fn greet(self: Arc<Self>, mut link: Link) {
+        let hello = tokio::time::timeout(HELLO_WITHIN, poll_fn(|cx| link.poll_receive(cx))).await;
+        let why = match hello {
+            Ok(Ok(LinkFrame::Hello(hello))) => return self.admit(link, hello).await,
+            Ok(Ok(_)) => "a link begins with a hello".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no hello came in time".to_owned(),
+        };
+        self.door.note_refused();
+        tracing::debug!(peer = link.peer(), why, "a link is turned away");
+        close_with(link, &why).await;
+    }
+
+    async fn admit(self: Arc<Self>, link: Link, hello: Hello) {
+        let Some((reject, mut link)) = self.place(link, hello) else { return };
+        self.door.note_refused();
+        tracing::info!(peer = link.peer(), reason = ?reject.reason, "a client is refused: {}", reject.message);
+        link.transmit(LinkFrame::Reject(reject));
+        close(link).await;
+    }
+
+    /// Gives the link to its session, or back with the reason why not.
+    fn place(self: &Arc<Self>, link: Link, hello: Hello) -> Option<(Reject, Link)> {
+        let mut hall = lock(&self.hall);
+        if hall.is_stopped {
+            return None;
         }
-        (Admission::Reject(reject), _) => say(link, reject).await,
-        (Admission::Open(_), None) => {}
+        match hall.registry.admit(self.clock.now(), hello) {
+            Admission::Open(opening) => self.open(hall, *opening, link),
+            Admission::Resume(session, hello) => {
+                if let Some(port) = hall.ports.get(&session) {
+                    // A session that has just ended drops the link; its client comes again and is told.
+                    let _ = port.inbox.push(Command::Link(link, hello));
+                }
+            }
+            Admission::Reject(reject) => return Some((reject, link)),
+        }
+        None
+    }
+
+    /// Begins a session.
+    fn open(self: &Arc<Self>, mut hall: MutexGuard<'_, Hall>, opening: Opening<Carried>, link: Link) {
+        // The registry admits only to services that it was told of.
+        let Some(service) = self.service_index(&opening.hello.service) else { return };
+        if let Some(replaced) = opening.replaces.and_then(|session| hall.ports.remove(&session)) {
+            hall.past.add(&lock(&replaced.counters));
+            let _ = replaced.inbox.push(Command::Replaced);
+        }
+        let port = Arc::new(Port {
+            session: opening.session,
+            client: opening.hello.client,
+            service,
+            inbox: Inbox::new(),
+            counters: Mutex::new(Counters::default()),
+            is_idle: AtomicBool::new(false),
+        });
+        hall.ports.insert(opening.session, Arc::clone(&port));
+        hall.opened += 1;
+        let number = hall.opened;
+        if hall.is_paused {
+            let _ = port.inbox.push(Command::PauseBusiness(true));
+        }
+        drop(hall);
+        self.open_route(&port, &opening.hello);
+        tokio::spawn(SessionTask::new(Arc::clone(self), port, opening, link, number));
     }
 }
 
-async fn say_malformed(link: Link, peer: &str, why: &str) {
-    tracing::warn!(peer, why, "malformed hello");
-    say(link, Reject { reason: RejectReason::Malformed, message: why.to_owned() }).await;
+async fn close(link: Link) {
+    let mut link = Some(link);
+    poll_fn(|cx| {
+        if let Some(link) = link.take() {
+            link.close(cx);
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
-/// Says why and closes.
-async fn say(mut link: Link, reject: Reject) {
-    link.transmit(LinkFrame::Reject(reject));
-    std::future::poll_fn(|cx| link.poll_flush(cx).map(drop)).await;
-    link.close_gently().await;
+async fn close_with(mut link: Link, message: &str) {
+    link.transmit(LinkFrame::Close(Close { message: message.to_owned() }));
+    close(link).await;
 }

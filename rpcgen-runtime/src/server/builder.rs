@@ -1,68 +1,58 @@
-//! How a server begins.
+//! Makes a server.
+//!
+//! Knows: the choices that its user has. Does not know: how the server then lives.
 
-use std::fmt;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use rpcgen_proto::config::Config;
 use rpcgen_proto::faults::FaultPlan;
 use rpcgen_proto::ids::Epoch;
 use rpcgen_proto::server::{Registry, RegistryConfig};
-use tokio::sync::{Notify, Semaphore};
 
-use super::dispatch::Service;
-use super::routing::Routing;
-use super::{Server, Shared};
+use super::accept::{AcceptLimits, Acceptors, Door};
+use super::routing::Router;
+use super::session::Counters;
+use super::{Hall, Server, Service, Shared};
+use crate::driver::address::Address;
 use crate::driver::clock::Clock;
 use crate::error::ListenError;
 use crate::random;
 
-/// Links that have not said hello yet.
-const HALF_OPEN_MAX: usize = 256;
-/// Links that are up.
-const LIVE_MAX: usize = 10_000;
-/// Origins that broadcasts are routed by.
-const ORIGINS_MAX: usize = 1_000_000;
-/// Broadcasts that wait for a node.
-const WAITING_BROADCASTS_MAX: usize = 100_000;
+/// Keys by which broadcasts find their nodes, unless told otherwise.
+const ORIGIN_KEYS_MAX: usize = 1_000_000;
+/// Broadcasts that wait for a node, unless told otherwise.
+const BROADCASTS_WAITING_MAX: usize = 100_000;
 
-/// Settings of a server, all with defaults.
+/// Makes a server.
+#[derive(Debug)]
 pub struct ServerBuilder {
     services: Vec<Service>,
     config: Config,
     registry: RegistryConfig,
+    limits: AcceptLimits,
     faults: Option<FaultPlan>,
+    origin_keys_max: usize,
+    broadcasts_waiting_max: usize,
     beyond_loopback: bool,
 }
 
-impl fmt::Debug for ServerBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerBuilder")
-            .field("services", &self.services)
-            .field("config", &self.config)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Default for ServerBuilder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl ServerBuilder {
-    /// The defaults, and no service.
-    #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             services: Vec::new(),
             config: Config::default(),
             registry: RegistryConfig::default(),
+            limits: AcceptLimits::default(),
             faults: None,
+            origin_keys_max: ORIGIN_KEYS_MAX,
+            broadcasts_waiting_max: BROADCASTS_WAITING_MAX,
             beyond_loopback: false,
         }
     }
 
-    /// Serves a service. Several may be served on one address.
+    /// Adds a service: what the `server` function of its generated module returns. One port serves them all.
     #[must_use]
     pub fn serve(mut self, service: Service) -> Self {
         self.services.push(service);
@@ -76,55 +66,97 @@ impl ServerBuilder {
         self
     }
 
-    /// How many sessions there may be, and what is kept of those that ended.
+    /// How many sessions there may be, and what is kept of those that expired.
     #[must_use]
     pub fn registry(mut self, config: RegistryConfig) -> Self {
         self.registry = config;
         self
     }
 
-    /// Faults on purpose, of what this end sends. Off unless asked for.
+    /// How many links there may be.
     #[must_use]
-    pub fn faults(mut self, plan: FaultPlan) -> Self {
-        self.faults = Some(plan).filter(|plan| !plan.is_none());
+    pub fn accept_limits(mut self, limits: AcceptLimits) -> Self {
+        self.limits = limits;
         self
     }
 
-    /// Lets plain TCP listen where other machines can reach it. What travels is then neither secret nor authenticated: anybody can read
-    /// it, change it, and call.
+    /// Faults on purpose of what the server sends: for tests and demonstrations. Each session has a seed of its own.
+    #[must_use]
+    pub fn faults(mut self, plan: FaultPlan) -> Self {
+        self.faults = Some(plan);
+        self
+    }
+
+    /// How many keys are kept by which broadcasts find the node that they are for; the oldest is forgotten, and its broadcasts go to
+    /// any node. Default 1,000,000.
+    #[must_use]
+    pub fn origin_keys_max(mut self, count: usize) -> Self {
+        self.origin_keys_max = count;
+        self
+    }
+
+    /// How many broadcasts may wait for a node that handles them. Default 100,000.
+    #[must_use]
+    pub fn broadcasts_waiting_max(mut self, count: usize) -> Self {
+        self.broadcasts_waiting_max = count;
+        self
+    }
+
+    /// Lets plain TCP listen where other machines can reach it. Nothing is encrypted, and nobody proves who he is: for a network that
+    /// is your own.
     #[must_use]
     pub fn insecure_plain_tcp_beyond_loopback(mut self) -> Self {
         self.beyond_loopback = true;
         self
     }
 
-    /// Listens on `tcp://HOST:PORT` (port 0: a free one) or `thread://NAME`.
+    /// Listens on `tcp://HOST:PORT` (port 0: a free one), or for clients of this process on `thread://NAME`. The server begins a new
+    /// epoch: it remembers nothing of an earlier one.
     ///
     /// # Errors
-    /// The address makes no sense, is taken, or is plain TCP that others than this machine could reach.
+    /// The address makes no sense, is taken, or is open to other machines; or there are two services of one name, or none.
     pub async fn listen(self, address: &str) -> Result<Server, ListenError> {
-        let names = self
-            .services
-            .iter()
-            .map(|service| (service.descriptor.name.to_owned(), service.descriptor.fingerprint))
-            .collect();
+        let address: Address = address.parse()?;
+        self.check_services()?;
+        let names =
+            self.services.iter().map(|service| (service.descriptor.name.to_owned(), service.descriptor.fingerprint));
+        let registry = Registry::new(Epoch(random::u64()), names.collect(), self.registry, random::bytes());
+        let hall = Hall {
+            registry,
+            ports: BTreeMap::new(),
+            opened: 0,
+            past: Counters::default(),
+            is_paused: false,
+            is_stopped: false,
+        };
         let shared = Arc::new(Shared {
-            registry: Mutex::new(Registry::new(Epoch(random::u64()), names, self.registry, random::key())),
-            services: self.services,
-            config: self.config.normalized(),
             clock: Clock::start(),
+            config: self.config,
             faults: self.faults,
-            beyond_loopback: self.beyond_loopback,
-            sessions: Mutex::default(),
-            routing: Mutex::new(Routing::new(ORIGINS_MAX, WAITING_BROADCASTS_MAX)),
-            half_open: Arc::new(Semaphore::new(HALF_OPEN_MAX)),
-            live: Arc::new(Semaphore::new(LIVE_MAX)),
-            past: Mutex::default(),
-            session_ended: Notify::new(),
-            links_opened: Mutex::new(0),
+            services: self.services,
+            hall: Mutex::new(hall),
+            router: Mutex::new(Router::new(self.origin_keys_max, self.broadcasts_waiting_max)),
+            waiting_broadcasts: AtomicUsize::new(0),
+            is_on_network: AtomicBool::new(false),
+            door: Arc::new(Door::new(self.limits)),
         });
-        let mut server = Server { shared, addresses: Vec::new(), listeners: Vec::new() };
-        server.listen_also(address).await?;
+        let server = Server { shared, acceptors: Acceptors::default(), beyond_loopback: self.beyond_loopback };
+        server.acceptors.listen(&server.shared, address, server.beyond_loopback).await?;
         Ok(server)
+    }
+
+    fn check_services(&self) -> Result<(), ListenError> {
+        if self.services.is_empty() {
+            return Err(ListenError::Services(
+                "a server without a service: add one with `ServerBuilder::serve`".to_owned(),
+            ));
+        }
+        for (index, service) in self.services.iter().enumerate() {
+            let name = service.descriptor.name;
+            if self.services.iter().skip(index + 1).any(|other| other.descriptor.name == name) {
+                return Err(ListenError::Services(format!("the service `{name}` is served twice")));
+            }
+        }
+        Ok(())
     }
 }

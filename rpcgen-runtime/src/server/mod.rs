@@ -1,54 +1,172 @@
-//! The server's end: listeners, admission, one task per session.
+//! The server: actions come up, answers and broadcasts go down.
+//!
+//! Knows: what its user holds, and what its sessions share. Does not know: what a session does; that is the task's.
 
 mod accept;
 mod broadcasts;
 mod builder;
+mod business;
 mod dispatch;
+mod drain;
 mod routing;
 mod session;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use rpcgen_proto::config::Config;
 use rpcgen_proto::faults::{FaultCounters, FaultPlan};
-use rpcgen_proto::ids::SessionId;
+use rpcgen_proto::frame::Hello;
+use rpcgen_proto::ids::{MethodId, SessionId};
 use rpcgen_proto::server::Registry;
-use rpcgen_proto::session::Stats;
-use tokio::sync::{Notify, Semaphore};
-use tokio::task::JoinHandle;
+use rpcgen_proto::session::{Ended, Stats, Unassigned};
 
-pub use self::broadcasts::BroadcastSender;
-use self::broadcasts::Outgoing;
-pub use self::builder::ServerBuilder;
-pub use self::dispatch::{Call, Dispatch, Handler, Outcome, Service, handle, unknown_action};
-use self::routing::Routing;
-use self::session::{SessionCommand, SessionHandle, SessionStats};
+use self::accept::{Acceptors, Door};
+use self::broadcasts::Job;
+use self::routing::Router;
+use self::session::{Command, Counters, LastWords, Port};
 use crate::carried::Carried;
 use crate::contract::BroadcastStub;
+use crate::driver::address::Address;
 use crate::driver::clock::Clock;
 use crate::driver::inbox::lock;
 use crate::error::ListenError;
 
-/// What the listeners, the sessions' tasks and the handles share.
-pub(crate) struct Shared {
-    services: Vec<Service>,
-    config: Config,
-    clock: Clock,
-    faults: Option<FaultPlan>,
+pub use self::accept::AcceptLimits;
+pub use self::broadcasts::BroadcastSender;
+pub use self::builder::ServerBuilder;
+pub use self::business::Call;
+pub use self::dispatch::{Dispatch, Handler, Service, handle, unknown_action};
+pub use self::drain::ShutdownReport;
+
+type Routes = Router<Arc<Port>, Job>;
+
+/// A server that listens. Dropping it ends it at once, as a crash would; [`Server::shutdown`] is the formal way.
+pub struct Server {
+    shared: Arc<Shared>,
+    acceptors: Acceptors,
+    /// Where plain TCP may listen.
     beyond_loopback: bool,
-    registry: Mutex<Registry<Carried>>,
-    sessions: Mutex<BTreeMap<SessionId, Arc<SessionHandle>>>,
-    routing: Mutex<Routing<Outgoing>>,
-    /// Links that have not said hello yet.
-    half_open: Arc<Semaphore>,
-    /// Links that are up.
-    live: Arc<Semaphore>,
-    past: Mutex<(Stats, FaultCounters)>,
-    session_ended: Notify,
-    links_opened: Mutex<u64>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addresses", &self.local_addresses()).finish_non_exhaustive()
+    }
+}
+
+/// What the sessions of a server share. Each lock is held for a look-up and no longer.
+pub(crate) struct Shared {
+    clock: Clock,
+    config: Config,
+    faults: Option<FaultPlan>,
+    services: Vec<Service>,
+    hall: Mutex<Hall>,
+    router: Mutex<Routes>,
+    /// How many broadcasts wait for a node, so that nobody takes the lock to find none.
+    waiting_broadcasts: AtomicUsize,
+    /// Whether a client may be in another process: then broadcasts are encoded by whoever sends them.
+    is_on_network: AtomicBool,
+    door: Arc<Door>,
+}
+
+/// Who is here.
+struct Hall {
+    registry: Registry<Carried>,
+    ports: BTreeMap<SessionId, Arc<Port>>,
+    opened: u64,
+    /// Of sessions that ended.
+    past: Counters,
+    is_paused: bool,
+    is_stopped: bool,
+}
+
+/// What a server did so far.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ServerStats {
+    /// Sum of the counters of its sessions, ended ones included.
+    pub sessions: Stats,
+    /// Faults on purpose of what it sent.
+    pub faults: FaultCounters,
+    /// Actions that were handed to the business.
+    pub actions: u64,
+    /// Sessions that there are now.
+    pub session_count: usize,
+    /// Of those, with a link.
+    pub linked_count: usize,
+    /// Sessions that there were, those of now included.
+    pub sessions_opened: u64,
+    /// Links that were turned away: too many, without a proper hello, or refused.
+    pub links_refused: u64,
+    /// Broadcasts that wait for a node that handles them.
+    pub waiting_broadcasts: usize,
+}
+
+impl Server {
+    /// Makes a server.
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    /// The first address it listens on, as a client takes it: with the real port.
+    #[must_use]
+    pub fn local_address(&self) -> String {
+        self.local_addresses().into_iter().next().unwrap_or_default()
+    }
+
+    /// All addresses it listens on.
+    #[must_use]
+    pub fn local_addresses(&self) -> Vec<String> {
+        self.acceptors.addresses()
+    }
+
+    /// Listens on a further address, and returns it with the real port.
+    ///
+    /// # Errors
+    /// As [`ServerBuilder::listen`].
+    pub async fn listen_also(&self, address: &str) -> Result<String, ListenError> {
+        let address: Address = address.parse()?;
+        self.acceptors.listen(&self.shared, address, self.beyond_loopback).await
+    }
+
+    /// Sends broadcasts of one of its services.
+    #[must_use]
+    pub fn broadcasts<S: BroadcastStub>(&self) -> S {
+        S::from_sender(BroadcastSender::new(Arc::clone(&self.shared), S::SERVICE))
+    }
+
+    /// Stops handing actions to the business, or goes on. What waits can be cancelled. For tests and demonstrations.
+    pub fn pause_business(&self, paused: bool) {
+        let mut hall = lock(&self.shared.hall);
+        hall.is_paused = paused;
+        hall.tell_all(|| Command::PauseBusiness(paused));
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn stats(&self) -> ServerStats {
+        self.shared.stats()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.acceptors.abort();
+        self.shared.stop(LastWords::Omit);
+    }
+}
+
+impl Hall {
+    fn tell_all(&self, command: impl Fn() -> Command) {
+        for port in self.ports.values() {
+            // A session that has just ended need not know.
+            let _ = port.inbox.push(command());
+        }
+    }
 }
 
 impl Shared {
@@ -56,154 +174,61 @@ impl Shared {
         self.services.iter().position(|service| service.descriptor.name == name)
     }
 
-    fn add_past(&self, stats: &SessionStats) {
-        let mut past = lock(&self.past);
-        past.0.add(&stats.session);
-        past.1.add(&stats.faults);
-        drop(past);
-        self.session_ended.notify_waiters();
+    /// The node is there, and handles what its hello says.
+    fn open_route(&self, port: &Arc<Port>, hello: &Hello) {
+        // Numbers that the service does not have are nobody's: no memory for them.
+        let known = self.services.get(port.service).map_or(0, |service| service.descriptor.broadcasts.len());
+        let handled = hello.broadcasts.iter().filter(|method| (method.0 as usize) < known);
+        let handled: Vec<MethodId> = handled.copied().collect();
+        lock(&self.router).open(port.session, port.client, port.service, handled, Arc::clone(port));
     }
 
-    fn tell_all(&self, command: fn() -> SessionCommand) {
-        let sessions: Vec<_> = lock(&self.sessions).values().cloned().collect();
-        for session in sessions {
-            // One that ended meanwhile needs no telling.
-            let _ = session.inbox.push(command());
+    /// A session came to its end. Returns the broadcasts that it leaves.
+    fn session_ended(&self, port: &Port, mut ended: Ended<Carried>) -> Vec<Unassigned<Carried>> {
+        let unassigned = std::mem::take(&mut ended.unassigned);
+        let mut hall = lock(&self.hall);
+        hall.registry.ended(self.clock.now(), ended);
+        hall.forget(port);
+        unassigned
+    }
+
+    /// Ends all sessions at once.
+    fn stop(&self, last_words: LastWords) {
+        let mut hall = lock(&self.hall);
+        hall.is_stopped = true;
+        hall.tell_all(|| Command::Stop(last_words));
+        let ports = std::mem::take(&mut hall.ports);
+        for port in ports.into_values() {
+            hall.past.add(&lock(&port.counters));
         }
     }
 
-    /// The plan for one more link's faults: each has a seed of its own.
-    fn next_faults(&self) -> Option<FaultPlan> {
-        let mut plan = self.faults?;
-        let mut opened = lock(&self.links_opened);
-        *opened += 1;
-        plan.seed = plan.seed.wrapping_add(opened.wrapping_mul(0x1_0000));
-        Some(plan)
-    }
-}
-
-/// Counters of a server: the sums over all its sessions, past ones included.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ServerStats {
-    /// Of the sessions.
-    pub sessions: Stats,
-    /// Of the faults on purpose at this end.
-    pub faults: FaultCounters,
-    /// Sessions that there are now.
-    pub session_count: usize,
-    /// Of those, with a link.
-    pub linked_count: usize,
-    /// Broadcasts that wait for a node that handles them.
-    pub waiting_broadcasts: usize,
-}
-
-/// What a shutdown left undone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ShutdownReport {
-    /// Sessions that were not idle at the limit.
-    pub cut_short: usize,
-}
-
-/// A running server. Dropping it ends it at once, as if the process had ended; [`Server::shutdown`] is the way that fails no call.
-pub struct Server {
-    shared: Arc<Shared>,
-    addresses: Vec<String>,
-    listeners: Vec<JoinHandle<()>>,
-}
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("addresses", &self.addresses).finish_non_exhaustive()
-    }
-}
-
-impl Server {
-    /// A server to be set up.
-    #[must_use]
-    pub fn builder() -> ServerBuilder {
-        ServerBuilder::new()
-    }
-
-    /// The first address that it listens on, with the port that the system chose.
-    #[must_use]
-    pub fn local_address(&self) -> String {
-        self.addresses.first().cloned().unwrap_or_default()
-    }
-
-    /// Listens on a further address.
-    ///
-    /// # Errors
-    /// As [`ServerBuilder::listen`].
-    pub async fn listen_also(&mut self, address: &str) -> Result<String, ListenError> {
-        let (address, listener) = accept::listen(&self.shared, address).await?;
-        self.addresses.push(address.clone());
-        self.listeners.push(listener);
-        Ok(address)
-    }
-
-    /// Sends the broadcasts of a service.
-    #[must_use]
-    pub fn broadcasts<S: BroadcastStub>(&self) -> S {
-        S::from_sender(BroadcastSender::new(Arc::clone(&self.shared), S::SERVICE))
-    }
-
-    /// Stops handing actions to the business, or goes on. What waits can be cancelled. Holds for the sessions that there are now.
-    pub fn pause_business(&self, paused: bool) {
-        if paused {
-            self.shared.tell_all(|| SessionCommand::PauseBusiness(true));
-        } else {
-            self.shared.tell_all(|| SessionCommand::PauseBusiness(false));
+    fn stats(&self) -> ServerStats {
+        let hall = lock(&self.hall);
+        let (mut sum, mut linked) = (hall.past, 0);
+        for port in hall.ports.values() {
+            let counters = lock(&port.counters);
+            sum.add(&counters);
+            linked += usize::from(counters.is_linked);
+        }
+        ServerStats {
+            sessions: sum.session,
+            faults: sum.faults,
+            actions: sum.actions,
+            session_count: hall.ports.len(),
+            linked_count: linked,
+            sessions_opened: hall.opened,
+            links_refused: self.door.refused(),
+            waiting_broadcasts: lock(&self.router).waiting_count(),
         }
     }
-
-    /// The counters so far.
-    #[must_use]
-    pub fn stats(&self) -> ServerStats {
-        let past = *lock(&self.shared.past);
-        let mut stats = ServerStats {
-            sessions: past.0,
-            faults: past.1,
-            waiting_broadcasts: lock(&self.shared.routing).waiting_count(),
-            ..ServerStats::default()
-        };
-        for handle in lock(&self.shared.sessions).values() {
-            let session = *lock(&handle.stats);
-            stats.sessions.add(&session.session);
-            stats.faults.add(&session.faults);
-            stats.session_count += 1;
-            stats.linked_count += usize::from(session.is_linked);
-        }
-        stats
-    }
-
-    /// Takes nothing new, answers what it has, and ends; at the limit it ends as it is. Calls that it did not take stay in their
-    /// clients' logs, for the next server.
-    pub async fn shutdown(mut self, limit: Duration) -> ShutdownReport {
-        for listener in self.listeners.drain(..) {
-            listener.abort();
-        }
-        lock(&self.shared.registry).shutdown();
-        self.shared.tell_all(|| SessionCommand::Shutdown);
-        let all_ended = async {
-            loop {
-                let ended = self.shared.session_ended.notified();
-                if lock(&self.shared.sessions).is_empty() {
-                    return;
-                }
-                ended.await;
-            }
-        };
-        let is_drained = tokio::time::timeout(limit, all_ended).await.is_ok();
-        let cut_short = if is_drained { 0 } else { lock(&self.shared.sessions).len() };
-        ShutdownReport { cut_short }
-    }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        for listener in self.listeners.drain(..) {
-            listener.abort();
+impl Hall {
+    fn forget(&mut self, port: &Port) {
+        if self.ports.get(&port.session).is_some_and(|known| std::ptr::eq(&**known, port)) {
+            self.ports.remove(&port.session);
+            self.past.add(&lock(&port.counters));
         }
-        self.shared.tell_all(|| SessionCommand::End);
     }
 }

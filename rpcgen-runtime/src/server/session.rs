@@ -1,151 +1,329 @@
-//! The task of one server session: owns it, runs its handlers, hears its events.
+//! The task of one session: its core, its link, its handlers.
+//!
+//! Knows: how actions become handlers and handlers answers, and how links, broadcasts and the server's wishes reach the session. Does
+//! not know: other sessions, how a link was accepted.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use rpcgen_proto::error::SendError;
 use rpcgen_proto::faults::{FaultCounters, FaultPlan};
-use rpcgen_proto::frame::{Hello, Refusal};
+use rpcgen_proto::frame::Hello;
 use rpcgen_proto::ids::{ClientId, MethodId, SessionId};
-use rpcgen_proto::session::{ActionHandle, Answer, Ended, Input, Opening, Output, ServerEvent, ServerSession, Stats};
+use rpcgen_proto::session::{
+    ActionHandle, Answer, Ended, Input, Opening, Output, ServerEvent, ServerSession, Stats, Unassigned,
+};
 use rpcgen_proto::time::Instant;
+use tokio::sync::mpsc;
 
 use super::Shared;
-use super::broadcasts::{Outgoing, tell};
-use super::dispatch::{Call, Outcome};
-use crate::business::{Panicked, Started, start};
+use super::broadcasts::Job;
+use super::business::{Call, Cancels, Handlers};
+use super::dispatch::unknown_action;
 use crate::carried::Carried;
 use crate::driver::inbox::{Inbox, Taken, lock};
 use crate::driver::link::Link;
 use crate::driver::{Driver, Rounds, Side};
 use crate::error::BroadcastError;
 
-/// What others want of a session's task.
-pub(super) enum SessionCommand {
-    /// A new link, admitted by the registry.
-    Link(Link, Box<Hello>),
-    /// A handler that waited is done.
-    Done(ActionHandle, Result<Outcome, Panicked>),
-    Broadcast(Outgoing),
-    PauseBusiness(bool),
-    /// Takes nothing new; ends when idle.
-    Shutdown,
-    /// Ends now.
-    End,
+/// A session's door for the rest of the server.
+#[derive(Debug)]
+pub(super) struct Port {
+    pub(super) session: SessionId,
+    pub(super) client: ClientId,
+    pub(super) service: usize,
+    pub(super) inbox: Inbox<Command>,
+    pub(super) counters: Mutex<Counters>,
+    /// Whether nothing is executing, queued, or without a guarantee; kept up to date while the server drains.
+    pub(super) is_idle: AtomicBool,
 }
 
-/// A session as the rest of the server sees it.
-pub(super) struct SessionHandle {
-    pub(super) inbox: Inbox<SessionCommand>,
-    pub(super) stats: Mutex<SessionStats>,
-}
-
-/// Counters of one session.
+/// What one session did so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SessionStats {
+pub(super) struct Counters {
     pub(super) session: Stats,
     pub(super) faults: FaultCounters,
+    pub(super) actions: u64,
     pub(super) is_linked: bool,
 }
 
+impl Counters {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.session.add(&other.session);
+        self.faults.add(&other.faults);
+        self.actions += other.actions;
+    }
+}
+
+/// What the rest of the server wants of a session.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// A new link of this session, and the hello that it was admitted with.
+    Link(Link, Box<Hello>),
+    Broadcast(Job),
+    PauseBusiness(bool),
+    /// Take nothing new; the sender is kept until nothing is open.
+    Drain(mpsc::Sender<()>),
+    /// The client never learned of this session and has a new one.
+    Replaced,
+    /// The server is gone.
+    Stop(LastWords),
+}
+
+/// Whether a link is told why it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastWords {
+    Say,
+    Omit,
+}
+
+/// What handlers of a session may need.
+pub(super) struct SessionContext {
+    pub(super) shared: Arc<Shared>,
+    pub(super) client: ClientId,
+    pub(super) service: usize,
+    pub(super) cancels: Cancels,
+}
+
+impl SessionContext {
+    /// What the client's action created: broadcasts about it will find the client.
+    pub(super) fn record_origins(&self, keys: Vec<(u32, Vec<u8>)>) {
+        if !keys.is_empty() {
+            lock(&self.shared.router).record(self.service, self.client, keys);
+        }
+    }
+}
+
+/// The task. Ends with its session, or with the server.
+pub(super) struct SessionTask {
+    driver: Driver<ServerSide>,
+    /// The link that the session was opened on.
+    first_link: Option<Link>,
+    port: Arc<Port>,
+    batch: VecDeque<Command>,
+    draining: Option<mpsc::Sender<()>>,
+    rounds: Rounds,
+}
+
+impl SessionTask {
+    /// `number`: the how manyth session of the server.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        port: Arc<Port>,
+        opening: Opening<Carried>,
+        link: Link,
+        number: u64,
+    ) -> Self {
+        // Each session has a seed of its own.
+        let faults = shared.faults.map(|plan| FaultPlan { seed: plan.seed.wrapping_add(number), ..plan });
+        let is_reliable = faults.is_none_or(|plan| plan.is_none());
+        let clock = shared.clock;
+        let side = ServerSide {
+            session: ServerSession::open(clock.now(), shared.config.clone(), opening, is_reliable),
+            in_process: link.is_in_process(),
+            handlers: Handlers::default(),
+            port: Arc::clone(&port),
+            actions: 0,
+            end: None,
+            context: Arc::new(SessionContext {
+                shared,
+                client: port.client,
+                service: port.service,
+                cancels: Cancels::default(),
+            }),
+        };
+        Self {
+            driver: Driver::new(side, clock, faults),
+            first_link: Some(link),
+            port,
+            batch: VecDeque::new(),
+            draining: None,
+            rounds: Rounds::default(),
+        }
+    }
+
+    /// `None`: the server is gone.
+    fn poll_commands(&mut self, cx: &mut Context<'_>) -> Option<bool> {
+        let mut batch = std::mem::take(&mut self.batch);
+        let taken = self.port.inbox.poll_take(cx, &mut batch);
+        for command in batch.drain(..) {
+            match command {
+                Command::Link(link, hello) => {
+                    let reliable_ordered = self.driver.is_reliable();
+                    self.driver.attach(cx, link, |side, now| side.resume(now, *hello, reliable_ordered));
+                }
+                Command::Broadcast(job) => self.driver.command_of_batch(|side, now| side.log_broadcast(now, job)),
+                Command::PauseBusiness(paused) => {
+                    self.driver.command(cx, |side, now| side.session.pause_business(now, paused));
+                }
+                Command::Drain(sender) => {
+                    self.draining = Some(sender);
+                    self.driver.command(cx, |side, now| side.session.shutdown(now));
+                }
+                Command::Replaced => self.driver.command(cx, |side, now| side.replaced(now)),
+                Command::Stop(last_words) => {
+                    if last_words == LastWords::Say {
+                        self.driver.close_link(cx, "the server has stopped");
+                    }
+                    return None;
+                }
+            }
+        }
+        self.batch = batch;
+        if taken == Taken::Some {
+            self.driver.settle(cx);
+        }
+        Some(taken == Taken::Some)
+    }
+
+    fn poll_handlers(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut answered = false;
+        while let Some((action, answer)) = self.driver.side.handlers.poll_answered(cx) {
+            answered = true;
+            self.driver.command_of_batch(|side, now| side.answer(now, action, answer));
+        }
+        if answered {
+            self.driver.settle(cx);
+        }
+        answered
+    }
+
+    fn publish(&mut self) {
+        let side = &self.driver.side;
+        *lock(&self.port.counters) = Counters {
+            session: side.session.stats(),
+            faults: self.driver.fault_counters(),
+            actions: side.actions,
+            is_linked: self.driver.has_link(),
+        };
+        if self.draining.is_some() && side.session.is_idle() {
+            self.port.is_idle.store(true, Ordering::Relaxed);
+            self.draining = None;
+        }
+    }
+
+    /// The session is over: what it leaves goes to others.
+    fn finish(&self, end: End) {
+        let shared = &self.driver.side.context.shared;
+        shared.close_route(self.port.session);
+        let left: Vec<Job> = match end {
+            End::Ended(ended) => {
+                let unassigned = shared.session_ended(&self.port, *ended);
+                unassigned.into_iter().map(|left| self.again(left)).collect()
+            }
+            End::Replaced(unassigned) => unassigned.into_iter().map(|left| self.again(left)).collect(),
+        };
+        left.into_iter().for_each(|job| shared.route(job));
+        for command in self.port.inbox.close_and_take() {
+            if let Command::Broadcast(job) = command {
+                shared.route(job);
+            }
+        }
+    }
+
+    fn again(&self, left: Unassigned<Carried>) -> Job {
+        Job::again(self.port.service, left.method, left.payload, left.redelivered)
+    }
+}
+
+impl Future for SessionTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if let Some(link) = this.first_link.take() {
+            // The welcome is waiting.
+            this.driver.attach(cx, link, |_, _| ());
+        }
+        if !this.rounds.begin(cx) {
+            return Poll::Pending;
+        }
+        let Some(commanded) = this.poll_commands(cx) else { return Poll::Ready(()) };
+        let answered = this.poll_handlers(cx);
+        let worked = this.driver.poll(cx);
+        this.publish();
+        if let Some(end) = this.driver.side.end.take() {
+            this.finish(end);
+            return Poll::Ready(());
+        }
+        this.rounds.end(cx, commanded || answered || worked);
+        Poll::Pending
+    }
+}
+
+/// How a session came to its end.
+enum End {
+    Ended(Box<Ended<Carried>>),
+    Replaced(Vec<Unassigned<Carried>>),
+}
+
+/// The session and what hears its events.
 struct ServerSide {
     session: ServerSession<Carried>,
-    client: ClientId,
-    id: SessionId,
-    service: usize,
-    server: Arc<Shared>,
-    handle: Arc<SessionHandle>,
-    /// Of the actions that have begun, by slot.
-    cancel_flags: Vec<Option<(ActionHandle, Arc<AtomicBool>)>>,
+    /// Whether its client takes messages as they are.
     in_process: bool,
-    handles: Vec<MethodId>,
-    ended: bool,
+    context: Arc<SessionContext>,
+    handlers: Handlers,
+    port: Arc<Port>,
+    actions: u64,
+    end: Option<End>,
 }
 
 impl ServerSide {
-    fn run(&mut self, now: Instant, action: ActionHandle, call: Call, method: MethodId, request: Carried) {
-        let Some(service) = self.server.services.get(self.service) else { return };
-        match start(service.dispatch.dispatch(method.0, call, request)) {
-            Started::Done(result) => self.on_done(now, action, result),
-            Started::Waiting(handler) => {
-                let handle = Arc::clone(&self.handle);
-                tokio::spawn(async move {
-                    let mut guard = DropGuard { handle, action: Some(action) };
-                    let result = handler.await;
-                    guard.action = None;
-                    // The session may have ended meanwhile.
-                    let _ = guard.handle.inbox.push(SessionCommand::Done(action, result));
-                });
-            }
-        }
+    fn resume(&mut self, now: Instant, hello: Hello, reliable_ordered: bool) {
+        self.context.shared.open_route(&self.port, &hello);
+        self.session.resume(now, &hello, reliable_ordered);
     }
 
-    fn on_done(&mut self, now: Instant, action: ActionHandle, result: Result<Outcome, Panicked>) {
-        if let Some(flag) = self.cancel_flags.get_mut(action.slot.0 as usize) {
-            *flag = None;
-        }
-        let answer = match result {
-            Ok(Outcome { answer, origins }) => {
-                if !origins.is_empty() {
-                    let mut routing = lock(&self.server.routing);
-                    for (broadcast, key) in origins {
-                        routing.record_origin((self.service, broadcast), key, self.client);
-                    }
-                }
-                answer
-            }
-            Err(Panicked) => {
-                tracing::error!(client = %self.client, call = action.number.0, "a handler panicked");
-                Answer::Refused(Refusal::HandlerPanicked)
-            }
-        };
+    fn replaced(&mut self, now: Instant) {
+        let unassigned = self.session.take_unassigned(now);
+        self.end = Some(End::Replaced(unassigned));
+    }
+
+    fn answer(&mut self, now: Instant, action: ActionHandle, answer: Answer<Carried>) {
+        self.context.cancels.forget(action);
         self.session.answer(now, action, answer);
     }
 
-    fn on_broadcast(&mut self, now: Instant, mut outgoing: Outgoing) {
-        let payload =
-            if self.in_process { Some(outgoing.payload.clone()) } else { outgoing.payload.clone().into_encoded() };
-        let Some(payload) = payload else {
-            // Handed over within this process before, and its node is gone: it may have run there, and nothing is left of it.
-            tracing::error!(method = outgoing.method, "a broadcast was taken by a node that is gone");
-            tell(outgoing.logged, Err(BroadcastError::Closed));
-            return;
+    fn begin(&mut self, now: Instant, call: Call, method: MethodId, payload: Carried) {
+        self.actions += 1;
+        let of_handler = call.clone();
+        let service = self.context.shared.services.get(self.context.service);
+        let dispatch = || service.map_or_else(unknown_action, |it| it.dispatch.dispatch(method.0, of_handler, payload));
+        if let Some(answer) = self.handlers.run(&call, method, dispatch) {
+            self.answer(now, call.action, answer);
+        }
+    }
+
+    /// Logs a broadcast for this node, or finds another place for it.
+    fn log_broadcast(&mut self, now: Instant, mut job: Job) {
+        let shared = Arc::clone(&self.context.shared);
+        let method = job.destination.method;
+        let Some(payload) = job.payload.clone().converted(self.in_process) else {
+            tracing::error!(broadcast = method.0, "a broadcast's message is gone; it is dropped");
+            return job.settle(Err(BroadcastError::Closed));
         };
-        match self.session.broadcast(now, MethodId(outgoing.method), payload, outgoing.redelivered) {
-            Ok(_) => tell(outgoing.logged.take(), Ok(())),
-            Err(rpcgen_proto::error::SendError::Closing) => {
-                outgoing.not = Some(self.id);
-                self.server.route(outgoing);
+        match self.session.broadcast(now, method, payload, job.redelivered) {
+            Ok(_) => job.settle(Ok(())),
+            Err(SendError::Closing) => {
+                shared.close_route(self.port.session);
+                shared.route(job);
             }
-            Err(error) => tell(outgoing.logged.take(), Err(BroadcastError::Full(error.to_string()))),
+            Err(error) if job.reply.is_some() => job.settle(Err(error.into())),
+            // It was logged once: it waits until there is room.
+            Err(_) => shared.keep_waiting(job),
         }
     }
 
-    fn on_linked(&self) {
-        let handles = self.handles.iter().map(|method| method.0).collect();
-        let waited = lock(&self.server.routing).link_up(self.id, self.client, self.service, handles);
-        for (_, outgoing) in waited {
-            self.server.route(outgoing);
+    /// There is a node, or room: what waits may go.
+    fn log_waiting(&mut self, now: Instant, count: usize) {
+        for job in self.context.shared.take_waiting(self.port.session, count) {
+            self.log_broadcast(now, job);
         }
-    }
-
-    fn on_ended(&mut self, now: Instant, ended: Ended<Carried>) {
-        self.ended = true;
-        lock(&self.server.routing).forget(self.id);
-        let mut ended = ended;
-        for left in std::mem::take(&mut ended.unassigned) {
-            self.server.route(Outgoing {
-                service: self.service,
-                method: left.method.0,
-                key: None,
-                payload: left.payload,
-                redelivered: left.redelivered,
-                not: Some(self.id),
-                logged: None,
-            });
-        }
-        lock(&self.server.registry).ended(now, ended);
     }
 }
 
@@ -162,199 +340,32 @@ impl Side for ServerSide {
 
     fn on_event(&mut self, now: Instant, event: Self::Event) {
         match event {
+            ServerEvent::Linked { fresh } => {
+                tracing::debug!(session = %self.port.session, client = %self.port.client, fresh, "linked");
+                lock(&self.context.shared.router).set_live(self.port.session, true);
+                self.log_waiting(now, usize::MAX);
+            }
+            ServerEvent::Parked => {
+                lock(&self.context.shared.router).set_live(self.port.session, false);
+            }
             ServerEvent::Action { action, key, method, redelivered, payload } => {
-                let cancel_requested = Arc::new(AtomicBool::new(false));
-                let slot = action.slot.0 as usize;
-                if self.cancel_flags.len() <= slot {
-                    self.cancel_flags.resize_with(slot + 1, || None);
-                }
-                self.cancel_flags[slot] = Some((action, Arc::clone(&cancel_requested)));
-                let call = Call { key, redelivered, cancel_requested, server: Arc::clone(&self.server) };
-                self.run(now, action, call, method, payload);
+                let context = Arc::clone(&self.context);
+                self.begin(now, Call { action, key, is_redelivered: redelivered, context }, method, payload);
             }
-            ServerEvent::CancelRequested(action) => {
-                if let Some(Some((known, flag))) = self.cancel_flags.get(action.slot.0 as usize)
-                    && *known == action
-                {
-                    flag.store(true, Ordering::Relaxed);
-                }
-            }
-            ServerEvent::Linked { .. } => self.on_linked(),
-            ServerEvent::Parked => lock(&self.server.routing).link_down(self.id),
+            ServerEvent::CancelRequested(action) => self.context.cancels.request(action),
             ServerEvent::Overdue(action) => {
-                tracing::warn!(client = %self.client, call = action.number.0, "a handler is overdue")
+                tracing::warn!(client = %self.port.client, number = action.number.0, "a handler is overdue");
             }
-            ServerEvent::BroadcastAssigned(number) => tracing::trace!(%number, "assigned"),
-            ServerEvent::BroadcastRefused { method, payload, .. } => self.server.route(Outgoing {
-                service: self.service,
-                method: method.0,
-                key: None,
-                payload,
-                redelivered: false,
-                not: Some(self.id),
-                logged: None,
-            }),
-            ServerEvent::Ended(ended) => self.on_ended(now, ended),
+            ServerEvent::BroadcastAssigned(_) => self.log_waiting(now, 1),
+            ServerEvent::BroadcastRefused { method, payload, .. } => {
+                lock(&self.context.shared.router).forget_handler(self.port.session, method);
+                self.context.shared.route(Job::again(self.port.service, method, payload, false));
+            }
+            ServerEvent::Ended(ended) => self.end = Some(End::Ended(Box::new(ended))),
         }
     }
 
     fn on_link_lost(&mut self, why: &str) {
-        tracing::debug!(client = %self.client, why, "link closed");
-    }
-}
-
-/// Answers for a handler whose task is dropped before it is done.
-struct DropGuard {
-    handle: Arc<SessionHandle>,
-    action: Option<ActionHandle>,
-}
-
-impl Drop for DropGuard {
-    fn drop(&mut self) {
-        if let Some(action) = self.action {
-            let outcome = Outcome { answer: Answer::Refused(Refusal::HandlerDropped), origins: Vec::new() };
-            let _ = self.handle.inbox.push(SessionCommand::Done(action, Ok(outcome)));
-        }
-    }
-}
-
-/// The task.
-pub(super) struct SessionTask {
-    driver: Driver<ServerSide>,
-    handle: Arc<SessionHandle>,
-    commands: VecDeque<SessionCommand>,
-    first_link: Option<Link>,
-    is_shutting_down: bool,
-    reliable_ordered: bool,
-    rounds: Rounds,
-}
-
-impl SessionTask {
-    /// A new session on its first link.
-    pub(super) fn open(
-        server: Arc<Shared>,
-        handle: Arc<SessionHandle>,
-        service: usize,
-        opening: Opening<Carried>,
-        link: Link,
-        faults: Option<FaultPlan>,
-    ) -> Self {
-        let reliable_ordered = faults.is_none();
-        let (client, id) = (opening.hello.client, opening.session);
-        let handles = opening.hello.broadcasts.clone();
-        let session = ServerSession::open(server.clock.now(), server.config.clone(), opening, reliable_ordered);
-        let clock = server.clock;
-        let side = ServerSide {
-            session,
-            client,
-            id,
-            service,
-            server,
-            handle: Arc::clone(&handle),
-            cancel_flags: Vec::new(),
-            in_process: link.is_in_process(),
-            handles,
-            ended: false,
-        };
-        let driver = Driver::new(side, clock, faults);
-        Self {
-            driver,
-            handle,
-            commands: VecDeque::new(),
-            first_link: Some(link),
-            is_shutting_down: false,
-            reliable_ordered,
-            rounds: Rounds::default(),
-        }
-    }
-
-    pub(super) async fn run(mut self) {
-        std::future::poll_fn(|cx| self.poll(cx)).await;
-        self.publish();
-        let side = &mut self.driver.side;
-        lock(&side.server.routing).forget(side.id);
-        let stats = *lock(&self.handle.stats);
-        lock(&side.server.sessions).remove(&side.id);
-        side.server.add_past(&stats);
-        for command in self.handle.inbox.close_and_take() {
-            if let SessionCommand::Broadcast(mut outgoing) = command {
-                outgoing.not = Some(side.id);
-                side.server.route(outgoing);
-            }
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(link) = self.first_link.take() {
-            self.driver.attach(cx, link, |_, _| {});
-        }
-        if !self.rounds.begin(cx) {
-            return Poll::Pending;
-        }
-        let mut busy = match self.handle.inbox.poll_take(cx, &mut self.commands) {
-            Taken::Some => {
-                if self.work_off(cx) {
-                    return Poll::Ready(());
-                }
-                true
-            }
-            Taken::Nothing => false,
-            Taken::Closed => return Poll::Ready(()),
-        };
-        busy |= self.driver.poll(cx);
-        if self.driver.side.ended || (self.is_shutting_down && self.is_idle()) {
-            return Poll::Ready(());
-        }
-        if !busy {
-            self.publish();
-        }
-        self.rounds.end(cx, busy);
-        Poll::Pending
-    }
-
-    /// Whether a session that shuts down has nothing left to say.
-    fn is_idle(&self) -> bool {
-        self.driver.side.session.is_idle() || !self.driver.has_link()
-    }
-
-    /// Whether the task ends.
-    fn work_off(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut commands = std::mem::take(&mut self.commands);
-        let mut ends = false;
-        for command in commands.drain(..) {
-            match command {
-                SessionCommand::Link(link, hello) => {
-                    let reliable_ordered = self.reliable_ordered;
-                    self.driver.side.in_process = link.is_in_process();
-                    self.driver.side.handles.clone_from(&hello.broadcasts);
-                    self.driver.attach(cx, link, |side, now| side.session.resume(now, &hello, reliable_ordered));
-                }
-                SessionCommand::Done(action, result) => {
-                    self.driver.side_now(|side, now| side.on_done(now, action, result))
-                }
-                SessionCommand::Broadcast(outgoing) => {
-                    self.driver.side_now(|side, now| side.on_broadcast(now, outgoing))
-                }
-                SessionCommand::PauseBusiness(paused) => {
-                    self.driver.side_now(|side, now| side.session.pause_business(now, paused));
-                }
-                SessionCommand::Shutdown => {
-                    self.is_shutting_down = true;
-                    self.driver.side_now(|side, now| side.session.shutdown(now));
-                }
-                SessionCommand::End => ends = true,
-            }
-        }
-        self.commands = commands;
-        self.driver.command(cx, |_, _| {});
-        ends
-    }
-
-    fn publish(&self) {
-        *lock(&self.handle.stats) = SessionStats {
-            session: self.driver.side.session.stats(),
-            faults: self.driver.fault_counters(),
-            is_linked: self.driver.has_link(),
-        };
+        tracing::debug!(session = %self.port.session, client = %self.port.client, why, "the link is gone");
     }
 }
