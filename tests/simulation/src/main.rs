@@ -28,7 +28,7 @@ fn arguments() -> Result<Arguments, String> {
     let mut read = Arguments { from: 1, seeds: 1_000, minutes: None, all: false, json: false };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
         match word.as_str() {
             "--from" => read.from = number(&value()?)?,
             "--seeds" => read.seeds = number(&value()?)?,

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use rpcgen_proto::time::Instant;
 
 /// Lines that are kept.
-const LINES_MAX: usize = 120;
+const LINES_MAX: usize = 400;
 
 /// What happened.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use rpcgen_proto::faults::{FaultPlan, Verdict, is_offer};
 use rpcgen_proto::frame::{DecodeError, FrameCodec, LinkFrame};
 use rpcgen_proto::ids::ClientId;
 
+use super::brief::{brief, is_sign_of_life};
 use super::link::{End, Link, Packet};
 use super::{Event, World};
 use crate::checkers::{Check, well_behaved};
@@ -81,10 +82,12 @@ impl World {
 
     /// Puts a frame on its way, as bytes or as it is.
     fn put_frame(&mut self, link: u32, from: End, frame: LinkFrame<Load>, is_corrupt: bool) {
-        self.trace.say(self.now, || {
-            let what = if is_corrupt { " corrupt" } else { "" };
-            format!("  link {link} {from:?} sends{what} {frame:?}")
-        });
+        if !is_sign_of_life(&frame) {
+            self.trace.say(self.now, || {
+                let what = if is_corrupt { " corrupt" } else { "" };
+                format!("  link {link} {from:?} sends{what} {}", brief(&frame))
+            });
+        }
         if !self.options.through_bytes {
             if !is_corrupt {
                 self.put_packet(link, from, Packet::Frame(Box::new(frame)));

@@ -2,6 +2,7 @@
 //!
 //! Knows: what happens next, and the phases of a run. Does not know: how a session decides.
 
+mod brief;
 mod carry;
 mod chaos;
 mod client;
@@ -156,6 +157,11 @@ impl World {
     #[must_use]
     pub fn into_outcome(mut self, violation: Option<Violation>) -> Outcome {
         self.tally.virtual_time = self.now - Instant::START;
+        if violation.is_some() {
+            for client in self.clients.iter().filter(|client| client.session.open_calls() > 0) {
+                self.trace.say(self.now, || format!("{:#?}", client.session));
+            }
+        }
         let live = self.links.iter().flatten();
         for link in live {
             self.tally.faults.add(&link.client_end.pipe.faults.counters());

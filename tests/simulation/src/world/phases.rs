@@ -46,6 +46,10 @@ impl World {
         if self.server.is_closing {
             self.crash_server()?;
         }
+        for client in 0..self.options.clients {
+            let life = self.clients[client as usize].life;
+            self.connect(client, life)?; // Who is away comes back.
+        }
         self.pause(false)
     }
 
