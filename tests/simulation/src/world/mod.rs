@@ -45,6 +45,8 @@ enum Event {
     Connect { client: u32, life: u32 },
     /// A client's application does something.
     Work { client: u32 },
+    /// A refused broadcast may be offered again.
+    OfferAgain,
     /// Trouble.
     Trouble(Trouble),
 }
@@ -149,6 +151,10 @@ impl World {
             Event::HandlerDone { handler } => self.finish_handler(handler),
             Event::Connect { client, life } => self.connect(client, life),
             Event::Work { client } => self.work(client),
+            Event::OfferAgain => {
+                self.offer_again();
+                Ok(())
+            }
             Event::Trouble(trouble) => self.trouble(trouble),
         }
     }

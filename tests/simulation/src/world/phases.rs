@@ -74,7 +74,7 @@ impl World {
 
     /// Broadcasts that were given to a node that died wait until its session is given up.
     fn wait_for_broadcasts(&mut self) -> Check {
-        let end = self.now + self.options.server_config.reconnect_timeout + Duration::from_secs(60);
+        let end = self.now + self.options.server_config.reconnect_timeout + ANSWERED_WITHIN;
         self.run_until(self.now + SETTLED_AFTER)?;
         while !self.checkers.is_every_broadcast_run() && self.now < end {
             self.run_until(self.now + Duration::from_secs(5))?;

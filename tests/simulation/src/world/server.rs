@@ -3,6 +3,7 @@
 //! Knows: the contract of the sessions and of the registry. Does not know: what the application does.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use rpcgen_proto::frame::{Body, Hello, LinkFrame};
 use rpcgen_proto::ids::{CallKey, Epoch, SessionId};
@@ -18,6 +19,9 @@ use super::{Event, World};
 use crate::checkers::{Check, no_unbounded_memory, violated, well_behaved};
 use crate::load::{Load, LoadKind};
 use crate::seen::{Node, Seen};
+
+/// How long a broadcast that a node refused waits before it is offered again.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
 /// A session, and the link it has.
 #[derive(Debug)]
@@ -49,6 +53,8 @@ pub(super) struct Server {
     handlers: Vec<Option<Handler>>,
     /// Broadcasts that wait for a node, and whether they may have run.
     unrouted: VecDeque<(Load, bool)>,
+    /// Those that a node refused: they wait a little first.
+    refused: VecDeque<(Load, bool)>,
     pub(super) is_paused: bool,
     /// It takes nothing new: it is about to end in good order.
     pub(super) is_closing: bool,
@@ -68,6 +74,7 @@ impl Server {
             by_id: BTreeMap::new(),
             handlers: Vec::new(),
             unrouted: VecDeque::new(),
+            refused: VecDeque::new(),
             is_paused: false,
             is_closing: false,
             resent_before: 0,
@@ -276,8 +283,7 @@ impl World {
             }
             ServerEvent::Ended(ended) => self.on_ended(seat, ended),
             ServerEvent::BroadcastRefused { payload, .. } => {
-                self.tally.trouble("broadcasts_refused");
-                self.server.unrouted.push_back((payload, false));
+                self.refuse(payload, false);
                 Ok(())
             }
             ServerEvent::Linked { .. } | ServerEvent::Parked => {
@@ -348,28 +354,44 @@ impl World {
         Ok(())
     }
 
+    /// A broadcast that a node refused has waited long enough.
+    pub(super) fn offer_again(&mut self) {
+        self.server.unrouted.extend(self.server.refused.pop_front());
+    }
+
     /// Finds nodes for the broadcasts that wait for one.
     pub(super) fn route_broadcasts(&mut self) -> Check {
         for _ in 0..self.server.unrouted.len() {
             let Some((load, redelivered)) = self.server.unrouted.pop_front() else { break };
-            let live = |taken: &Seat| taken.session.is_live() && taken.session.handles_broadcast(METHOD);
-            let count = self.server.seats.iter().flatten().filter(|taken| live(taken)).count();
-            if count == 0 {
+            let Some(seat) = self.some_live_seat() else {
                 self.server.unrouted.push_front((load, redelivered));
                 break;
-            }
-            let chosen = self.random.below(u32::try_from(count).unwrap_or(u32::MAX)) as usize;
-            let seats = (0_u32..).zip(&self.server.seats);
-            let mut candidates = seats.filter(|(_, place)| place.as_ref().is_some_and(|taken| live(taken)));
-            let Some((seat, _)) = candidates.nth(chosen) else { break };
+            };
             let now = self.now;
             let Some(taken) = self.server.seat(seat) else { break };
             if taken.session.broadcast(now, METHOD, load, redelivered).is_err() {
-                self.server.unrouted.push_back((load, redelivered));
+                self.refuse(load, redelivered); // Its log is full.
             }
             self.drain_seat(seat)?;
         }
         Ok(())
+    }
+
+    /// A broadcast that found no room waits a little before it is offered again.
+    fn refuse(&mut self, load: Load, redelivered: bool) {
+        self.tally.trouble("broadcasts_refused");
+        self.server.refused.push_back((load, redelivered));
+        self.agenda.add(self.now + REFUSED_PAUSE, Event::OfferAgain);
+    }
+
+    fn some_live_seat(&mut self) -> Option<u32> {
+        let is_live = |seat: &&u32| {
+            let place = self.server.seats.get(**seat as usize).and_then(Option::as_ref);
+            place.is_some_and(|taken| taken.session.is_live() && taken.session.handles_broadcast(METHOD))
+        };
+        let live: Vec<u32> = self.server.by_id.values().filter(is_live).copied().collect();
+        let chosen = self.random.below(u32::try_from(live.len()).unwrap_or(u32::MAX));
+        live.get(chosen as usize).copied()
     }
 
     /// Takes back what broadcasts a session without a link has not assigned, for other nodes.

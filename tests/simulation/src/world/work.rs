@@ -50,7 +50,7 @@ impl World {
             }
             self.send_call(client)?;
         }
-        if self.random.chance(self.options.work.broadcast) {
+        if self.broadcasts < self.options.work.actions_max && self.random.chance(self.options.work.broadcast) {
             self.log_broadcast()?;
         }
         self.drain_client(client)?;
