@@ -25,7 +25,9 @@ pub(super) enum CallState {
 pub(super) enum CancelState {
     /// Nobody asked.
     None,
-    /// Asked, and in the backlog or on its way.
+    /// Asked, and in the backlog: it was not sent in this session.
+    Waiting,
+    /// Asked, and on its way.
     Open,
     /// The server said what became of it.
     Done(CancelOutcome),

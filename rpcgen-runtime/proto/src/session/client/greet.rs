@@ -127,7 +127,9 @@ impl<P: Payload> ClientSession<P> {
         let handles: Vec<_> = self.calls.in_order();
         for handle in handles {
             self.backlog.push_back(Outgoing::Call(handle));
-            if self.calls.get(handle).is_some_and(|call| call.cancel == CancelState::Open) {
+            let Some(call) = self.calls.get_mut(handle) else { continue };
+            if matches!(call.cancel, CancelState::Waiting | CancelState::Open) {
+                call.cancel = CancelState::Waiting;
                 self.backlog.push_back(Outgoing::Cancel(handle));
             }
         }

@@ -237,7 +237,7 @@ impl<P: Payload> ClientSession<P> {
             self.check_drained();
             return true;
         }
-        call.cancel = CancelState::Open;
+        call.cancel = CancelState::Waiting;
         self.backlog.push_back(Outgoing::Cancel(handle));
         true
     }
@@ -313,8 +313,10 @@ impl<P: Payload> ClientSession<P> {
                 }
                 Outgoing::Cancel(handle) => {
                     self.backlog.pop_front();
-                    let Some(call) = self.calls.get(handle) else { continue };
+                    // An answer that came first has settled it.
+                    let Some(call) = self.calls.get_mut(handle) else { continue };
                     let CallState::Sent(slot) = call.state else { continue };
+                    call.cancel = CancelState::Open;
                     return Some((Body::Cancel { slot, check: call.number.check() }, 0));
                 }
                 Outgoing::Goodbye => {

@@ -166,12 +166,16 @@ impl<P: Payload> ClientSession<P> {
             // An answer is a guarantee of its own request, even if its bit was not sent yet.
             self.outputs.push_back(crate::session::output::Output::Event(ClientEvent::Guaranteed(handle)));
         }
+        let is_cancel_waiting = call.cancel == CancelState::Waiting;
         if call.cancel == CancelState::Open {
             call.state = CallState::Answered(slot);
         } else {
             self.calls.remove(handle);
         }
         self.event(ClientEvent::Answered(handle, answer));
+        if is_cancel_waiting {
+            self.event(ClientEvent::CancelResult(handle, CancelOutcome::Answered)); // It need not be sent any more.
+        }
         Ok(true)
     }
 

@@ -134,6 +134,24 @@ fn a_slot_is_held_until_the_outcome_of_its_cancel_is_known() {
 }
 
 #[test]
+fn a_cancel_that_the_answer_overtakes_before_it_is_sent_is_settled_and_holds_no_slot() {
+    // Nothing can be sent while the first request is without its guarantee.
+    let config = Config { slots: 1, bytes_in_flight_max: 8, ..Config::default() };
+    let mut pair = Pair::new(config, true);
+    pair.answers = false;
+    let first = pair.send(1);
+    pair.run_for(Duration::from_millis(10));
+    let (second, action) = (pair.send(2), pair.begun[0].0);
+    assert!(pair.client.cancel(pair.now, first));
+    pair.answers = true;
+    pair.answer(action, 2);
+    pair.run_until_answered(2, Duration::from_secs(5));
+    assert_eq!(pair.answered[&first.number], Answer::Response(2));
+    assert_eq!(pair.answered[&second.number], Answer::Response(3));
+    assert!(pair.client_events.contains(&ClientEvent::CancelResult(first, CancelOutcome::Answered)));
+}
+
+#[test]
 fn a_slow_handler_is_reported_at_both_ends_again_and_again() {
     let mut pair = Pair::new(Config::default(), true);
     pair.answers = false;

@@ -1,0 +1,44 @@
+//! A disconnect ends at its limit at the latest, once.
+
+use rpcgen_proto::time::Instant;
+
+use super::{Check, Checker, entry, violated};
+use crate::seen::Seen;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Drain {
+    #[default]
+    No,
+    Until(Instant),
+    Over,
+}
+
+/// The checker.
+#[derive(Debug, Default)]
+pub(super) struct DrainTerminates {
+    drains: Vec<Drain>,
+}
+
+impl Checker for DrainTerminates {
+    fn see(&mut self, now: Instant, seen: &Seen) -> Check {
+        match *seen {
+            Seen::DisconnectAsked { node, until } => *entry(&mut self.drains, node) = Drain::Until(until),
+            Seen::NodeGone { node } => *entry(&mut self.drains, node) = Drain::Over,
+            Seen::Disconnected { node, .. } => match std::mem::replace(entry(&mut self.drains, node), Drain::Over) {
+                Drain::Until(until) if now <= until => {}
+                was => {
+                    return violated("drain_terminates", format!("node {node} disconnected at {now:?}: {was:?}"));
+                }
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end(&self) -> Check {
+        match self.drains.iter().position(|drain| matches!(drain, Drain::Until(_))) {
+            Some(node) => violated("drain_terminates", format!("node {node} never disconnected")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! One file for each invariant of docs/protocol.md, section 12, that can be seen from outside.
+//!
+//! Knows: what was seen. Does not know: the sessions' insides; those say themselves what does not hold.
+
+mod answer_matches_call;
+mod at_most_one_execution_per_call_key;
+mod broadcast_once;
+mod cancel_xor_execute;
+pub mod deterministic;
+mod drain_drops_nothing;
+mod drain_terminates;
+mod guarantee_implies_logged;
+mod lane_order;
+pub mod no_credit_deadlock;
+mod no_false_guarantee;
+mod no_lost_answer;
+pub mod no_unbounded_memory;
+pub mod progress;
+pub mod quiescent_when_idle;
+pub mod well_behaved;
+
+use rpcgen_proto::time::Instant;
+
+use crate::seen::Seen;
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Its name.
+    pub invariant: &'static str,
+    /// How.
+    pub message: String,
+}
+
+/// Whether all is well.
+pub type Check = Result<(), Violation>;
+
+/// Watches one invariant.
+pub trait Checker {
+    /// Something happened.
+    ///
+    /// # Errors
+    /// It should not have.
+    fn see(&mut self, now: Instant, seen: &Seen) -> Check;
+
+    /// Everything is healed and over.
+    ///
+    /// # Errors
+    /// Something that should have happened did not.
+    fn end(&self) -> Check {
+        Ok(())
+    }
+}
+
+/// An invariant that does not hold, as an error.
+///
+/// # Errors
+/// Always.
+pub fn violated(invariant: &'static str, message: String) -> Check {
+    Err(Violation { invariant, message })
+}
+
+/// The value for a number, in a table that grows as needed.
+fn entry<T: Clone + Default>(table: &mut Vec<T>, number: u32) -> &mut T {
+    let index = number as usize;
+    if table.len() <= index {
+        table.resize(index + 1, T::default());
+    }
+    &mut table[index]
+}
+
+macro_rules! checkers {
+    ($($module:ident :: $checker:ident),+ $(,)?) => {
+        /// All that watch.
+        #[derive(Debug, Default)]
+        pub struct Checkers {
+            $($module: $module::$checker,)+
+        }
+
+        impl Checkers {
+            /// Something happened.
+            ///
+            /// # Errors
+            /// It should not have.
+            pub fn see(&mut self, now: Instant, seen: &Seen) -> Check {
+                $(self.$module.see(now, seen)?;)+
+                Ok(())
+            }
+
+            /// Everything is healed and over.
+            ///
+            /// # Errors
+            /// Something that should have happened did not.
+            pub fn end(&self) -> Check {
+                $(self.$module.end()?;)+
+                Ok(())
+            }
+        }
+    };
+}
+
+checkers! {
+    answer_matches_call::AnswerMatchesCall,
+    at_most_one_execution_per_call_key::AtMostOneExecution,
+    broadcast_once::BroadcastOnce,
+    cancel_xor_execute::CancelXorExecute,
+    drain_drops_nothing::DrainDropsNothing,
+    drain_terminates::DrainTerminates,
+    guarantee_implies_logged::GuaranteeImpliesLogged,
+    lane_order::LaneOrder,
+    no_false_guarantee::NoFalseGuarantee,
+    no_lost_answer::NoLostAnswer,
+}
+
+impl Checkers {
+    /// Whether every broadcast that the server still knows has run.
+    #[must_use]
+    pub fn is_every_broadcast_run(&self) -> bool {
+        self.broadcast_once.end().is_ok()
+    }
+}
