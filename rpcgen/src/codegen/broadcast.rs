@@ -9,8 +9,8 @@ use super::names::{self, Prelude};
 use super::{Generator, Scope, actions, docs};
 use crate::model::{Broadcast, Service};
 
-/// Methods that the handlers have anyway.
-const OWN_METHODS: [&str; 1] = ["new"];
+/// Methods that the handlers have, or that every type has by value and that would come first.
+const OWN_METHODS: [&str; 3] = ["new", "into", "try_into"];
 
 impl Generator<'_> {
     /// The broadcasts as they travel.
@@ -97,7 +97,8 @@ impl Generator<'_> {
         }
         let (rpc, Prelude { clone, debug, result, .. }) = (&self.rpc, &self.prelude);
         let methods = service.broadcasts.iter().map(|broadcast| {
-            let (name, message) = (names::value_ident(&broadcast.name), names::type_ident(&broadcast.name));
+            let (name, message) =
+                (names::method_ident(&broadcast.name, &OWN_METHODS), names::type_ident(&broadcast.name));
             let docs = docs::doc_or(&broadcast.docs, &format!("Sends `{}`.", broadcast.name));
             let gap = docs::line("");
             let promise = docs::line("Returns once logged.");

@@ -9,8 +9,8 @@ use super::names::{self, Prelude};
 use super::{Generator, Scope, docs};
 use crate::model::{Action, Field, Service, Type};
 
-/// Methods that each client has: an action of such a name gets an underscore.
-const OWN_METHODS: [&str; 4] = ["connect", "builder", "disconnect", "runtime"];
+/// Methods that each client has, or that every type has by value and that would come first: an action of such a name gets an underscore.
+const OWN_METHODS: [&str; 6] = ["connect", "builder", "disconnect", "runtime", "into", "try_into"];
 
 impl Generator<'_> {
     /// `Client`.

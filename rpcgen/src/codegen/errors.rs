@@ -28,7 +28,8 @@ impl Generator<'_> {
             .collect()
     }
 
-    fn display(&self, name: &Ident, reasons: &[Variant]) -> TokenStream {
+    /// `Display` and `Error`.
+    pub(super) fn display(&self, name: &Ident, reasons: &[Variant]) -> TokenStream {
         let f = names::local_ident("f", reasons.iter().flat_map(|reason| &reason.fields));
         let arms = reasons.iter().map(|reason| {
             let ident = names::type_ident(&reason.name);

@@ -110,6 +110,17 @@ pub fn generate_tokens(model: &Model, package: PackageId, settings: &Settings) -
     if settings.form == Form::InPlace { print::allow_each_item(tokens) } else { Ok(tokens) }
 }
 
+/// `Display` and `Error` of an enum: for the attribute macro, where an error stands apart from its action.
+#[must_use]
+pub fn error_traits(model: &Model, id: TypeId, settings: &Settings) -> TokenStream {
+    let root = model.type_def(id).package;
+    let Ok(generator) = Generator::new(model, root, settings) else { return TokenStream::new() };
+    match &model.type_def(id).kind {
+        TypeKind::Enum { variants } => generator.display(&names::type_ident(&model.type_def(id).name), variants),
+        _ => TokenStream::new(),
+    }
+}
+
 /// What every part of the generator needs.
 struct Generator<'m> {
     model: &'m Model,

@@ -65,7 +65,7 @@ impl Generator<'_> {
             });
             quote! {
                 #method => #rpc::handle(call, request, move |call, request: actions::#request| async move {
-                    business.#call(&call, #(#arguments),*).await
+                    #name::#call(&*business, &call, #(#arguments),*).await
                 }),
             }
         });

@@ -1,148 +1,133 @@
-//! What is generated from models that are built by hand.
+//! What the snapshots of `tests/codegen` do not show: settings, errors, and models that no text gives.
 
 use super::*;
-use crate::model::{
-    Action, Broadcast, Correlation, CorrelationPlace, Field, Origin, Package, Persist, Service, Value, Variant,
-};
+use crate::load::Files;
+use crate::model::{Field, Package};
 
-fn field(name: &str, ty: Type) -> Field {
-    Field { name: name.to_owned(), docs: Vec::new(), ty, default: None, sensitive: false, deprecated: None }
-}
+/// Files in memory.
+struct Texts(&'static [(&'static str, &'static str)]);
 
-fn variant(name: &str, fields: Vec<Field>) -> Variant {
-    Variant { name: name.to_owned(), docs: Vec::new(), fields, deprecated: None }
-}
+impl Files for Texts {
+    fn read(&self, path: &std::path::Path, _: usize) -> std::io::Result<Vec<u8>> {
+        let found = self.0.iter().find(|(name, _)| path.ends_with(name)).map(|(_, text)| text.as_bytes().to_vec());
+        found.ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    }
 
-fn package(name: &str, root: bool, imports: Vec<PackageId>) -> Package {
-    let file = format!("{name}.rpc");
-    Package { name: name.to_owned(), docs: Vec::new(), root, file, imports, constants: Vec::new() }
-}
-
-fn def(package: u32, name: &str, kind: TypeKind) -> TypeDef {
-    TypeDef { package: PackageId(package), name: name.to_owned(), docs: Vec::new(), deprecated: None, kind }
-}
-
-fn action(name: &str, request: Vec<Field>, response: Vec<Field>, fails: Vec<Variant>) -> Action {
-    let mut all = vec![field("app_id", Type::AppId)];
-    all.extend(request);
-    Action {
-        name: name.to_owned(),
-        docs: Vec::new(),
-        deprecated: None,
-        request: all,
-        response,
-        fails,
-        fails_with: None,
-        persist: None,
-        deadline: None,
+    fn identity(&self, path: &std::path::Path) -> std::path::PathBuf {
+        path.to_path_buf()
     }
 }
 
-fn service(name: &str, actions: Vec<Action>, broadcasts: Vec<Broadcast>) -> Service {
-    Service { package: PackageId(0), name: name.to_owned(), docs: Vec::new(), actions, broadcasts, fingerprint: 0x1234 }
+/// The model of the first text.
+fn model(texts: &'static [(&'static str, &'static str)]) -> Model {
+    let checked = crate::Config::new().check_in(&Texts(texts), &[texts[0].0]);
+    checked.model.unwrap_or_else(|| panic!("{}", checked.diagnostics.to_human(false)))
 }
 
-const TEXT: Type = Type::String { max: None };
+const SHOP: &[(&str, &str)] = &[
+    (
+        "shop.rpc",
+        r#"
+        package shop;
+        import "money.rpc";
+        struct Item { price: money.Amount }
+        service Shop { action price(app_id: AppId, of: string) -> (item: Item); }
+        "#,
+    ),
+    ("money.rpc", "package money; struct Amount { value: u64 }"),
+];
 
-fn text_up_to(max: u64) -> Type {
-    Type::String { max: Some(max) }
-}
-
-/// The bank of the language's description.
-fn bank() -> Model {
-    let (amount, key, account) = (TypeId(0), TypeId(1), TypeId(2));
-    let sensitive = |name, ty| Field { sensitive: true, ..field(name, ty) };
-    let types = vec![
-        def(1, "Amount", TypeKind::Alias { target: Type::U64 }),
-        TypeDef {
-            docs: vec!["A key that coins can be sent to.".to_owned()],
-            ..def(0, "AddFundsKey", TypeKind::Alias { target: text_up_to(64) })
-        },
-        def(
-            0,
-            "Account",
-            TypeKind::Struct {
-                fields: vec![
-                    field("id", Type::Uuid),
-                    field("user", TEXT),
-                    Field { default: Some(Value::Unsigned(0)), ..field("balance", Type::Named(amount)) },
-                    field("note", Type::Optional(Box::new(TEXT))),
-                ],
-                fixed: false,
-            },
-        ),
-        def(0, "Currency", TypeKind::Enum { variants: vec![variant("btc", vec![]), variant("usd", vec![])] }),
-        TypeDef {
-            docs: vec!["Data-carrying alternatives, as in Rust.".to_owned()],
-            ..def(
-                0,
-                "Payment",
-                TypeKind::Enum {
-                    variants: vec![
-                        variant("card", vec![sensitive("number", TEXT), sensitive("cvc", Type::U16)]),
-                        variant("coin", vec![field("key", Type::Named(key))]),
-                        variant("cash", vec![]),
-                    ],
-                },
-            )
-        },
-    ];
-    let create_account = Action {
-        docs: vec!["Creates a user's sub-account.".to_owned()],
-        ..action(
-            "create_account",
-            vec![field("user", text_up_to(64))],
-            vec![field("account", Type::Named(account))],
-            vec![variant("user_exists", vec![]), variant("quota_reached", vec![field("limit", Type::U32)])],
-        )
-    };
-    let add_funds = Action {
-        docs: vec!["A fresh key to send coins to. The node that asks will hear of what arrives.".to_owned()],
-        persist: Some(Persist::Disk),
-        deadline: Some(3_000_000_000),
-        ..action(
-            "get_add_funds_key",
-            vec![field("user", TEXT)],
-            vec![field("key", Type::Named(key))],
-            vec![variant("no_such_user", vec![])],
-        )
-    };
-    let pending = Broadcast {
-        name: "pending_amount".to_owned(),
-        docs: vec!["Coins were seen on the network but not confirmed yet.".to_owned()],
-        deprecated: None,
-        fields: vec![
-            field("app_id", Type::AppId),
-            field("key", Type::Named(key)),
-            field("amount", Type::Named(amount)),
-        ],
-        origin: Some(Origin {
-            action: 1,
-            by: vec![Correlation { broadcast_field: 1, place: CorrelationPlace::Response, action_field: 0 }],
-        }),
-    };
-    let pair = Type::Array { element: Box::new(Type::Named(TypeId(3))), length: 2 };
-    let rate = Broadcast {
-        name: "rate_changed".to_owned(),
-        docs: vec!["Goes to any online node that handles it.".to_owned()],
-        deprecated: None,
-        fields: vec![field("app_id", Type::AppId), field("pair", pair), field("rate", Type::F64)],
-        origin: None,
-    };
-    let actions = vec![create_account, add_funds, action("ping", vec![], vec![], vec![])];
-    Model {
-        packages: vec![package("bank", true, vec![PackageId(1)]), package("money", false, vec![])],
-        types,
-        services: vec![service("Bank", actions, vec![pending, rate])],
-    }
-}
-
-fn text(model: &Model) -> String {
-    generate(model, PackageId(0), &Settings::default()).expect("the model is fine")
+fn text(model: &Model, settings: &Settings) -> String {
+    generate(model, PackageId(0), settings).expect("the model is fine")
 }
 
 #[test]
-#[ignore]
-fn show() {
-    std::fs::write("/tmp/bank_gen.rs", text(&bank())).unwrap();
+fn imported_package_stands_in_a_module_unless_it_is_the_users() {
+    let nested = text(&model(SHOP), &Settings::default());
+    assert!(nested.contains("pub mod money {") && nested.contains("pub price: money::Amount"));
+    let extern_packages = BTreeMap::from([("money".to_owned(), "crate::types::money".to_owned())]);
+    let apart = text(&model(SHOP), &Settings { extern_packages, ..Settings::default() });
+    assert!(!apart.contains("mod money") && apart.contains("pub price: crate::types::money::Amount"));
+}
+
+#[test]
+fn extern_package_needs_a_path() {
+    let extern_packages = BTreeMap::from([("money".to_owned(), "not a path".to_owned())]);
+    let error = generate(&model(SHOP), PackageId(0), &Settings { extern_packages, ..Settings::default() });
+    assert!(matches!(error, Err(CodegenError::BadExternPath { .. })));
+}
+
+#[test]
+fn text_in_place_has_absolute_paths_and_no_imports() {
+    let text = text(&model(SHOP), &Settings { form: Form::InPlace, ..Settings::default() });
+    assert!(!text.contains("use ") && !text.contains(" rpc::"), "{text}");
+    assert!(text.contains("::core::result::Result") && text.contains("::std::string::String"));
+    let items = text.lines().filter(|line| line.starts_with("#[allow(") || line.starts_with("#[allow")).count();
+    let starts = text
+        .lines()
+        .filter(|line| line.starts_with("pub ") || line.starts_with("impl") || line.starts_with("const "))
+        .count();
+    assert!(items >= starts, "{items} of {starts} items have the attribute");
+}
+
+#[test]
+fn text_to_include_has_no_inner_attributes() {
+    let text = text(&model(SHOP), &Settings::default());
+    assert!(!text.contains("#![") && !text.contains("//!"));
+}
+
+#[test]
+fn short_name_of_the_runtime_gives_way_to_a_package_of_that_name() {
+    let text = text(
+        &model(&[
+            ("a.rpc", r#"package a; import "rpc.rpc"; struct A { b: rpc.B }"#),
+            ("rpc.rpc", "package rpc; struct B { c: u8 }"),
+        ]),
+        &Settings::default(),
+    );
+    assert!(text.contains("use ::rpcgen_runtime::generated as rpc_;") && text.contains("pub b: rpc::B"), "{text}");
+}
+
+/// A struct with these fields, in a package of its own.
+fn hand_built(types: &[&str], fields: &[&str]) -> Model {
+    let field = |name: &&str| Field {
+        name: (*name).to_owned(),
+        docs: Vec::new(),
+        ty: Type::U8,
+        default: None,
+        sensitive: false,
+        deprecated: None,
+    };
+    let def = |name: &&str| TypeDef {
+        package: PackageId(0),
+        name: (*name).to_owned(),
+        docs: Vec::new(),
+        deprecated: None,
+        kind: TypeKind::Struct { fields: fields.iter().map(field).collect(), fixed: false },
+    };
+    let package = Package {
+        name: "hand".to_owned(),
+        docs: Vec::new(),
+        root: true,
+        file: "hand.rpc".to_owned(),
+        imports: Vec::new(),
+        constants: Vec::new(),
+    };
+    Model { packages: vec![package], types: types.iter().map(def).collect(), services: Vec::new() }
+}
+
+#[test]
+fn words_that_cannot_be_raw_get_an_underscore() {
+    let text = text(&hand_built(&["Self"], &["self", "super", "type"]), &Settings::default());
+    assert!(text.contains("pub struct Self_ {"), "{text}");
+    for field in ["pub self_: u8", "pub super_: u8", "pub r#type: u8"] {
+        assert!(text.contains(field), "{field} is not in {text}");
+    }
+}
+
+#[test]
+fn two_items_of_one_name_are_an_error_and_not_code_that_fails() {
+    let error = generate(&hand_built(&["Order", "order"], &[]), PackageId(0), &Settings::default());
+    let Err(CodegenError::NameClash { name, first, second }) = error else { panic!("a clash is expected") };
+    assert_eq!((name.as_str(), first.as_str(), second.as_str()), ("Order", "the type `Order`", "the type `order`"));
 }
