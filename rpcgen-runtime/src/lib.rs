@@ -80,6 +80,7 @@ macro_rules! include_rpc {
             unused_qualifications,
             clippy::all,
             clippy::pedantic,
+            clippy::nursery,
             clippy::allow_attributes_without_reason,
             rustdoc::all,
             reason = "generated code: nobody can act on it there"
