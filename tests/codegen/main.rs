@@ -39,10 +39,13 @@ fn generated(path: &Path) -> String {
 
 /// The crate root that compiles all of them.
 fn crate_root(names: impl Iterator<Item = String>) -> String {
-    let modules: String = names.map(|name| format!("pub mod {name};\n")).collect();
-    format!(
-        "//! Generated code of every construct, compiled with warnings denied. Written by `rpcgen-tests`, target `codegen`.\n#![deny(warnings)]\n\n{modules}"
-    )
+    let modules: String = names.map(|name| format!("#[rustfmt::skip]\npub mod {name};\n")).collect();
+    let head = "//! Generated code of every construct, compiled with warnings denied.\n\
+                //!\n\
+                //! Knows: the list of constructs. Does not know: how they come here: `rpcgen-tests`, target `codegen`, writes\n\
+                //! this file and all beside it.\n\
+                #![deny(warnings)]\n";
+    format!("{head}\n{modules}")
 }
 
 /// Compares, or rewrites. `Some`: what is wrong.

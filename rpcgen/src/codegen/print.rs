@@ -52,6 +52,7 @@ fn allowed_lints() -> TokenStream {
         unused_qualifications,
         clippy::all,
         clippy::pedantic,
+        clippy::nursery,
         rustdoc::all,
         reason = "generated"
     )

@@ -9,6 +9,7 @@
     unused_qualifications,
     clippy::all,
     clippy::pedantic,
+    clippy::nursery,
     rustdoc::all,
     reason = "generated"
 )]
@@ -1238,7 +1239,7 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "get_add_funds_key",
             deadline: Some(::core::time::Duration::from_secs(3)),
-            persist: rpc::Persist::Disk,
+            persist: rpc::Persist::Memory,
         },
         rpc::ActionDescriptor {
             name: "balance",

@@ -8,6 +8,7 @@
     unused_qualifications,
     clippy::all,
     clippy::pedantic,
+    clippy::nursery,
     rustdoc::all,
     reason = "generated"
 )]

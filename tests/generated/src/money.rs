@@ -9,6 +9,7 @@
     unused_qualifications,
     clippy::all,
     clippy::pedantic,
+    clippy::nursery,
     rustdoc::all,
     reason = "generated"
 )]

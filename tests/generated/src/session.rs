@@ -9,6 +9,7 @@
     unused_qualifications,
     clippy::all,
     clippy::pedantic,
+    clippy::nursery,
     rustdoc::all,
     reason = "generated"
 )]
@@ -78,13 +79,20 @@ pub mod actions {
                     rpc::Encode::encode(&captured.1, out);
                 },
             );
+            keys.add(
+                1,
+                |out| {
+                    rpc::Encode::encode(&captured.0, out);
+                    rpc::Encode::encode(&captured.1, out);
+                },
+            );
         }
     }
 }
 
 /// The broadcast `amount_seen`.
 ///
-/// Coins for the user were seen; relayed from the bank's broadcast.
+/// Coins for the user were seen on the network; relayed from the bank's broadcast.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AmountSeen {
     pub app_id: rpc::AppId,
@@ -118,6 +126,51 @@ impl rpc::Decode for AmountSeen {
 
 impl rpc::Broadcast for AmountSeen {
     const METHOD: u32 = 0;
+
+    fn origin_key(&self) -> Option<Vec<u8>> {
+        let mut out = rpc::Writer::new();
+        rpc::Encode::encode(&self.app_id, &mut out);
+        rpc::Encode::encode(&self.user, &mut out);
+        out.finish().ok()
+    }
+}
+
+/// The broadcast `amount_confirmed`.
+///
+/// Coins for the user were confirmed; relayed from the bank's broadcast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmountConfirmed {
+    pub app_id: rpc::AppId,
+    pub user: String,
+    pub key: String,
+    pub amount: u64,
+}
+
+impl rpc::Encode for AmountConfirmed {
+    fn encode(&self, out: &mut rpc::Writer) {
+        rpc::Encode::encode(&self.app_id, out);
+        out.at_most("user", "bytes", self.user.len(), 64);
+        rpc::Encode::encode(&self.user, out);
+        out.at_most("key", "bytes", self.key.len(), 64);
+        rpc::Encode::encode(&self.key, out);
+        rpc::Encode::encode(&self.amount, out);
+    }
+}
+
+impl rpc::Decode for AmountConfirmed {
+    fn decode(input: &mut rpc::Reader<'_>) -> Result<Self, rpc::DecodeError> {
+        let input = input.message("AmountConfirmed");
+        Ok(Self {
+            app_id: input.required("app_id", rpc::Decode::decode)?,
+            user: input.required("user", |input| input.string(64))?,
+            key: input.required("key", |input| input.string(64))?,
+            amount: input.required("amount", rpc::Decode::decode)?,
+        })
+    }
+}
+
+impl rpc::Broadcast for AmountConfirmed {
+    const METHOD: u32 = 1;
 
     fn origin_key(&self) -> Option<Vec<u8>> {
         let mut out = rpc::Writer::new();
@@ -251,13 +304,23 @@ impl Handlers {
         Self::default()
     }
 
-    /// Coins for the user were seen; relayed from the bank's broadcast.
+    /// Coins for the user were seen on the network; relayed from the bank's broadcast.
     pub fn amount_seen<F, R>(mut self, handler: F) -> Self
     where
         F: Fn(AmountSeen) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<AmountSeen, _, _>(handler);
+        self
+    }
+
+    /// Coins for the user were confirmed; relayed from the bank's broadcast.
+    pub fn amount_confirmed<F, R>(mut self, handler: F) -> Self
+    where
+        F: Fn(AmountConfirmed) -> R + Send + Sync + 'static,
+        R: rpc::Future<Output = ()> + Send + 'static,
+    {
+        self.inner.add::<AmountConfirmed, _, _>(handler);
         self
     }
 }
@@ -283,7 +346,7 @@ impl rpc::BroadcastStub for Broadcasts {
 }
 
 impl Broadcasts {
-    /// Coins for the user were seen; relayed from the bank's broadcast.
+    /// Coins for the user were seen on the network; relayed from the bank's broadcast.
     ///
     /// Returns once logged.
     pub async fn amount_seen(
@@ -302,12 +365,32 @@ impl Broadcasts {
             })
             .await
     }
+
+    /// Coins for the user were confirmed; relayed from the bank's broadcast.
+    ///
+    /// Returns once logged.
+    pub async fn amount_confirmed(
+        &self,
+        app_id: rpc::AppId,
+        user: impl Into<String>,
+        key: impl Into<String>,
+        amount: u64,
+    ) -> Result<(), rpc::BroadcastError> {
+        self.inner
+            .send(AmountConfirmed {
+                app_id,
+                user: user.into(),
+                key: key.into(),
+                amount,
+            })
+            .await
+    }
 }
 
 /// What both ends know of `Sessions`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "session.Sessions",
-    fingerprint: 0xf084_3012_b0cc_b9f0,
+    fingerprint: 0x4287_88fc_a470_4521,
     actions: &[
         rpc::ActionDescriptor {
             name: "watch",
@@ -318,6 +401,10 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     broadcasts: &[
         rpc::BroadcastDescriptor {
             name: "amount_seen",
+            to_origin: true,
+        },
+        rpc::BroadcastDescriptor {
+            name: "amount_confirmed",
             to_origin: true,
         },
     ],
