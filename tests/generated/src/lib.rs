@@ -5,6 +5,8 @@
 #![deny(warnings)]
 
 #[rustfmt::skip]
+pub mod all_types;
+#[rustfmt::skip]
 pub mod awkward_names;
 #[rustfmt::skip]
 pub mod bank;
