@@ -82,7 +82,7 @@ pub trait Decode: Sized {
 /// The value breaks one of its limits: the peer would refuse it.
 #[inline]
 pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
-    let mut out = Writer::with_capacity(64);
+    let mut out = Writer::with_capacity(128);
     value.encode(&mut out);
     out.finish()
 }
