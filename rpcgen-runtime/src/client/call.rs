@@ -309,7 +309,7 @@ impl<'a, A: Action> Request<'a, A> {
         self.accept(WhenFull::Wait).await
     }
 
-    /// The same, and [`SendError::LogFull`] instead of waiting while the log is full.
+    /// The same, and [`LogFull`](rpcgen_proto::error::SendError::LogFull) instead of waiting while the log is full.
     ///
     /// # Errors
     /// Nothing of the call remains; the error says why.
