@@ -357,9 +357,9 @@ impl Side for ServerSide {
                 tracing::warn!(client = %self.port.client, number = action.number.0, "a handler is overdue");
             }
             ServerEvent::BroadcastAssigned(_) => self.log_waiting(now, 1),
-            ServerEvent::BroadcastRefused { method, payload, .. } => {
+            ServerEvent::BroadcastRefused { method, redelivered, payload, .. } => {
                 lock(&self.context.shared.router).forget_handler(self.port.session, method);
-                self.context.shared.route(Job::again(self.port.service, method, payload, false));
+                self.context.shared.route(Job::again(self.port.service, method, payload, redelivered));
             }
             ServerEvent::Ended(ended) => self.end = Some(End::Ended(Box::new(ended))),
         }

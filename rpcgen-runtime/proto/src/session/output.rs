@@ -167,6 +167,8 @@ pub enum ServerEvent<P> {
         number: BroadcastNumber,
         /// Which one of the service.
         method: MethodId,
+        /// It may have run on another node before it was offered to this one.
+        redelivered: bool,
         /// The message.
         payload: P,
     },

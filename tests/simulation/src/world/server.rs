@@ -282,8 +282,8 @@ impl World {
                 self.execute(seat, action, key, redelivered, payload)
             }
             ServerEvent::Ended(ended) => self.on_ended(seat, ended),
-            ServerEvent::BroadcastRefused { payload, .. } => {
-                self.refuse(payload, false);
+            ServerEvent::BroadcastRefused { payload, redelivered, .. } => {
+                self.refuse(payload, redelivered);
                 Ok(())
             }
             ServerEvent::Linked { .. } | ServerEvent::Parked => {

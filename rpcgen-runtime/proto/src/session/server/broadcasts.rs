@@ -54,16 +54,17 @@ impl<P: Payload> ServerSession<P> {
         Ok(number)
     }
 
-    pub(super) fn on_offer_settled(&mut self, number: BroadcastNumber, method: MethodId, payload: P, guaranteed: bool) {
+    pub(super) fn on_offer_settled(&mut self, number: BroadcastNumber, offered: Unassigned<P>, guaranteed: bool) {
         if self.revoked.remove(&number) {
             return; // Its revocation is on the way.
         }
         if guaranteed {
-            self.going.insert(number, (method, payload));
+            self.going.insert(number, offered);
             self.log(Body::Go { number });
             self.event(ServerEvent::BroadcastAssigned(number));
         } else {
-            self.event(ServerEvent::BroadcastRefused { number, method, payload });
+            let Unassigned { method, payload, redelivered } = offered;
+            self.event(ServerEvent::BroadcastRefused { number, method, redelivered, payload });
         }
     }
 
@@ -101,11 +102,9 @@ impl<P: Payload> ServerSession<P> {
     /// the handler may have run.
     pub(super) fn take_undelivered(&mut self) -> Vec<Unassigned<P>> {
         let unsent: BTreeSet<_> = self.backlog.iter().filter_map(|(body, _)| go_number(body)).collect();
-        let going = mem::take(&mut self.going).into_iter().map(|(number, (method, payload))| Unassigned {
-            method,
-            payload,
-            redelivered: !unsent.contains(&number),
-        });
+        let going = mem::take(&mut self.going)
+            .into_iter()
+            .map(|(number, told)| Unassigned { redelivered: told.redelivered || !unsent.contains(&number), ..told });
         let mut taken: Vec<_> = going.collect();
         taken.extend(self.take_unassigned(self.now));
         taken

@@ -68,7 +68,7 @@ pub struct ServerSession<P> {
     /// Offers on their way that were assigned elsewhere: no go when their guarantee comes.
     revoked: BTreeSet<BroadcastNumber>,
     /// Broadcasts that were told to go, until the node has guaranteed that too.
-    going: BTreeMap<BroadcastNumber, (MethodId, P)>,
+    going: BTreeMap<BroadcastNumber, Unassigned<P>>,
     client_said_goodbye: bool,
     timers: Timers,
     outputs: VecDeque<Output<P, ServerEvent<P>>>,

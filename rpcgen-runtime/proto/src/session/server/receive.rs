@@ -1,7 +1,7 @@
 //! What the server does with what arrives.
 
 use super::actions::ActionState;
-use super::{CloseReason, Phase, ServerSession};
+use super::{CloseReason, Phase, ServerSession, Unassigned};
 use crate::bits::BitArray;
 use crate::error::ProtocolError;
 use crate::frame::{Body, CancelOutcome, Frame, FreshReason, LinkFrame, Refusal};
@@ -64,8 +64,9 @@ impl<P: Payload> ServerSession<P> {
                 return Ok(());
             };
             match entry.body {
-                Body::Offer { number, method, payload, .. } => {
-                    self.on_offer_settled(number, method, payload, array.bits.get(index));
+                Body::Offer { number, method, redelivered, payload } => {
+                    let offered = Unassigned { method, payload, redelivered };
+                    self.on_offer_settled(number, offered, array.bits.get(index));
                 }
                 Body::Go { number } => {
                     self.going.remove(&number);
@@ -114,9 +115,9 @@ impl<P: Payload> ServerSession<P> {
         self.implied_number = CallNumber(number.0 + 1);
         let handle = ActionHandle { number, slot };
         let Some(answer) = self.answer_without_running(number, maybe_sent) else {
-            // A memory server's new epoch may run it again, and says so (trap T7).
-            let redelivered = maybe_sent && self.fresh == FreshReason::NewEpoch;
-            self.actions.put(handle, ActionState::Queued { method, redelivered, payload });
+            // It may have run in an earlier epoch of a memory server, and that is said (trap T7); also when the session of this
+            // epoch that it never reached has expired since.
+            self.actions.put(handle, ActionState::Queued { method, redelivered: maybe_sent, payload });
             return Ok(true);
         };
         // 0 is for what this server never took responsibility for; an outcome out of the records is a guaranteed answer.
@@ -140,7 +141,9 @@ impl<P: Payload> ServerSession<P> {
             }
         }
         let logged = self.backlog_bytes + self.lanes.send.bytes_in_flight;
-        (logged > self.lanes.config.log_bytes_max).then_some(Answer::Refused(Refusal::Overloaded))
+        // That one did not run can only be said of one that was never sent before: it may have run in an earlier epoch.
+        let is_overloaded = logged > self.lanes.config.log_bytes_max && !maybe_sent;
+        is_overloaded.then_some(Answer::Refused(Refusal::Overloaded))
     }
 
     // spec: protocol.md 1

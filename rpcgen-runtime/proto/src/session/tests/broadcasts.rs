@@ -55,7 +55,8 @@ fn a_broadcast_without_handler_is_refused_by_the_node() {
     pair.server.as_mut().unwrap().broadcast(now, unknown, 5, false).unwrap();
     pair.run_for(Duration::from_secs(3));
     assert!(delivered(&pair).is_empty());
-    let refused = ServerEvent::BroadcastRefused { number: BroadcastNumber(0), method: unknown, payload: 5 };
+    let refused =
+        ServerEvent::BroadcastRefused { number: BroadcastNumber(0), method: unknown, redelivered: false, payload: 5 };
     assert!(pair.server_events.contains(&refused));
     pair.send(1);
     pair.run_until_answered(1, Duration::from_secs(3));
@@ -99,6 +100,31 @@ fn broadcasts_that_a_node_did_not_guarantee_to_run_are_left_over_when_its_sessio
     let Some(ServerEvent::Ended(ended)) = pair.server_events.last() else { panic!("not ended") };
     let left: Vec<_> = ended.unassigned.iter().map(|left| (left.payload, left.redelivered)).collect();
     assert_eq!(left, [(0, true), (1, true), (2, true), (9, false)]);
+}
+
+#[test]
+fn a_broadcast_that_may_have_run_elsewhere_stays_so_when_its_next_node_refuses_it_or_never_hears_the_go() {
+    // One message in flight at a time: the go of the first waits behind the second.
+    let config = Config { bytes_in_flight_max: 1, flush_after: Duration::ZERO, ..Config::default() };
+    let mut pair = Pair::new(config, true);
+    pair.run_for(Duration::from_millis(10));
+    let (now, unknown) = (pair.now, MethodId(9));
+    let server = pair.server.as_mut().unwrap();
+    server.broadcast(now, unknown, 4, true).unwrap();
+    server.broadcast(now, NEWS, 5, true).unwrap();
+    server.broadcast(now, NEWS, 6, false).unwrap();
+    pair.drain();
+    while !pair.server_events.contains(&ServerEvent::BroadcastAssigned(BroadcastNumber(1))) {
+        pair.step();
+    }
+    let refused =
+        ServerEvent::BroadcastRefused { number: BroadcastNumber(0), method: unknown, redelivered: true, payload: 4 };
+    assert!(pair.server_events.contains(&refused));
+    pair.cut();
+    pair.run_for(Duration::from_secs(400));
+    let Some(ServerEvent::Ended(ended)) = pair.server_events.last() else { panic!("not ended") };
+    let left: Vec<_> = ended.unassigned.iter().map(|left| (left.payload, left.redelivered)).collect();
+    assert_eq!(left, [(5, true), (6, false)]);
 }
 
 #[test]

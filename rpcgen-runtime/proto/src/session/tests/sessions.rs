@@ -59,6 +59,46 @@ fn a_server_that_lost_its_memory_runs_unanswered_actions_again_and_says_so() {
 }
 
 #[test]
+fn what_ran_in_an_earlier_epoch_is_said_to_be_redelivered_also_after_a_session_that_it_never_reached_expired() {
+    let mut pair = Pair::new(Config::default(), true);
+    pair.answers = false;
+    let call = pair.send(1);
+    pair.run_for(Duration::from_millis(10));
+    assert_eq!(pair.begun.len(), 1);
+    pair.crash_server();
+    pair.connect();
+    pair.step(); // The hello arrives; the welcome is cut off, or the action that follows it.
+    pair.step();
+    pair.cut();
+    pair.run_for(Duration::from_secs(400));
+    assert!(pair.server.as_ref().unwrap().is_ended() && pair.begun.is_empty());
+    pair.answers = true;
+    pair.run_until_answered(1, Duration::from_secs(10));
+    assert_eq!((pair.begun[0].1.number, pair.begun[0].3), (call.number, true));
+}
+
+#[test]
+fn an_action_that_may_have_run_is_never_refused_as_if_it_had_not() {
+    let mut pair = Pair::new(Config { log_bytes_max: 12, bytes_in_flight_max: 1, ..Config::default() }, true);
+    pair.answers = false;
+    let call = pair.send(1);
+    pair.run_for(Duration::from_millis(10));
+    assert_eq!(pair.begun.len(), 1);
+    pair.crash_server();
+    pair.answers = true;
+    pair.connect();
+    pair.step(); // The hello arrives. The new server's log is full before the action comes.
+    let now = pair.now;
+    for number in 0..3 {
+        pair.server.as_mut().unwrap().broadcast(now, NEWS, number, false).unwrap();
+        pair.drain();
+    }
+    pair.run_until_answered(1, Duration::from_secs(10));
+    assert_eq!(pair.answered[&call.number], Answer::Response(2), "run again, and said to be");
+    assert!(pair.begun[0].3);
+}
+
+#[test]
 fn a_session_that_expired_ends_its_calls_in_their_records_or_in_unknown() {
     let mut pair = Pair::new(Config::default(), true);
     pair.answers = false;
