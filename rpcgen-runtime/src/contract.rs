@@ -23,6 +23,14 @@ pub struct ServiceDescriptor {
     pub broadcasts: &'static [BroadcastDescriptor],
 }
 
+impl ServiceDescriptor {
+    /// The first action that asks for a log on disk, which this version does not have.
+    pub(crate) fn first_on_disk(&self) -> Option<String> {
+        let action = self.actions.iter().find(|action| action.persist == Persist::Disk)?;
+        Some(format!("{}.{}", self.name, action.name))
+    }
+}
+
 /// An action, as its stubs know it.
 #[derive(Debug)]
 pub struct ActionDescriptor {

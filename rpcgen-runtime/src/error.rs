@@ -32,6 +32,15 @@ pub enum ConnectError {
         /// How the last attempt ended.
         last: String,
     },
+    /// An action asks for a log on disk.
+    #[error(
+        "`{action}` asks for @persist(disk), which this version does not have; remove it, or say \
+         `ClientBuilder::memory_instead_of_disk`: its calls then survive links and the server, not this process"
+    )]
+    NoDiskLog {
+        /// Which.
+        action: String,
+    },
     /// The server refused, and would again.
     #[error("the server at {address} refused: {}", reject.message)]
     Rejected {
@@ -65,6 +74,15 @@ pub enum ListenError {
     BeyondLoopback {
         /// Where.
         address: String,
+    },
+    /// An action asks for a log on disk.
+    #[error(
+        "`{action}` asks for @persist(disk), which this version does not have; remove it, or say \
+         `ServerBuilder::memory_instead_of_disk`: a server that crashes then runs what is unanswered again"
+    )]
+    NoDiskLog {
+        /// Which.
+        action: String,
     },
     /// Two services of one name, or none.
     #[error("{0}")]

@@ -34,12 +34,12 @@ fn sources(folder: &Path) -> Vec<Source> {
     let mut open = vec![folder.to_path_buf()];
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let path = entry.expect("a readable folder").path();
+            let name = path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
             if path.is_dir() && !["target", ".git", "generated", "node_modules", "ui"].contains(&name.as_str()) {
                 open.push(path);
             } else if name.ends_with(".rs") {
-                let text = fs::read_to_string(&path).unwrap();
+                let text = fs::read_to_string(&path).expect("a readable source");
                 found.push(Source { path, text });
             }
         }

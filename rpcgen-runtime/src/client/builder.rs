@@ -31,6 +31,7 @@ pub struct ClientBuilder<S> {
     faults: Option<FaultPlan>,
     /// `None`: lazily.
     connect_within: Option<Duration>,
+    memory_instead_of_disk: bool,
     stub: PhantomData<fn() -> S>,
 }
 
@@ -55,6 +56,7 @@ impl<S: Stub> ClientBuilder<S> {
             broadcasts: BroadcastHandlers::default(),
             faults: None,
             connect_within: Some(CONNECT_WITHIN),
+            memory_instead_of_disk: false,
             stub: PhantomData,
         }
     }
@@ -94,6 +96,13 @@ impl<S: Stub> ClientBuilder<S> {
         self
     }
 
+    /// Takes actions that ask for `@persist(disk)` all the same: they are logged in memory.
+    #[must_use]
+    pub fn memory_instead_of_disk(mut self) -> Self {
+        self.memory_instead_of_disk = true;
+        self
+    }
+
     /// Connects to `tcp://HOST:PORT`, or to a server of this process at `thread://NAME`. From then on the client reconnects by
     /// itself, until it is disconnected or a server refuses it for good.
     ///
@@ -101,6 +110,9 @@ impl<S: Stub> ClientBuilder<S> {
     /// The address makes no sense, no server greeted in time, or it refused for good.
     pub async fn connect(self, address: &str) -> Result<S, ConnectError> {
         let address: Address = address.parse()?;
+        if let Some(action) = S::SERVICE.first_on_disk().filter(|_| !self.memory_instead_of_disk) {
+            return Err(ConnectError::NoDiskLog { action });
+        }
         let within = self.connect_within;
         let (client, greeted) = self.start(address.clone());
         let Some(within) = within else { return Ok(S::from_client(client)) };

@@ -36,6 +36,7 @@ pub struct ServerBuilder {
     origin_keys_max: usize,
     broadcasts_waiting_max: usize,
     beyond_loopback: bool,
+    memory_instead_of_disk: bool,
 }
 
 impl ServerBuilder {
@@ -49,6 +50,7 @@ impl ServerBuilder {
             origin_keys_max: ORIGIN_KEYS_MAX,
             broadcasts_waiting_max: BROADCASTS_WAITING_MAX,
             beyond_loopback: false,
+            memory_instead_of_disk: false,
         }
     }
 
@@ -110,6 +112,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Takes actions that ask for `@persist(disk)` all the same: they are logged in memory.
+    #[must_use]
+    pub fn memory_instead_of_disk(mut self) -> Self {
+        self.memory_instead_of_disk = true;
+        self
+    }
+
     /// Listens on `tcp://HOST:PORT` (port 0: a free one), or for clients of this process on `thread://NAME`. The server begins a new
     /// epoch: it remembers nothing of an earlier one.
     ///
@@ -118,6 +127,10 @@ impl ServerBuilder {
     pub async fn listen(self, address: &str) -> Result<Server, ListenError> {
         let address: Address = address.parse()?;
         self.check_services()?;
+        let on_disk = self.services.iter().find_map(|service| service.descriptor.first_on_disk());
+        if let Some(action) = on_disk.filter(|_| !self.memory_instead_of_disk) {
+            return Err(ListenError::NoDiskLog { action });
+        }
         let names =
             self.services.iter().map(|service| (service.descriptor.name.to_owned(), service.descriptor.fingerprint));
         let registry = Registry::new(Epoch(random::u64()), names.collect(), self.registry, random::bytes());

@@ -122,8 +122,15 @@ impl SessionTask {
         let faults = shared.faults.map(|plan| FaultPlan { seed: plan.seed.wrapping_add(number), ..plan });
         let is_reliable = faults.is_none_or(|plan| plan.is_none());
         let clock = shared.clock;
+        let mut session = ServerSession::open(clock.now(), shared.config.clone(), opening, is_reliable);
+        let actions = shared.services.get(port.service).map_or(&[][..], |service| service.descriptor.actions);
+        for (method, action) in (0_u32..).zip(actions) {
+            if let Some(deadline) = action.deadline {
+                session.set_deadline(MethodId(method), deadline);
+            }
+        }
         let side = ServerSide {
-            session: ServerSession::open(clock.now(), shared.config.clone(), opening, is_reliable),
+            session,
             in_process: link.is_in_process(),
             handlers: Handlers::default(),
             port: Arc::clone(&port),

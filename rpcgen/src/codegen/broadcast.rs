@@ -60,12 +60,13 @@ impl Generator<'_> {
             let (name, message) =
                 (names::method_ident(&broadcast.name, &OWN_METHODS), names::type_ident(&broadcast.name));
             let docs = docs::doc_or(&broadcast.docs, &format!("Handles `{}`.", broadcast.name));
+            let (handler, running) = (names::generic_ident("F", &[&message]), names::generic_ident("R", &[&message]));
             quote! {
                 #docs
-                pub fn #name<F, R>(mut self, handler: F) -> Self
+                pub fn #name<#handler, #running>(mut self, handler: #handler) -> Self
                 where
-                    F: #fn_trait(#message) -> R + #send + #sync + 'static,
-                    R: #rpc::Future<Output = ()> + #send + 'static,
+                    #handler: #fn_trait(#message) -> #running + #send + #sync + 'static,
+                    #running: #rpc::Future<Output = ()> + #send + 'static,
                 {
                     self.inner.add::<#message, _, _>(handler);
                     self

@@ -254,3 +254,12 @@ fn take_service(taken: &mut Taken, service: &Service) -> Result<(), CodegenError
     }
     Ok(())
 }
+
+/// A name for a generic parameter that none of the names in `taken` has.
+pub(super) fn generic_ident(name: &str, taken: &[&Ident]) -> Ident {
+    let mut free = name.to_owned();
+    while taken.iter().any(|taken| **taken == free.as_str()) {
+        free.push('1');
+    }
+    format_ident!("{free}")
+}

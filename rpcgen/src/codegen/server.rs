@@ -21,11 +21,12 @@ impl Generator<'_> {
         let dispatcher = self.dispatcher(service);
         let rpc = &self.rpc;
         let server_docs = docs::line(&format!("A business implementation of `{text}` as a service to be served."));
+        let business = names::generic_ident("B", &[&name]);
         quote! {
             #head
             pub trait #name: #send + #sync + 'static { #(#methods)* }
             #server_docs
-            pub fn server<B: #name>(business: B) -> #rpc::Service {
+            pub fn server<#business: #name>(business: #business) -> #rpc::Service {
                 #rpc::Service::new(&SERVICE, Dispatcher { business: ::std::sync::Arc::new(business) })
             }
             #dispatcher
@@ -74,9 +75,10 @@ impl Generator<'_> {
         } else {
             (quote!(let business = ::std::sync::Arc::clone(&self.business);), quote!(call), quote!(request))
         };
+        let generic = names::generic_ident("B", &[&name]);
         quote! {
-            struct Dispatcher<B> { business: ::std::sync::Arc<B> }
-            impl<B: #name> #rpc::Dispatch for Dispatcher<B> {
+            struct Dispatcher<#generic> { business: ::std::sync::Arc<#generic> }
+            impl<#generic: #name> #rpc::Dispatch for Dispatcher<#generic> {
                 fn dispatch(&self, method: u32, #call: #rpc::ServerCall, #request: #rpc::Carried) -> #rpc::Handler {
                     #business
                     match method {

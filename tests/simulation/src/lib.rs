@@ -1,6 +1,7 @@
 //! A deterministic simulator of the protocol: client and server sessions as they stand, virtual time, faults, crashes, checkers.
 //!
-//! One seed gives one run, the same for ever: its options (a different subset of troubles for each, so that rare combinations meet), then chaos,
+//! One seed gives one run, the same for ever: its options (a different subset of troubles for each, so that rare combinations meet),
+//! then chaos,
 //! then healing. While it runs, each checker watches one invariant of docs/protocol.md, section 12; when everything is healed,
 //! everything has to be answered, silent, and to end.
 //!

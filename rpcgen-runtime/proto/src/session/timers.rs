@@ -40,6 +40,12 @@ impl Timers {
         self.at[timer as usize] = Some(at);
     }
 
+    /// Arms the timer, or moves it to this instant if that is earlier.
+    pub(super) fn hasten(&mut self, timer: Timer, at: Instant) {
+        let armed = &mut self.at[timer as usize];
+        *armed = Some(armed.map_or(at, |armed| armed.min(at)));
+    }
+
     /// Arms the timer unless it is armed.
     pub(super) fn arm(&mut self, timer: Timer, at: Instant) {
         self.at[timer as usize].get_or_insert(at);

@@ -4,6 +4,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::ids::{CallNumber, MethodId, Slot};
 use crate::session::output::ActionHandle;
@@ -15,7 +16,7 @@ pub(super) enum ActionState<P> {
     /// Accepted; waits its turn. Only such a one can be cancelled.
     Queued { method: MethodId, redelivered: bool, payload: P },
     /// Handed to the business.
-    Executing { since: Instant, told: u32 },
+    Executing { since: Instant, deadline: Duration, told: u32 },
     /// Its answer is logged.
     Answered,
 }
@@ -46,6 +47,7 @@ pub(super) struct Begun<P> {
     pub(super) method: MethodId,
     pub(super) redelivered: bool,
     pub(super) payload: P,
+    pub(super) deadline: Duration,
 }
 
 impl<P> Actions<P> {
@@ -89,17 +91,16 @@ impl<P> Actions<P> {
     }
 
     /// Begins the oldest action that waits.
-    pub(super) fn begin_next(&mut self, now: Instant) -> Option<Begun<P>> {
+    pub(super) fn begin_next(&mut self, now: Instant, deadline: impl Fn(MethodId) -> Duration) -> Option<Begun<P>> {
         loop {
             let action = self.queue.pop_front()?;
             let Some(state) = self.state_mut(action) else { continue };
-            if !matches!(state, ActionState::Queued { .. }) {
-                continue; // Cancelled while it waited.
-            }
-            let queued = core::mem::replace(state, ActionState::Executing { since: now, told: 0 });
+            let ActionState::Queued { method, .. } = state else { continue }; // Cancelled while it waited.
+            let deadline = deadline(*method);
+            let queued = core::mem::replace(state, ActionState::Executing { since: now, deadline, told: 0 });
             if let ActionState::Queued { method, redelivered, payload } = queued {
                 self.executing += 1;
-                return Some(Begun { action, method, redelivered, payload });
+                return Some(Begun { action, method, redelivered, payload, deadline });
             }
         }
     }
@@ -125,13 +126,13 @@ impl<P> Actions<P> {
         }
     }
 
-    /// The executing actions with when each began and how often it was told to be slow.
-    pub(super) fn executing_mut(&mut self) -> impl Iterator<Item = (ActionHandle, Instant, &mut u32)> {
+    /// The executing actions: when each began, its deadline, and how often it was told to be slow.
+    pub(super) fn executing_mut(&mut self) -> impl Iterator<Item = (ActionHandle, Instant, Duration, &mut u32)> {
         (0_u32..).zip(&mut self.slots).filter_map(|(slot, action)| {
             let action = action.as_mut()?;
             let handle = ActionHandle { number: action.number, slot: Slot(slot) };
             match &mut action.state {
-                ActionState::Executing { since, told } => Some((handle, *since, told)),
+                ActionState::Executing { since, deadline, told } => Some((handle, *since, *deadline, told)),
                 _ => None,
             }
         })

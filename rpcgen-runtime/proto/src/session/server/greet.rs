@@ -89,6 +89,7 @@ impl<P: Payload> ServerSession<P> {
             revoked: BTreeSet::new(),
             going: BTreeMap::new(),
             client_said_goodbye: false,
+            deadlines: BTreeMap::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             protocol_errors: 0,

@@ -12,6 +12,8 @@ mod receive;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use core::time::Duration;
+
 use self::actions::Actions;
 pub use self::broadcasts::Unassigned;
 pub use self::end::{EndReason, Ended};
@@ -70,6 +72,8 @@ pub struct ServerSession<P> {
     /// Broadcasts that were told to go, until the node has guaranteed that too.
     going: BTreeMap<BroadcastNumber, Unassigned<P>>,
     client_said_goodbye: bool,
+    /// Of the actions that have one of their own.
+    deadlines: BTreeMap<MethodId, Duration>,
     timers: Timers,
     outputs: VecDeque<Output<P, ServerEvent<P>>>,
     protocol_errors: u64,
@@ -134,6 +138,12 @@ impl<P: Payload> ServerSession<P> {
         self.backlog.push_back((body, bytes));
     }
 
+    /// The business deadline of one action, in the place of the session's.
+    // spec: protocol.md 9
+    pub fn set_deadline(&mut self, method: MethodId, deadline: Duration) {
+        self.deadlines.insert(method, deadline);
+    }
+
     /// Stops handing actions to the business, or goes on. What waits can be cancelled.
     pub fn pause_business(&mut self, now: Instant, paused: bool) {
         self.now = now;
@@ -162,10 +172,10 @@ impl<P: Payload> ServerSession<P> {
             return;
         }
         while !self.is_paused && self.actions.executing() < self.lanes.config.handlers_max {
-            let Some(begun) = self.actions.begin_next(self.now) else {
-                break;
-            };
-            self.timers.arm(Timer::Overdue, self.now + self.lanes.config.business_deadline);
+            let (deadlines, default) = (&self.deadlines, self.lanes.config.business_deadline);
+            let deadline = |method: MethodId| deadlines.get(&method).copied().unwrap_or(default);
+            let Some(begun) = self.actions.begin_next(self.now, deadline) else { break };
+            self.timers.hasten(Timer::Overdue, self.now + begun.deadline);
             let key = CallKey { client: self.client, incarnation: self.incarnation, number: begun.action.number };
             self.event(ServerEvent::Action {
                 action: begun.action,
@@ -234,9 +244,8 @@ impl<P: Payload> ServerSession<P> {
     /// Keeps in touch about slow handlers: an event once, and word to the client each time the deadline passes again.
     // spec: protocol.md 9
     fn report_overdue(&mut self) {
-        let deadline = self.lanes.config.business_deadline;
         let mut next: Option<Instant> = None;
-        for (handle, since, told) in self.actions.executing_mut() {
+        for (handle, since, deadline, told) in self.actions.executing_mut() {
             let mut due = since + deadline * (*told + 1);
             if due <= self.now {
                 if *told == 0 {
@@ -245,7 +254,7 @@ impl<P: Payload> ServerSession<P> {
                 self.lanes.say_still_pending(handle.slot, handle.number.check());
                 while due <= self.now && *told < u32::MAX {
                     *told += 1;
-                    due = due + deadline.max(core::time::Duration::from_millis(1));
+                    due = due + deadline.max(Duration::from_millis(1));
                 }
             }
             next = Some(next.map_or(due, |next| next.min(due)));

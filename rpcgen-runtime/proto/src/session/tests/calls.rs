@@ -212,3 +212,15 @@ fn cancelling_unsent_calls_over_and_over_needs_no_more_memory() {
     }
     assert!(pair.client.backlog_len() <= 64, "no_unbounded_memory");
 }
+
+#[test]
+fn an_action_with_a_deadline_of_its_own_is_overdue_by_that() {
+    let mut pair = Pair::new(Config::default(), true);
+    pair.answers = false;
+    pair.run_for(Duration::from_millis(10));
+    pair.server.as_mut().unwrap().set_deadline(ECHO, Duration::from_secs(3));
+    let call = pair.send(1);
+    pair.run_for(Duration::from_secs(10));
+    let pending = pair.client_events.iter().filter(|event| **event == ClientEvent::StillPending(call)).count();
+    assert_eq!(pending, 3);
+}
