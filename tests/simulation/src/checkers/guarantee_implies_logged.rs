@@ -30,7 +30,8 @@ impl Checker for GuaranteeImpliesLogged {
                     *state = State::Guaranteed;
                 }
             }
-            Seen::Executed { call, .. } | Seen::Answered { call, .. } => {
+            // Whether a cancel took effect is known only if its client lived to hear it.
+            Seen::Executed { call, .. } | Seen::Answered { call, .. } | Seen::CancelAsked { call } => {
                 *entry(&mut self.calls, call) = State::Settled;
             }
             // What was in memory is gone: the promise of a memory log ends here.

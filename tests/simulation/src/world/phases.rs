@@ -28,7 +28,7 @@ impl World {
         self.run_until(self.now + self.options.chaos.lasts)?;
         self.heal()?;
         self.wait_for_answers()?;
-        self.wait_for_broadcasts()?;
+        self.wait_for_the_dead()?;
         self.watch_silence()?;
         self.say_farewell()?;
         self.checkers.end()
@@ -54,7 +54,7 @@ impl World {
     }
 
     fn wait_for_answers(&mut self) -> Check {
-        let end = self.now + ANSWERED_WITHIN;
+        let end = self.now + ANSWERED_WITHIN + self.slowest();
         while self.now < end {
             self.run_until(self.now + Duration::from_millis(500))?;
             if self.clients.iter().all(|client| client.session.open_calls() == 0 && !client.is_leaving) {
@@ -72,11 +72,18 @@ impl World {
         violated("drain_terminates", format!("node {leaving:?} is still leaving"))
     }
 
-    /// Broadcasts that were given to a node that died wait until its session is given up.
-    fn wait_for_broadcasts(&mut self) -> Check {
+    /// How long the calls take if each waits for the one before.
+    fn slowest(&self) -> Duration {
+        let options = &self.options;
+        let in_turn = options.work.handler_max + (options.latency_up + options.latency_down) * 2;
+        in_turn * options.work.actions_max + options.work.slow_max * 10
+    }
+
+    /// What was given to a node that died waits until its session is given up, and then finds another node.
+    fn wait_for_the_dead(&mut self) -> Check {
         let end = self.now + self.options.server_config.reconnect_timeout + ANSWERED_WITHIN;
         self.run_until(self.now + SETTLED_AFTER)?;
-        while !self.checkers.is_every_broadcast_run() && self.now < end {
+        while self.now < end && (self.server.has_parked_seats() || !self.checkers.is_every_broadcast_run()) {
             self.run_until(self.now + Duration::from_secs(5))?;
         }
         Ok(())

@@ -94,6 +94,12 @@ impl Server {
         self.resent_before + self.seats.iter().flatten().map(|seat| seat.session.stats().resent).sum::<u64>()
     }
 
+    /// Whether a session waits for its client to come back.
+    pub(super) fn has_parked_seats(&self) -> bool {
+        let place = |seat: &u32| self.seats.get(*seat as usize).and_then(Option::as_ref);
+        self.by_id.values().filter_map(place).any(|seat| seat.link.is_none())
+    }
+
     pub(super) fn seat(&mut self, seat: u32) -> Option<&mut Seat> {
         self.seats.get_mut(seat as usize)?.as_deref_mut()
     }
