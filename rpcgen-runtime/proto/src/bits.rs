@@ -10,9 +10,6 @@ use alloc::vec::Vec;
 
 use crate::ids::Position;
 
-/// The most positions that may be without a guarantee: half of the largest pool. An array never reaches further back.
-const WINDOW: u64 = crate::config::POOL_SIZE_MAX as u64 / 2;
-
 /// Guarantees for consecutive positions of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BitArray {
@@ -104,6 +101,9 @@ pub(crate) struct Gathered {
     end: Position,
     /// The first position whose bit no logged frame has carried.
     cursor: Position,
+    /// How far back bits may still be needed: the size of the pool that the last message was drawn from. Only half of a pool may be
+    /// without a guarantee at once, so the peer that sent it had the guarantees for everything further back.
+    reach: u64,
     /// Positions with a 0 bit, ascending; those that may still have to be repeated.
     refused: VecDeque<Position>,
 }
@@ -119,13 +119,14 @@ impl Gathered {
         self.cursor
     }
 
-    /// The next position's bit.
-    pub(crate) fn push(&mut self, guaranteed: bool) {
+    /// The next position's bit, and the size of the pool that its ID was drawn from.
+    pub(crate) fn push(&mut self, guaranteed: bool, pool_size: u32) {
+        self.reach = u64::from(pool_size);
         if !guaranteed {
             self.refused.push_back(self.end);
         }
         self.end.0 += 1;
-        while self.refused.front().is_some_and(|refused| refused.0 + WINDOW < self.end.0) {
+        while self.refused.front().is_some_and(|refused| refused.0 + self.reach < self.end.0) {
             self.refused.pop_front();
         }
     }
@@ -142,13 +143,12 @@ impl Gathered {
         self.array(self.clamp(base))
     }
 
-    /// A peer that sent position `end - 1` had guarantees for all but the last [`WINDOW`] before it.
     fn clamp(&self, from: Position) -> Position {
-        from.max(Position(self.end.0.saturating_sub(WINDOW)))
+        from.max(Position(self.end.0.saturating_sub(self.reach)))
     }
 
     fn array(&self, from: Position) -> Option<BitArray> {
-        let count = u32::try_from(self.end.0 - from.0).expect("clamped to the window");
+        let count = u32::try_from(self.end.0 - from.0).expect("clamped to the reach");
         if count == 0 {
             return None;
         }
@@ -165,7 +165,7 @@ impl Gathered {
             *last = 0xff >> (8 - count % 8);
         }
         for refused in self.refused.range(first_refused..) {
-            let index = usize::try_from(refused.0 - from.0).expect("inside of the window");
+            let index = usize::try_from(refused.0 - from.0).expect("inside of the reach");
             bytes[index / 8] &= !(1 << (index % 8));
         }
         Some(BitArray { base, bits: Bits::Mixed { count, bytes } })
@@ -179,7 +179,7 @@ mod tests {
     fn gathered(bits: &[bool]) -> Gathered {
         let mut gathered = Gathered::default();
         for bit in bits {
-            gathered.push(*bit);
+            gathered.push(*bit, 1_000);
         }
         gathered
     }
@@ -233,13 +233,15 @@ mod tests {
     }
 
     #[test]
-    fn an_array_never_reaches_back_further_than_the_window() {
+    fn an_array_never_reaches_back_further_than_the_pool() {
         let mut gathered = Gathered::default();
-        for _ in 0..40_000 {
-            gathered.push(true);
+        for number in 0..40_000 {
+            gathered.push(number % 3 != 0, 64);
         }
+        let array = gathered.repeat(Position(0)).unwrap();
+        assert_eq!((array.base, array.bits.count()), (40_000 - 64, 64));
         let (from, array) = gathered.take();
-        assert_eq!(from, Position(40_000 - 32_768));
-        assert_eq!(array.unwrap().bits.count(), 32_768);
+        assert_eq!(from, Position(40_000 - 64));
+        assert_eq!(array.unwrap().bits.count(), 64);
     }
 }

@@ -126,7 +126,7 @@ impl<P: Payload> ReceiveLane<P> {
 
     /// The expected message was processed; its bit is owed. Whether further IDs were agreed is told.
     pub(super) fn accept(&mut self, guaranteed: bool, bytes: usize) -> bool {
-        self.bits.push(guaranteed);
+        self.bits.push(guaranteed, self.pool.size());
         self.bytes_owed += bytes;
         self.pool.accept()
     }

@@ -23,6 +23,9 @@ use crate::seen::{Node, Seen};
 /// How long a broadcast that a node refused waits before it is offered again.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
+/// They come back one by one, so that a node with little room is not flooded.
+const REFUSED_SPACING: Duration = Duration::from_millis(20);
+
 /// A session, and the link it has.
 #[derive(Debug)]
 pub(super) struct Seat {
@@ -55,6 +58,8 @@ pub(super) struct Server {
     unrouted: VecDeque<(Load, bool)>,
     /// Those that a node refused: they wait a little first.
     refused: VecDeque<(Load, bool)>,
+    /// When the last of them will be offered again.
+    offer_again_at: Instant,
     pub(super) is_paused: bool,
     /// It takes nothing new: it is about to end in good order.
     pub(super) is_closing: bool,
@@ -75,6 +80,7 @@ impl Server {
             handlers: Vec::new(),
             unrouted: VecDeque::new(),
             refused: VecDeque::new(),
+            offer_again_at: Instant::START,
             is_paused: false,
             is_closing: false,
             resent_before: 0,
@@ -387,7 +393,8 @@ impl World {
     fn refuse(&mut self, load: Load, redelivered: bool) {
         self.tally.trouble("broadcasts_refused");
         self.server.refused.push_back((load, redelivered));
-        self.agenda.add(self.now + REFUSED_PAUSE, Event::OfferAgain);
+        self.server.offer_again_at = (self.now + REFUSED_PAUSE).max(self.server.offer_again_at + REFUSED_SPACING);
+        self.agenda.add(self.server.offer_again_at, Event::OfferAgain);
     }
 
     fn some_live_seat(&mut self) -> Option<u32> {
