@@ -81,7 +81,10 @@ impl World {
 
     /// What was given to a node that died waits until its session is given up, and then finds another node.
     fn wait_for_the_dead(&mut self) -> Check {
-        let end = self.now + self.options.server_config.reconnect_timeout + ANSWERED_WITHIN;
+        // Where one message fits in flight at a time, each waits for the flush of the one before.
+        let in_turn = self.options.client_config.flush_after + self.options.latency_up + self.options.latency_down;
+        let slowest = in_turn * 2 * self.broadcasts + ANSWERED_WITHIN;
+        let end = self.now + self.options.server_config.reconnect_timeout + slowest;
         self.run_until(self.now + SETTLED_AFTER)?;
         while self.now < end && (self.server.has_parked_seats() || !self.checkers.is_every_broadcast_run()) {
             self.run_until(self.now + Duration::from_secs(5))?;
