@@ -12,6 +12,8 @@ use crate::checkers::{Check, no_credit_deadlock, progress, quiescent_when_idle, 
 
 /// With the faults over everything is answered within this time (and what the slow handlers of the chaos take).
 const ANSWERED_WITHIN: Duration = Duration::from_secs(300);
+/// Without a single broadcast that runs for so long, none will.
+const STUCK_AFTER: Duration = Duration::from_secs(3_600);
 /// After that everything has fallen silent.
 const SETTLED_AFTER: Duration = Duration::from_secs(8);
 /// How long it is watched.
@@ -81,13 +83,14 @@ impl World {
 
     /// What was given to a node that died waits until its session is given up, and then finds another node.
     fn wait_for_the_dead(&mut self) -> Check {
-        // Where one message fits in flight at a time, each waits for the flush of the one before.
-        let in_turn = self.options.client_config.flush_after + self.options.latency_up + self.options.latency_down;
-        let slowest = in_turn * 2 * self.broadcasts + ANSWERED_WITHIN;
-        let end = self.now + self.options.server_config.reconnect_timeout + slowest;
         self.run_until(self.now + SETTLED_AFTER)?;
-        while self.now < end && (self.server.has_parked_seats() || !self.checkers.is_every_broadcast_run()) {
+        let (mut run, mut since) = (self.tally.broadcasts, self.now);
+        // A node with little room takes one after the other, and each may wait for a flush: as long as there is progress.
+        while self.now < since + STUCK_AFTER && (self.server.is_busy() || !self.checkers.is_every_broadcast_run()) {
             self.run_until(self.now + Duration::from_secs(5))?;
+            if self.tally.broadcasts > run {
+                (run, since) = (self.tally.broadcasts, self.now);
+            }
         }
         Ok(())
     }

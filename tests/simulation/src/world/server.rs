@@ -100,10 +100,13 @@ impl Server {
         self.resent_before + self.seats.iter().flatten().map(|seat| seat.session.stats().resent).sum::<u64>()
     }
 
-    /// Whether a session waits for its client to come back.
-    pub(super) fn has_parked_seats(&self) -> bool {
+    /// Whether a session waits for its client to come back, or has something to say, or a broadcast waits for a node.
+    pub(super) fn is_busy(&self) -> bool {
         let place = |seat: &u32| self.seats.get(*seat as usize).and_then(Option::as_ref);
-        self.by_id.values().filter_map(place).any(|seat| seat.link.is_none())
+        let is_busy = |seat: &Seat| seat.link.is_none() || !seat.session.is_idle();
+        !self.unrouted.is_empty()
+            || !self.refused.is_empty()
+            || self.by_id.values().filter_map(place).any(|seat| is_busy(seat))
     }
 
     pub(super) fn seat(&mut self, seat: u32) -> Option<&mut Seat> {
