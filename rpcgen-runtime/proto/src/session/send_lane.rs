@@ -89,6 +89,13 @@ impl<P: Payload> SendLane<P> {
         self.replay >= self.log.end() && !self.pool.can_draw(self.guaranteed())
     }
 
+    /// Whether a new message waits for the guarantee of bytes in flight, and for nothing else.
+    pub(super) fn is_blocked_by_bytes(&self, bytes_in_flight_max: usize) -> bool {
+        self.replay >= self.log.end()
+            && self.bytes_in_flight >= bytes_in_flight_max
+            && self.pool.can_draw(self.guaranteed())
+    }
+
     /// Logs a new message with all bits gathered so far. [`Self::can_send`] held.
     pub(super) fn send(&mut self, now: Instant, body: Body<P>, bytes: usize, gathered: &mut Gathered) -> &Entry<P> {
         let (position, id) = self.pool.draw(self.guaranteed()).expect("can_send was asked");

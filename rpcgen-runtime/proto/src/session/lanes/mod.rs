@@ -190,11 +190,22 @@ impl<P: Payload> Lanes<P> {
         self.timers.stop(Timer::Flush);
     }
 
-    /// Messages wait and none can be sent: says so if the pool is the reason, once per position and link (and again on links that
-    /// may lose). The server proposes a larger pool.
+    /// Messages wait and none can be sent: says so, once per position and link (and again on links that may lose). If the pool is the
+    /// reason, the server proposes a larger one.
     // spec: protocol.md 5
     pub(in crate::session) fn note_blocked(&mut self, now: Instant) {
-        if !self.link.is_live || !self.send.is_blocked_by_pool() || self.blocked_at == Some(self.send.pool.next()) {
+        if !self.link.is_live || self.blocked_at == Some(self.send.pool.next()) {
+            return;
+        }
+        if self.send.is_blocked_by_bytes(self.config.bytes_in_flight_max) {
+            // The peer does not know our limit, and may gather its bits for as long as its flush time: a sign of life brings them.
+            self.blocked_at = Some(self.send.pool.next());
+            self.due.heartbeat = Some(true);
+            self.due.control = true;
+            self.arm_blocked(now);
+            return;
+        }
+        if !self.send.is_blocked_by_pool() {
             return;
         }
         self.blocked_at = Some(self.send.pool.next());
@@ -208,6 +219,10 @@ impl<P: Payload> Lanes<P> {
             }
             self.due.down_range = self.send.pool.proposed().is_some();
         }
+        self.arm_blocked(now);
+    }
+
+    fn arm_blocked(&mut self, now: Instant) {
         if !self.link.reliable_ordered {
             self.timers.set(Timer::Blocked, now + self.round_trip.estimate() * 2);
         }

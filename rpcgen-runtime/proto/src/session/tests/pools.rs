@@ -72,3 +72,16 @@ fn growth_survives_loss_and_cuts() {
         );
     }
 }
+
+#[test]
+fn a_sender_whose_bytes_are_all_in_flight_does_not_wait_for_the_flush_of_its_peer() {
+    for reliable_ordered in [true, false] {
+        let mut pair = Pair::new(Config::default(), reliable_ordered);
+        // The server's limit is one message; the client, whose limit is larger, sees no reason to hurry with its bits.
+        pair.config.bytes_in_flight_max = 8;
+        for number in 0..50 {
+            pair.send(number);
+        }
+        pair.run_until_answered(50, Duration::from_secs(1));
+    }
+}
