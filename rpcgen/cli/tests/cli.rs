@@ -1,6 +1,6 @@
 //! The command from outside: what it prints, where, how it ends, what it leaves on the disk.
 //!
-//! `UPDATE=1` rewrites the snapshots; one that is missing is written, and the test still fails.
+//! `INSTA_UPDATE=always` rewrites the snapshots.
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its files fails")]
 
 use std::fs;
@@ -29,20 +29,9 @@ fn rpcgen(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
 }
 
 fn snapshot(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(format!("{name}.txt"));
-    let expected = fs::read_to_string(&path).ok();
-    if expected.as_deref() == Some(actual) {
-        return;
-    }
-    let update = std::env::var_os("UPDATE").is_some_and(|value| value == "1");
-    if update || expected.is_none() {
-        fs::write(&path, actual).unwrap();
-    }
-    assert!(
-        update,
-        "{} differs (UPDATE=1 rewrites it)\n--- expected\n{expected:?}\n--- actual\n{actual}",
-        path.display()
-    );
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, actual);
+    });
 }
 
 const GOOD: &str = "package good;\n\nservice Good {\n    action ping(app_id: AppId);\n}\n";
