@@ -86,6 +86,10 @@ impl Framing {
             self.output.clear();
             self.written = 0;
             self.output.shrink_to(WRITE_BUFFER_KEPT_BYTES);
+        } else if self.written > self.output.len() / 2 {
+            // A link that is never idle is never all written: what was, must go all the same.
+            self.output.drain(..self.written);
+            self.written = 0;
         }
     }
 

@@ -56,6 +56,8 @@ pub(super) struct Router<N, J> {
     /// Where the last broadcast without an origin went: the next goes to the next one.
     last: SessionId,
     waiting: VecDeque<(Destination, J)>,
+    /// How many wait of each kind: service and broadcast.
+    waiting_by_kind: BTreeMap<(usize, MethodId), usize>,
     waiting_max: usize,
 }
 
@@ -77,6 +79,7 @@ impl<N: Clone, J> Router<N, J> {
             handlers: HashMap::new(),
             last: SessionId(0),
             waiting: VecDeque::new(),
+            waiting_by_kind: BTreeMap::new(),
             waiting_max,
         }
     }
@@ -155,28 +158,41 @@ impl<N: Clone, J> Router<N, J> {
         if promise == Promise::New && self.waiting.len() >= self.waiting_max {
             return Placement::Full(self.waiting.len(), job);
         }
-        self.waiting.push_back((destination, job));
+        self.push_waiting(destination, job);
         Placement::Waits
     }
 
     /// Keeps a broadcast that its node has no room for.
     pub(super) fn keep(&mut self, destination: Destination, job: J) {
-        self.waiting.push_back((destination, job));
+        self.push_waiting(destination, job);
     }
 
     /// Takes at most `count` of the waiting broadcasts that this session handles, the oldest first.
     pub(super) fn take_waiting(&mut self, session: SessionId, count: usize) -> Vec<(Destination, J)> {
         let Some(node) = self.nodes.get(&session).filter(|node| node.is_live) else { return Vec::new() };
+        let has_any = node.handles.iter().any(|method| self.waiting_by_kind.contains_key(&(node.service, *method)));
+        if !has_any {
+            return Vec::new(); // Others' waiting broadcasts cost nothing.
+        }
         let mut taken = Vec::new();
         for (destination, job) in std::mem::take(&mut self.waiting) {
             if taken.len() < count && destination.service == node.service && node.handles.contains(&destination.method)
             {
+                if let Some(count) = self.waiting_by_kind.get_mut(&(destination.service, destination.method)) {
+                    *count -= 1;
+                }
                 taken.push((destination, job));
             } else {
                 self.waiting.push_back((destination, job));
             }
         }
+        self.waiting_by_kind.retain(|_, count| *count > 0);
         taken
+    }
+
+    fn push_waiting(&mut self, destination: Destination, job: J) {
+        *self.waiting_by_kind.entry((destination.service, destination.method)).or_default() += 1;
+        self.waiting.push_back((destination, job));
     }
 
     /// How many wait.

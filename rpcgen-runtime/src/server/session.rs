@@ -237,6 +237,14 @@ impl SessionTask {
     }
 }
 
+impl Drop for SessionTask {
+    /// Also when the server is gone: nobody waits for a task that will not come back. A broadcast that was on its way is dropped, and
+    /// with it the word that it was logged, which its sender reads as "closed".
+    fn drop(&mut self) {
+        drop(self.port.inbox.close_and_take());
+    }
+}
+
 impl Future for SessionTask {
     type Output = ();
 

@@ -19,6 +19,8 @@ pub(super) enum ActionState<P> {
     Executing { since: Instant, deadline: Duration, told: u32 },
     /// Its answer is logged.
     Answered,
+    /// The client has guaranteed that it has the answer: the slot is free.
+    Taken,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,7 +66,7 @@ impl<P> Actions<P> {
         self.slots
             .get(slot.0 as usize)
             .and_then(Option::as_ref)
-            .is_none_or(|action| matches!(action.state, ActionState::Answered))
+            .is_none_or(|action| matches!(action.state, ActionState::Taken))
     }
 
     /// Puts an action into its slot. The caller has bounded the slot.
@@ -116,6 +118,16 @@ impl<P> Actions<P> {
         *state = ActionState::Answered;
         self.executing -= 1;
         true
+    }
+
+    /// The client has the answer.
+    pub(super) fn note_taken(&mut self, slot: Slot, check: u16) {
+        let action = self.slots.get_mut(slot.0 as usize).and_then(Option::as_mut);
+        if let Some(action) = action.filter(|action| action.number.check() == check)
+            && matches!(action.state, ActionState::Answered)
+        {
+            action.state = ActionState::Taken;
+        }
     }
 
     /// A queued action will not run. The caller has seen that it is queued.

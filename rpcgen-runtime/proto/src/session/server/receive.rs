@@ -71,6 +71,11 @@ impl<P: Payload> ServerSession<P> {
                 Body::Go { number } => {
                     self.going.remove(&number);
                 }
+                Body::Response { slot, check, .. }
+                | Body::Failure { slot, check, .. }
+                | Body::Refusal { slot, check, .. } => {
+                    self.actions.note_taken(slot, check);
+                }
                 _ => {}
             }
         }
@@ -79,6 +84,14 @@ impl<P: Payload> ServerSession<P> {
 
     /// Processes the next message of the lane; its bit is returned.
     fn on_body(&mut self, body: Body<P>) -> Result<bool, ProtocolError> {
+        let limit = self.lanes.config.log_messages_max;
+        if self.backlog.len() > limit {
+            // It takes nothing of what it asks for, over and over.
+            return Err(ProtocolError::LimitExceeded {
+                what: "messages that wait for the client",
+                limit: limit as u64,
+            });
+        }
         match body {
             Body::Action { slot, number, method, maybe_sent, payload } => {
                 self.on_action(slot, number, method, maybe_sent, payload)
@@ -156,7 +169,7 @@ impl<P: Payload> ServerSession<P> {
             // It may have run in the epoch before (trap T28): it will not run now, but nobody may say that it never did.
             ActionState::Queued { redelivered: true, .. } => CancelOutcome::MaybeExecuted,
             ActionState::Executing { .. } => CancelOutcome::Executing,
-            ActionState::Answered => CancelOutcome::Answered,
+            ActionState::Answered | ActionState::Taken => CancelOutcome::Answered,
         };
         match outcome {
             CancelOutcome::Cancelled => {

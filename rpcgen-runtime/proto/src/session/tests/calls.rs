@@ -224,3 +224,24 @@ fn an_action_with_a_deadline_of_its_own_is_overdue_by_that() {
     let pending = pair.client_events.iter().filter(|event| **event == ClientEvent::StillPending(call)).count();
     assert_eq!(pending, 3);
 }
+
+#[test]
+fn a_slot_is_not_free_until_its_answer_is_guaranteed() {
+    use crate::frame::LinkFrame;
+    let mut pair = Pair::new(Config::default(), true);
+    pair.send(1);
+    pair.run_until_answered(1, Duration::from_secs(1));
+    pair.send(2);
+    // A client that takes answers and never says so would make the server keep them for ever.
+    for (_, frame) in &mut pair.up.frames {
+        if let LinkFrame::Frame(frame) = frame {
+            frame.bits = None;
+        }
+    }
+    pair.run_for(Duration::from_millis(5));
+    let wrong_slot = |reason: &CloseReason| {
+        matches!(reason, CloseReason::Protocol(crate::error::ProtocolError::WrongSlot { what: "an action", .. }))
+    };
+    assert!(pair.close_reasons.iter().any(wrong_slot), "{:?}", pair.close_reasons);
+    pair.run_until_answered(2, Duration::from_secs(5));
+}
