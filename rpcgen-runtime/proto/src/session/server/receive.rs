@@ -3,6 +3,7 @@
 use super::actions::ActionState;
 use super::{CloseReason, Phase, ServerSession, Unassigned};
 use crate::bits::BitArray;
+use crate::config::POOL_SIZE_MAX;
 use crate::error::ProtocolError;
 use crate::frame::{Body, CancelOutcome, Frame, FreshReason, LinkFrame, Refusal};
 use crate::ids::{CallNumber, MethodId, Slot};
@@ -84,7 +85,9 @@ impl<P: Payload> ServerSession<P> {
 
     /// Processes the next message of the lane; its bit is returned.
     fn on_body(&mut self, body: Body<P>) -> Result<bool, ProtocolError> {
-        let limit = self.lanes.config.log_messages_max;
+        // Offers up to the log's limit, an answer and the outcome of a cancel for each slot, a go for each offer in flight.
+        let config = &self.lanes.config;
+        let limit = config.log_messages_max + 2 * config.slots as usize + POOL_SIZE_MAX as usize;
         if self.backlog.len() > limit {
             // It takes nothing of what it asks for, over and over.
             return Err(ProtocolError::LimitExceeded {
