@@ -11,6 +11,9 @@ pub const POOL_SIZE_MAX: u32 = 65_536;
 /// Largest hello or welcome, in bytes: what a peer can make us read before it has said who it is.
 pub const HANDSHAKE_BYTES_MAX: usize = 4 * 1024;
 
+/// Bytes kept free in a frame beyond its payload: a generous bound.
+pub(crate) const FRAME_OVERHEAD_MAX: usize = 512;
+
 /// Limits and times of one session. Both ends have one; where they must agree, the server's is sent in its welcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
@@ -76,6 +79,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The largest payload that is accepted for a frame, in bytes.
+    pub(crate) fn payload_bytes_max(&self) -> usize {
+        (self.frame_bytes_max as usize).saturating_sub(FRAME_OVERHEAD_MAX)
+    }
+
     /// The same with every value that makes no sense moved to the nearest that does.
     #[must_use]
     pub fn normalized(mut self) -> Self {

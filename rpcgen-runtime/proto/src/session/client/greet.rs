@@ -81,7 +81,7 @@ impl<P: Payload> ClientSession<P> {
                 self.start_lanes(nonce, &up, &down)?;
                 self.established = Some(Established { session, epoch, secret });
                 self.nonce = self.generator.next_u64();
-                self.config.frame_bytes_max = welcome.frame_bytes_max.max(super::FRAME_OVERHEAD_MAX as u32 * 2);
+                self.config.frame_bytes_max = welcome.frame_bytes_max.max(crate::config::FRAME_OVERHEAD_MAX as u32 * 2);
                 self.restart_calls(welcome.slots.clamp(1, super::SLOTS_MAX), reason);
                 (Some(reason), Position(0))
             }

@@ -27,8 +27,6 @@ use crate::ids::{BroadcastNumber, CallNumber, ClientId, Epoch, Incarnation, Link
 use crate::rng::SplitMix64;
 use crate::time::Instant;
 
-/// Bytes of a frame beyond its payload that must fit: a generous bound.
-pub(super) const FRAME_OVERHEAD_MAX: usize = 512;
 /// Slots that a server may grant: what a client keeps a table for.
 const SLOTS_MAX: u32 = 1 << 20;
 
@@ -187,7 +185,7 @@ impl<P: Payload> ClientSession<P> {
             return Err(SendError::Closing);
         }
         let bytes = payload.size_bytes();
-        let limit = self.payload_bytes_max();
+        let limit = self.config.payload_bytes_max();
         if bytes > limit {
             return Err(SendError::TooLarge { bytes, limit });
         }
@@ -198,10 +196,6 @@ impl<P: Payload> ClientSession<P> {
         self.backlog.push_back(Outgoing::Call(call));
         self.timers.arm(Timer::Overdue, now + self.config.client_deadline);
         Ok(call)
-    }
-
-    fn payload_bytes_max(&self) -> usize {
-        (self.config.frame_bytes_max as usize).saturating_sub(FRAME_OVERHEAD_MAX)
     }
 
     /// Forgets entries of calls that were cancelled before they were sent, once they are the larger part.
@@ -295,7 +289,7 @@ impl<P: Payload> ClientSession<P> {
                         continue;
                     }
                     let bytes = self.calls.get(handle).map_or(0, |call| call.bytes);
-                    if bytes > self.payload_bytes_max() {
+                    if bytes > self.config.payload_bytes_max() {
                         // This server's frames are smaller than those of the one that it was accepted for.
                         self.backlog.pop_front();
                         self.end_call(handle, Answer::Refused(Refusal::RequestTooLarge));

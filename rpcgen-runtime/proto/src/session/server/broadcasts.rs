@@ -39,8 +39,7 @@ impl<P: Payload> ServerSession<P> {
             return Err(SendError::Closing);
         }
         let bytes = payload.size_bytes();
-        let limit =
-            (self.lanes.config.frame_bytes_max as usize).saturating_sub(crate::session::client::FRAME_OVERHEAD_MAX);
+        let limit = self.lanes.config.payload_bytes_max();
         if bytes > limit {
             return Err(SendError::TooLarge { bytes, limit });
         }

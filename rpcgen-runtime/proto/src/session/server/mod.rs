@@ -120,7 +120,7 @@ impl<P: Payload> ServerSession<P> {
 
     fn log_answer(&mut self, action: ActionHandle, answer: Answer<P>) {
         let (slot, check) = (action.slot, action.number.check());
-        let limit = (self.lanes.config.frame_bytes_max as usize).saturating_sub(super::client::FRAME_OVERHEAD_MAX);
+        let limit = self.lanes.config.payload_bytes_max();
         let body = match answer {
             Answer::Response(payload) | Answer::Failure(payload) if payload.size_bytes() > limit => {
                 Body::Refusal { slot, check, reason: Refusal::AnswerTooLarge }
