@@ -143,4 +143,7 @@ pub enum SendError {
     /// The session is disconnecting or has ended.
     #[error("the session is disconnecting or has ended")]
     Closing,
+    /// The durable log has stopped after an error of its disk: nothing can be accepted any more.
+    #[error("the durable log has stopped after an error of its disk: nothing can be accepted any more")]
+    LogStopped,
 }

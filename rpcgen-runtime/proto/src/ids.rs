@@ -79,6 +79,29 @@ number! {
     AppId(u64) "app"
 }
 
+impl Epoch {
+    const IN_MEMORY: u64 = 1 << 63;
+
+    /// Of a server whose logs are in memory, made of 64 random bits.
+    #[must_use]
+    pub const fn in_memory(random: u64) -> Self {
+        Self(random | Self::IN_MEMORY)
+    }
+
+    /// Of one life of a server's durable log, made of 32 random bits: so two copies of a log that are opened are told apart.
+    #[must_use]
+    pub const fn of_log(life: u32, random: u32) -> Self {
+        Self((life as u64 & 0x7fff_ffff) << 32 | random as u64)
+    }
+
+    /// The life of the durable log; `None`: there is none.
+    #[must_use]
+    pub const fn log_life(self) -> Option<u32> {
+        let life = (self.0 >> 32) as u32;
+        if self.0 & Self::IN_MEMORY == 0 && life > 0 { Some(life) } else { None }
+    }
+}
+
 impl CallNumber {
     /// The low 16 bits: what an answer repeats, so that a late one can never be taken for a newer call's in the same slot.
     #[must_use]

@@ -8,12 +8,18 @@ extern crate alloc;
 
 pub mod bits;
 pub mod config;
+pub mod digest;
 pub mod error;
 pub mod faults;
 pub mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod ids;
+pub mod marks;
+pub mod mutants;
 pub mod payload;
 mod pool;
+pub mod record;
 pub mod rng;
 pub mod server;
 pub mod session;

@@ -38,7 +38,8 @@ impl SplitMix64 {
             let product = (self.next_u64() >> 32) * bound as u64;
             #[expect(clippy::cast_possible_truncation, reason = "the low half decides whether the high half is fair")]
             let low = product as u32;
-            if low >= bound.wrapping_neg() % bound {
+            // The remainder is below the bound: mostly the division is not needed to know.
+            if low >= bound || low >= bound.wrapping_neg() % bound {
                 return (product >> 32) as u32;
             }
         }

@@ -5,6 +5,7 @@
 use alloc::collections::VecDeque;
 
 use crate::ids::Position;
+use crate::mutants::mutated;
 
 /// Consecutive entries, the oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +39,10 @@ impl<T> StreamLog<T> {
         self.entries.front()
     }
 
+    pub(crate) fn newest(&self) -> Option<&T> {
+        self.entries.back()
+    }
+
     /// Appends; the entry's position was [`Self::end`].
     pub(crate) fn append(&mut self, entry: T) {
         self.entries.push_back(entry);
@@ -54,7 +59,7 @@ impl<T> StreamLog<T> {
     /// Takes the oldest entry out: it is guaranteed.
     pub(crate) fn release(&mut self) -> Option<T> {
         let entry = self.entries.pop_front()?;
-        self.first.0 += 1;
+        self.first.0 += 1 + u64::from(mutated!(ReleaseTwoAtOnce) && self.entries.pop_front().is_some());
         Some(entry)
     }
 

@@ -9,7 +9,10 @@
     clippy::unwrap_used
 )]
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::ops::Range;
+use core::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -29,6 +32,8 @@ use crate::ids::{
     BroadcastNumber, CallNumber, ClientId, Epoch, Incarnation, LaneKind, LinkNumber, MessageId, MethodId, Position,
     SessionId, Slot,
 };
+use crate::mutants::mutated;
+use crate::record::Life;
 use crate::varint::{self, VarintError};
 
 /// Bytes that are no frame.
@@ -111,24 +116,52 @@ impl FrameCodec {
         let Some(Extent { prefix, length, head }) = self.extent(input)? else {
             return Ok(None);
         };
-        input.advance(prefix);
-        let mut bytes = input.split_to(length).freeze();
-        if !self.reliable_ordered || is_always_checked(head & kind::MASK) {
-            check(&mut bytes)?;
+        let end = prefix.saturating_add(length);
+        let (mut frame, payload) = match self.read(head, input.get(prefix..end).unwrap_or_default()) {
+            Ok(read) => read,
+            Err(error) => {
+                input.advance(end);
+                return Err(error);
+            }
+        };
+        // The payload is cut out of the input where it lies. Whatever else the frame says is not kept.
+        input.advance(prefix.saturating_add(payload.start));
+        if let LinkFrame::Frame(Frame { message: Some(message), .. }) = &mut frame
+            && let Some(of_message) = message.body.payload_mut()
+        {
+            *of_message = P::from(input.split_to(payload.len()).freeze());
+            input.advance(length.saturating_sub(payload.end));
+        } else {
+            input.advance(length.saturating_sub(payload.start));
         }
-        let mut fields = Fields { rest: &bytes };
+        Ok(Some(frame))
+    }
+
+    /// Reads what one frame says, but for its payload: that is told by where it is.
+    #[inline]
+    fn read<P: From<Bytes>>(&self, head: u8, bytes: &[u8]) -> Result<(LinkFrame<P>, Range<usize>), DecodeError> {
+        let covered = if !self.reliable_ordered || is_always_checked(head & kind::MASK) {
+            check(bytes).or_else(|error| if mutated!(ChecksumUnchecked) { Ok(unchecked(bytes)) } else { Err(error) })?
+        } else {
+            bytes
+        };
+        let mut fields = Fields { rest: covered, payload_bytes: 0 };
         fields.u8("the head")?;
         let frame = match head {
-            kind::HELLO => LinkFrame::Hello(fields.hello()?),
-            kind::WELCOME => LinkFrame::Welcome(fields.welcome()?),
+            kind::HELLO => LinkFrame::Hello(Box::new(fields.hello()?)),
+            kind::WELCOME => LinkFrame::Welcome(Box::new(fields.welcome()?)),
             kind::REJECT => LinkFrame::Reject(fields.reject()?),
             kind::CLOSE => LinkFrame::Close(Close { message: fields.text("message bytes", MESSAGE_BYTES_MAX)? }),
-            _ => LinkFrame::Frame(self.frame(head, &mut fields, &bytes)?),
+            _ => LinkFrame::Frame(self.frame(head, &mut fields)?),
         };
-        if fields.rest.is_empty() { Ok(Some(frame)) } else { Err(DecodeError::Trailing { count: fields.rest.len() }) }
+        if !fields.rest.is_empty() {
+            return Err(DecodeError::Trailing { count: fields.rest.len() });
+        }
+        Ok((frame, covered.len().saturating_sub(fields.payload_bytes)..covered.len()))
     }
 
     /// Where the next frame ends, once it is here as a whole.
+    #[inline]
     fn extent(&self, input: &BytesMut) -> Result<Option<Extent>, DecodeError> {
         let mut rest: &[u8] = input;
         let length = match varint::read_u64(&mut rest) {
@@ -154,9 +187,10 @@ impl FrameCodec {
         Ok(head.filter(|_| rest.len() >= length).map(|head| Extent { prefix, length, head }))
     }
 
-    fn frame<P: From<Bytes>>(&self, head: u8, fields: &mut Fields<'_>, bytes: &Bytes) -> Result<Frame<P>, DecodeError> {
+    #[inline]
+    fn frame<P: From<Bytes>>(&self, head: u8, fields: &mut Fields<'_>) -> Result<Frame<P>, DecodeError> {
         let bits = if head & flag::BITS == 0 { None } else { Some(fields.bits(self.reliable_ordered)?) };
-        let riders = if head & flag::RIDERS == 0 { Riders::default() } else { fields.riders()? };
+        let riders = if head & flag::RIDERS == 0 { None } else { Some(Box::new(fields.riders()?)) };
         let kind = head & !(flag::BITS | flag::RIDERS);
         if kind == kind::CONTROL {
             let message = None;
@@ -167,7 +201,7 @@ impl FrameCodec {
         } else {
             WireId::Full(MessageId(u32::from_le_bytes(fields.array("the message id")?)))
         };
-        let body = fields.body(kind, bytes)?;
+        let body = fields.body(kind)?;
         Ok(Frame { bits, riders, message: Some(Sequenced { id, body }) })
     }
 }
@@ -181,8 +215,8 @@ struct Extent {
     head: u8,
 }
 
-/// Takes the checksum off the end.
-fn check(bytes: &mut Bytes) -> Result<(), DecodeError> {
+/// What the checksum at the end covers, if that is right.
+fn check(bytes: &[u8]) -> Result<&[u8], DecodeError> {
     let Some((covered, found)) = bytes.split_last_chunk::<CHECKSUM_BYTES>() else {
         return Err(DecodeError::Truncated { field: "the checksum" });
     };
@@ -190,9 +224,12 @@ fn check(bytes: &mut Bytes) -> Result<(), DecodeError> {
     if found != computed {
         return Err(DecodeError::Corrupt { found, computed });
     }
-    let covered = covered.len();
-    bytes.truncate(covered);
-    Ok(())
+    Ok(covered)
+}
+
+/// What a checksum would cover.
+fn unchecked(bytes: &[u8]) -> &[u8] {
+    bytes.get(..bytes.len().saturating_sub(CHECKSUM_BYTES)).unwrap_or_default()
 }
 
 impl Fields<'_> {
@@ -208,11 +245,11 @@ impl Fields<'_> {
         self.u64("the broadcast's number").map(BroadcastNumber)
     }
 
-    /// Everything that is left.
-    fn payload<P: From<Bytes>>(&mut self, bytes: &Bytes) -> P {
-        let payload = bytes.slice_ref(self.rest);
+    /// Everything that is left. It is noted and not taken: it stays empty until it is cut out of the input.
+    fn payload<P: From<Bytes>>(&mut self) -> P {
+        self.payload_bytes = self.rest.len();
         self.rest = &[];
-        P::from(payload)
+        P::from(Bytes::new())
     }
 
     fn bits(&mut self, reliable_ordered: bool) -> Result<BitArray, DecodeError> {
@@ -230,7 +267,7 @@ impl Fields<'_> {
             let bits = Bits::Ones(count);
             return Ok(BitArray { base, bits });
         }
-        let bytes = self.slice(field, count.div_ceil(8) as usize)?.to_vec();
+        let bytes: Box<[u8]> = Box::from(self.slice(field, count.div_ceil(8) as usize)?);
         let used = count % 8;
         let last = bytes.last().copied().unwrap_or(0);
         if used != 0 && last >> used != 0 {
@@ -324,7 +361,8 @@ impl Fields<'_> {
     }
 
     /// What a message says. `kind` has the flag of its kind, if it is set; there is no other left.
-    fn body<P: From<Bytes>>(&mut self, kind: u8, bytes: &Bytes) -> Result<Body<P>, DecodeError> {
+    #[inline]
+    fn body<P: From<Bytes>>(&mut self, kind: u8) -> Result<Body<P>, DecodeError> {
         const ACTION_AGAIN: u8 = kind::ACTION | flag::AGAIN;
         const ACTION_NUMBERED_AGAIN: u8 = kind::ACTION_NUMBERED | flag::AGAIN;
         const OFFER_AGAIN: u8 = kind::OFFER | flag::AGAIN;
@@ -334,25 +372,25 @@ impl Fields<'_> {
                 number: None,
                 method: self.method()?,
                 maybe_sent: kind == ACTION_AGAIN,
-                payload: self.payload(bytes),
+                payload: self.payload(),
             },
             kind::ACTION_NUMBERED | ACTION_NUMBERED_AGAIN => Body::Action {
                 slot: Slot(self.u32("the slot")?),
                 number: Some(CallNumber(self.u64("the call number")?)),
                 method: self.method()?,
                 maybe_sent: kind == ACTION_NUMBERED_AGAIN,
-                payload: self.payload(bytes),
+                payload: self.payload(),
             },
             kind::OFFER | OFFER_AGAIN => Body::Offer {
                 number: self.broadcast_number()?,
                 method: self.method()?,
                 redelivered: kind == OFFER_AGAIN,
-                payload: self.payload(bytes),
+                payload: self.payload(),
             },
             kind::GO => Body::Go { number: self.broadcast_number()? },
             kind::REVOKE => Body::Revoke { number: self.broadcast_number()? },
             kind::GOODBYE => Body::Goodbye,
-            kind::CANCEL..=kind::CANCEL_RESULT => self.about_call(kind, bytes)?,
+            kind::CANCEL..=kind::CANCEL_RESULT => self.about_call(kind)?,
             _ => {
                 let value = u64::from(kind);
                 return Err(DecodeError::NoSuch { field: "head", value });
@@ -361,12 +399,12 @@ impl Fields<'_> {
     }
 
     /// What names its call by slot and check.
-    fn about_call<P: From<Bytes>>(&mut self, kind: u8, bytes: &Bytes) -> Result<Body<P>, DecodeError> {
+    fn about_call<P: From<Bytes>>(&mut self, kind: u8) -> Result<Body<P>, DecodeError> {
         let (slot, check) = self.call()?;
         Ok(match kind {
             kind::CANCEL => Body::Cancel { slot, check },
-            kind::RESPONSE => Body::Response { slot, check, payload: self.payload(bytes) },
-            kind::FAILURE => Body::Failure { slot, check, payload: self.payload(bytes) },
+            kind::RESPONSE => Body::Response { slot, check, payload: self.payload() },
+            kind::FAILURE => Body::Failure { slot, check, payload: self.payload() },
             kind::REFUSAL => Body::Refusal { slot, check, reason: self.number("refusal", refusal_from)? },
             _ => Body::CancelResult { slot, check, outcome: self.number("outcome of a cancel", outcome_from)? },
         })
@@ -383,6 +421,7 @@ impl Fields<'_> {
             fingerprint: self.u64_fixed("the fingerprint")?,
             client: ClientId(u128::from_le_bytes(self.array("the client id")?)),
             incarnation: Incarnation(self.u64_fixed("the incarnation")?),
+            life: if flags & hello::LIFE == 0 { Life(0) } else { Life(self.u64("the life")?) },
             link: LinkNumber(self.u64("the link's number")?),
             nonce: self.u64_fixed("the nonce")?,
             retired_below: CallNumber(self.u64("the retired call numbers")?),
@@ -431,6 +470,7 @@ impl Fields<'_> {
     fn reject(&mut self) -> Result<Reject, DecodeError> {
         Ok(Reject {
             reason: self.number("reason of a reject", reject_from)?,
+            pause: Duration::from_millis(self.u64("the pause")?),
             message: self.text("message bytes", MESSAGE_BYTES_MAX)?,
         })
     }

@@ -9,9 +9,10 @@ use super::layout::{
     flag, fresh_number, hello, is_always_checked, kind, outcome_number, refusal_number, reject_number, rider, welcome,
 };
 use super::limits::{MESSAGE_BYTES_MAX, STILL_PENDING_MAX};
-use super::{Begin, Body, Close, Frame, FrameCodec, Hello, LinkFrame, RangeAgree, Reject, Riders, Welcome, WireId};
+use super::{Begin, Body, Close, FrameCodec, FrameRef, Hello, LinkFrame, RangeAgree, Reject, Riders, Welcome, WireId};
 use crate::bits::{BitArray, Bits};
 use crate::ids::{LaneKind, Slot};
+use crate::record::Life;
 use crate::varint;
 
 impl FrameCodec {
@@ -20,13 +21,29 @@ impl FrameCodec {
         let begin = out.len();
         out.push(0); // The length, if it fits in one byte, as it mostly does.
         let head = match frame {
-            LinkFrame::Frame(frame) => self.put_frame(frame, out),
+            LinkFrame::Frame(frame) => {
+                out.truncate(begin);
+                return self.encode_frame(frame.lend(), out);
+            }
             LinkFrame::Hello(hello) => put_hello(hello, out),
             LinkFrame::Welcome(welcome) => put_welcome(welcome, out),
             LinkFrame::Reject(reject) => put_reject(reject, out),
             LinkFrame::Close(close) => put_close(close, out),
         };
-        let payload = payload_of(frame);
+        self.finish(head, begin, &[], out);
+    }
+
+    /// The same of a frame that is lent.
+    pub fn encode_frame<P: AsRef<[u8]>>(&self, frame: FrameRef<'_, P>, out: &mut Vec<u8>) {
+        let begin = out.len();
+        out.push(0);
+        let head = self.put_frame(frame, out);
+        let payload = frame.message.and_then(|(_, body)| body.payload()).map_or(&[][..], AsRef::as_ref);
+        self.finish(head, begin, payload, out);
+    }
+
+    /// Puts the length before what was put, the payload and a checksum after it.
+    fn finish(&self, head: u8, begin: usize, payload: &[u8], out: &mut Vec<u8>) {
         let is_checked = !self.reliable_ordered || is_always_checked(head & kind::MASK);
         let length = out.len() - begin - 1 + payload.len() + if is_checked { CHECKSUM_BYTES } else { 0 };
         let covered = put_length(length as u64, begin, out);
@@ -37,22 +54,22 @@ impl FrameCodec {
         }
     }
 
-    fn put_frame<P>(&self, frame: &Frame<P>, out: &mut Vec<u8>) -> u8 {
-        let mut head = frame.message.as_ref().map_or(kind::CONTROL, |message| head_of(&message.body));
+    fn put_frame<P>(&self, frame: FrameRef<'_, P>, out: &mut Vec<u8>) -> u8 {
+        let mut head = frame.message.map_or(kind::CONTROL, |(_, body)| head_of(body));
         let at = out.len();
         out.push(head);
-        if let Some(bits) = &frame.bits {
+        if let Some(bits) = frame.bits {
             head |= flag::BITS;
             self.put_bits(bits, out);
         }
-        if !frame.riders.is_empty() {
+        if let Some(riders) = frame.riders.filter(|riders| !riders.is_empty()) {
             head |= flag::RIDERS;
-            put_riders(&frame.riders, out);
+            put_riders(riders, out);
         }
         out[at] = head;
-        if let Some(message) = &frame.message {
-            self.put_id(message.id, out);
-            put_body(&message.body, out);
+        if let Some((id, body)) = frame.message {
+            self.put_id(id, out);
+            put_body(body, out);
         }
         head
     }
@@ -100,13 +117,6 @@ fn put_length(length: u64, begin: usize, out: &mut Vec<u8>) -> usize {
         }
     }
     begin + 1 + further
-}
-
-fn payload_of<P: AsRef<[u8]>>(frame: &LinkFrame<P>) -> &[u8] {
-    match frame {
-        LinkFrame::Frame(Frame { message: Some(message), .. }) => message.body.payload().map_or(&[], AsRef::as_ref),
-        _ => &[],
-    }
 }
 
 const fn head_of<P>(body: &Body<P>) -> u8 {
@@ -233,6 +243,9 @@ fn put_hello(from: &Hello, out: &mut Vec<u8>) -> u8 {
     if from.resume.is_some() {
         flags |= hello::RESUME;
     }
+    if from.life > Life(0) {
+        flags |= hello::LIFE;
+    }
     out.push(kind::HELLO);
     out.extend_from_slice(&from.version.to_le_bytes());
     out.push(flags);
@@ -240,6 +253,9 @@ fn put_hello(from: &Hello, out: &mut Vec<u8>) -> u8 {
     out.extend_from_slice(&from.fingerprint.to_le_bytes());
     out.extend_from_slice(&from.client.0.to_le_bytes());
     out.extend_from_slice(&from.incarnation.0.to_le_bytes());
+    if from.life > Life(0) {
+        varint::write_u64(out, from.life.0);
+    }
     varint::write_u64(out, from.link.0);
     out.extend_from_slice(&from.nonce.to_le_bytes());
     varint::write_u64(out, from.retired_below.0);
@@ -286,6 +302,7 @@ fn put_welcome(from: &Welcome, out: &mut Vec<u8>) -> u8 {
 fn put_reject(reject: &Reject, out: &mut Vec<u8>) -> u8 {
     out.push(kind::REJECT);
     out.push(reject_number(reject.reason));
+    varint::write_u64(out, u64::try_from(reject.pause.as_millis()).unwrap_or(u64::MAX));
     put_text(cut(&reject.message), out);
     kind::REJECT
 }

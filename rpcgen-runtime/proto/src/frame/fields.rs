@@ -16,21 +16,26 @@ use crate::varint::{self, VarintError};
 /// What is left of a frame.
 pub(super) struct Fields<'a> {
     pub(super) rest: &'a [u8],
+    /// How much of it was its payload.
+    pub(super) payload_bytes: usize,
 }
 
 impl Fields<'_> {
+    #[inline]
     pub(super) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         let (first, rest) = self.rest.split_first().ok_or(DecodeError::Truncated { field })?;
         self.rest = rest;
         Ok(*first)
     }
 
+    #[inline]
     pub(super) fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
         let (first, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Truncated { field })?;
         self.rest = rest;
         Ok(*first)
     }
 
+    #[inline]
     pub(super) fn u16_fixed(&mut self, field: &'static str) -> Result<u16, DecodeError> {
         self.array(field).map(u16::from_le_bytes)
     }
@@ -43,6 +48,7 @@ impl Fields<'_> {
         self.array(field).map(u64::from_le_bytes)
     }
 
+    #[inline]
     pub(super) fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         varint::read_u32(&mut self.rest).map_err(|error| in_field(error, field))
     }

@@ -53,7 +53,9 @@ pub(super) mod rider {
 pub(super) mod hello {
     pub(in crate::frame) const RELIABLE_ORDERED: u8 = 0x01;
     pub(in crate::frame) const RESUME: u8 = 0x02;
-    pub(in crate::frame) const KNOWN: u8 = RELIABLE_ORDERED | RESUME;
+    /// The client has a durable log.
+    pub(in crate::frame) const LIFE: u8 = 0x04;
+    pub(in crate::frame) const KNOWN: u8 = RELIABLE_ORDERED | RESUME | LIFE;
 }
 
 /// Flags of a welcome.
@@ -93,11 +95,28 @@ numbers! { Refusal, refusal_number, refusal_from:
     3 => UnknownAction,
     4 => Undecodable,
     5 => Overloaded,
-    6 => ShuttingDown,
+    // 6 was never sent: a server that shuts down takes no message, so that the client keeps it for the next.
     7 => Unknown,
     8 => CallKeyReused,
     9 => AnswerTooLarge,
     10 => RequestTooLarge,
+    11 => Poisoned,
+    12 => UnknownApp,
+    13 => NoSpace,
+}
+
+impl Refusal {
+    /// Its number, in frames and in logs.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        refusal_number(self)
+    }
+
+    /// The refusal of a number; `None`: there is none of that number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        refusal_from(number)
+    }
 }
 
 numbers! { CancelOutcome, outcome_number, outcome_from:
@@ -111,6 +130,7 @@ numbers! { FreshReason, fresh_number, fresh_from:
     0 => Asked,
     1 => NewEpoch,
     2 => Expired,
+    3 => Restarted,
 }
 
 numbers! { RejectReason, reject_number, reject_from:
@@ -123,4 +143,7 @@ numbers! { RejectReason, reject_number, reject_from:
     6 => Overloaded,
     7 => ShuttingDown,
     8 => Malformed,
+    9 => TooManyErrors,
+    10 => OlderCopy,
+    11 => ServerRestored,
 }

@@ -13,21 +13,26 @@ mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod layout;
+mod lent;
 pub mod limits;
 #[cfg(test)]
 mod tests;
 
 pub use codec::FrameCodec;
 pub use decode::DecodeError;
+pub use lent::FrameRef;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::bits::BitArray;
 use crate::ids::{
     BroadcastNumber, CallNumber, ClientId, Epoch, Incarnation, LaneKind, LinkNumber, MessageId, MethodId, Position,
     SessionId, Slot,
 };
+use crate::record::Life;
 use crate::session::Payload;
 
 /// One frame of a live link, after the handshake.
@@ -35,8 +40,8 @@ use crate::session::Payload;
 pub struct Frame<P> {
     /// Guarantees for the messages of the other lane. Processed before everything else in the frame.
     pub bits: Option<BitArray>,
-    /// Control information that rides along.
-    pub riders: Riders,
+    /// Control information that rides along, if any does. Boxed, as it is rare: a frame is moved from hand to hand.
+    pub riders: Option<Box<Riders>>,
     /// The message that the frame carries, if any.
     pub message: Option<Sequenced<P>>,
 }
@@ -163,6 +168,19 @@ impl<P> Body<P> {
     }
 }
 
+impl<P> Body<P> {
+    /// The same, to be put in place.
+    pub(super) const fn payload_mut(&mut self) -> Option<&mut P> {
+        match self {
+            Self::Action { payload, .. }
+            | Self::Response { payload, .. }
+            | Self::Failure { payload, .. }
+            | Self::Offer { payload, .. } => Some(payload),
+            _ => None,
+        }
+    }
+}
+
 impl<P: Payload> Body<P> {
     /// How much memory the payload takes, in bytes; 0 without one.
     pub(crate) fn payload_bytes(&self) -> usize {
@@ -182,12 +200,12 @@ pub enum Refusal {
     HandlerDropped,
     /// The service has no action of that number. It did not run.
     UnknownAction,
+    /// Nobody serves the action's app id here. It did not run.
+    UnknownApp,
     /// The request could not be decoded. It did not run.
     Undecodable,
     /// The server is out of room for it (a limit was reached). It did not run.
     Overloaded,
-    /// The server is shutting down. It did not run.
-    ShuttingDown,
     /// The session's state was lost or expired and no completion record exists: it may or may not have run.
     Unknown,
     /// The call key was used for another request (trap T8): a copied or restored client log.
@@ -196,6 +214,11 @@ pub enum Refusal {
     AnswerTooLarge,
     /// It is larger than a frame to this server may be. It did not run.
     RequestTooLarge,
+    /// Its handler failed again when it was run again after a crash: it is parked, not run once more (trap T15). Its effects are
+    /// unknown to the runtime.
+    Poisoned,
+    /// The server's durable log has no space for it. It did not run.
+    NoSpace,
 }
 
 /// What became of a cancel.
@@ -295,9 +318,11 @@ pub struct Hello {
     pub fingerprint: u64,
     /// Who.
     pub client: ClientId,
-    /// In which life of its log.
+    /// In which life of a client without a durable log; 0 with one.
     pub incarnation: Incarnation,
-    /// The how manyth link of this client. Only grows.
+    /// In which life of its durable log; 0 without one.
+    pub life: Life,
+    /// The how manyth link of this client in this life. Only grows.
     pub link: LinkNumber,
     /// Whether the client takes this link for lossless and ordered; the link is, if both ends say so.
     pub reliable_ordered: bool,
@@ -373,6 +398,8 @@ pub enum FreshReason {
     NewEpoch,
     /// The session had expired: unanswered actions end in their completion record's response or in `Unknown`.
     Expired,
+    /// The client was restarted from its durable log: the session is the same, its lanes begin afresh.
+    Restarted,
 }
 
 /// The server's answer to a hello that it refuses.
@@ -382,13 +409,21 @@ pub struct Reject {
     pub reason: RejectReason,
     /// Why, for people: names what differs.
     pub message: String,
+    /// How long to wait before the next attempt, in whole milliseconds, if that is not for the client to choose. Zero: it is.
+    pub pause: Duration,
 }
 
 impl Reject {
     /// Whether there is no point in trying again.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        !matches!(self.reason, RejectReason::Overloaded | RejectReason::ShuttingDown)
+        !matches!(
+            self.reason,
+            RejectReason::Overloaded
+                | RejectReason::ShuttingDown
+                | RejectReason::TooManyErrors
+                | RejectReason::ServerRestored
+        )
     }
 }
 
@@ -408,12 +443,19 @@ pub enum RejectReason {
     Superseded,
     /// The client remembers more than the server sent, or less than it kept: one of the two was restored. Final.
     ResumeGone,
-    /// Too many sessions or half-open links. Try again later.
+    /// Too many sessions, or too many that come at once. Try again later.
     Overloaded,
     /// The server is shutting down. Try again later.
     ShuttingDown,
     /// The hello made no sense. Final.
     Malformed,
+    /// Links of this client were closed by protocol errors again and again (trap T24). Try again after the pause.
+    TooManyErrors,
+    /// A later life of this client's durable log was here: this one is an older copy. Final.
+    OlderCopy,
+    /// The client has seen a later life of this server's durable log, and its proof is of then: the server was restored. Try again
+    /// later: the session that the server remembers expires.
+    ServerRestored,
 }
 
 /// What an end says before it closes a link because of the other's frames.
@@ -427,9 +469,9 @@ pub struct Close {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LinkFrame<P> {
     /// Client to server, first.
-    Hello(Hello),
+    Hello(Box<Hello>),
     /// Server to client, first.
-    Welcome(Welcome),
+    Welcome(Box<Welcome>),
     /// Server to client, first and last.
     Reject(Reject),
     /// The session's traffic.

@@ -68,7 +68,7 @@ impl Generator {
         if !count.is_multiple_of(8) {
             *bytes.last_mut().unwrap() &= 0xff >> (8 - count % 8);
         }
-        let bits = Bits::Mixed { count, bytes };
+        let bits = Bits::Mixed { count, bytes: bytes.into() };
         BitArray { base, bits }
     }
 
@@ -120,9 +120,10 @@ impl Generator {
                     Refusal::HandlerPanicked,
                     Refusal::HandlerDropped,
                     Refusal::UnknownAction,
+                    Refusal::UnknownApp,
+                    Refusal::NoSpace,
                     Refusal::Undecodable,
                     Refusal::Overloaded,
-                    Refusal::ShuttingDown,
                     Refusal::Unknown,
                     Refusal::CallKeyReused,
                     Refusal::AnswerTooLarge,
@@ -155,6 +156,7 @@ impl Generator {
             fingerprint: self.u64(),
             client: ClientId(u128::from(self.u64()) << 64 | u128::from(self.u64())),
             incarnation: Incarnation(self.u64()),
+            life: self.one_of(&[Life(0), Life(1), Life(300)]),
             link: LinkNumber(self.u64()),
             reliable_ordered: self.coin(),
             nonce: self.u64(),
@@ -178,7 +180,12 @@ impl Generator {
                 Begin::Resumed { up_expected: Position(self.u64()) }
             } else {
                 Begin::Fresh {
-                    reason: self.one_of(&[FreshReason::Asked, FreshReason::NewEpoch, FreshReason::Expired]),
+                    reason: self.one_of(&[
+                        FreshReason::Asked,
+                        FreshReason::NewEpoch,
+                        FreshReason::Expired,
+                        FreshReason::Restarted,
+                    ]),
                     nonce: self.u64(),
                     secret: [self.u64().to_le_bytes()[0]; 32],
                     up: self.range(),
@@ -201,15 +208,18 @@ impl Generator {
             RejectReason::Overloaded,
             RejectReason::ShuttingDown,
             RejectReason::Malformed,
+            RejectReason::TooManyErrors,
+            RejectReason::OlderCopy,
+            RejectReason::ServerRestored,
         ]);
         let message = String::from("no such service");
-        Reject { reason, message }
+        Reject { reason, message, pause: Duration::from_millis(u64::from(self.0.below(100_000))) }
     }
 
     fn frame(&mut self) -> LinkFrame<Bytes> {
         match self.0.below(12) {
-            0 => LinkFrame::Hello(self.hello()),
-            1 => LinkFrame::Welcome(self.welcome()),
+            0 => LinkFrame::Hello(Box::new(self.hello())),
+            1 => LinkFrame::Welcome(Box::new(self.welcome())),
             2 => LinkFrame::Reject(self.reject()),
             3 => LinkFrame::Close(Close { message: String::from("up lane: gap") }),
             4 => self.session_frame(false),
@@ -220,7 +230,7 @@ impl Generator {
     fn session_frame(&mut self, has_message: bool) -> LinkFrame<Bytes> {
         LinkFrame::Frame(Frame {
             bits: self.option(Self::bits),
-            riders: self.riders(),
+            riders: Some(Box::new(self.riders())).filter(|riders| !riders.is_empty()),
             message: has_message.then(|| Sequenced { id: WireId::Full(MessageId(self.u32())), body: self.body() }),
         })
     }
@@ -276,8 +286,8 @@ fn handshake_survives_its_way_in_the_form_that_begins_every_link() {
     let mut generator = Generator(SplitMix64::new(9));
     for _ in 0..300 {
         for frame in [
-            LinkFrame::Hello(generator.hello()),
-            LinkFrame::Welcome(generator.welcome()),
+            LinkFrame::Hello(Box::new(generator.hello())),
+            LinkFrame::Welcome(Box::new(generator.welcome())),
             LinkFrame::Reject(generator.reject()),
         ] {
             let bytes = encoded(FrameCodec::handshake(), &frame);
@@ -399,7 +409,7 @@ fn usual_action_costs_five_bytes_beyond_its_payload_and_usual_response_six() {
     let payload = Bytes::from(vec![7; 100]);
     let sized = |body| {
         let message = Some(Sequenced { id: WireId::Full(MessageId(70_000)), body });
-        encoded(RELIABLE, &LinkFrame::Frame(Frame { bits: None, riders: Riders::default(), message })).len()
+        encoded(RELIABLE, &LinkFrame::Frame(Frame { bits: None, riders: None, message })).len()
     };
     let action = Body::Action {
         slot: Slot(250),
@@ -415,8 +425,7 @@ fn usual_action_costs_five_bytes_beyond_its_payload_and_usual_response_six() {
 
 #[test]
 fn a_hundred_guarantees_cost_three_bytes() {
-    let control =
-        |bits| encoded(RELIABLE, &LinkFrame::Frame(Frame { bits, riders: Riders::default(), message: None })).len();
+    let control = |bits| encoded(RELIABLE, &LinkFrame::Frame(Frame { bits, riders: None, message: None })).len();
     let bits = BitArray { base: 5, bits: Bits::Ones(100) };
     assert_eq!(control(Some(bits)) - control(None), 3);
 }
@@ -454,8 +463,8 @@ fn largest_payload_with_everything_that_may_ride_on_it_fits() {
     let count = limits::BITS_MAX;
     let bytes = vec![0xff; count as usize / 8];
     let frame = LinkFrame::Frame(Frame {
-        bits: Some(BitArray { base: 1, bits: Bits::Mixed { count, bytes } }),
-        riders,
+        bits: Some(BitArray { base: 1, bits: Bits::Mixed { count, bytes: bytes.into() } }),
+        riders: Some(Box::new(riders)),
         message: Some(Sequenced {
             id: WireId::Full(MessageId(1)),
             body: Body::Action {
@@ -470,7 +479,7 @@ fn largest_payload_with_everything_that_may_ride_on_it_fits() {
     let Ok(Some(LinkFrame::Frame(received))) = decoded(codec, &encoded(codec, &frame)) else {
         panic!("it is a frame");
     };
-    assert_eq!(received.riders.still_pending.len(), limits::STILL_PENDING_MAX);
+    assert_eq!(received.riders.unwrap().still_pending.len(), limits::STILL_PENDING_MAX);
 }
 
 #[test]
@@ -489,7 +498,7 @@ fn empty_frames_unknown_heads_and_trailing_bytes_are_named() {
 fn hello_of_a_later_version_is_read_as_far_as_it_is_known() {
     let mut generator = Generator(SplitMix64::new(3));
     let hello = Hello { version: 7, ..generator.hello() };
-    let mut bytes = encoded(FrameCodec::handshake(), &LinkFrame::Hello(hello.clone()));
+    let mut bytes = encoded(FrameCodec::handshake(), &LinkFrame::Hello(Box::new(hello.clone())));
     let prefix = varint_bytes(&bytes);
     bytes.truncate(bytes.len() - 4);
     bytes.extend_from_slice(b"what later versions say");
@@ -498,7 +507,7 @@ fn hello_of_a_later_version_is_read_as_far_as_it_is_known() {
     let mut again = Vec::new();
     crate::varint::write_u64(&mut again, (bytes.len() - prefix) as u64);
     again.extend_from_slice(&bytes[prefix..]);
-    assert_eq!(decoded(FrameCodec::handshake(), &again), Ok(Some(LinkFrame::Hello(hello))));
+    assert_eq!(decoded(FrameCodec::handshake(), &again), Ok(Some(LinkFrame::Hello(Box::new(hello)))));
 }
 
 #[test]

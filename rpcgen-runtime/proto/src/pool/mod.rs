@@ -13,6 +13,7 @@ mod send;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 
 pub(crate) use order::lane_seed;
 pub(crate) use receive::{Known, ReceivePool};
@@ -20,9 +21,11 @@ pub(crate) use send::SendPool;
 
 use crate::frame::{QuarterAgree, RangeAgree};
 use crate::ids::{LaneKind, MessageId, Position};
+use crate::marks::mark;
+use crate::mutants::mutated;
 
 /// One use of a range of IDs.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 struct Cycle {
     number: u32,
     /// The first position that draws from it.
@@ -35,6 +38,22 @@ struct Cycle {
     /// Offset to index; built when first asked for (only links that may lose ask).
     inverse: Vec<u32>,
 }
+
+/// The order follows from the lane's seed and these; the inverse is only kept at hand. Neither is state of its own.
+impl Hash for Cycle {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (self.number, self.from, self.start, self.size, self.used).hash(hasher);
+    }
+}
+
+impl PartialEq for Cycle {
+    fn eq(&self, other: &Self) -> bool {
+        let state = |cycle: &Self| (cycle.number, cycle.from, cycle.start, cycle.size, cycle.used);
+        state(self) == state(other) && self.offsets == other.offsets
+    }
+}
+
+impl Eq for Cycle {}
 
 impl Cycle {
     fn new(lane_seed: u64, number: u32, from: Position, start: MessageId, size: u32) -> Self {
@@ -86,6 +105,16 @@ impl Cycle {
     }
 }
 
+/// The cycle that a lane is in, kept at hand: looking for it would be a part of each message's cost. It follows from the cycles and the
+/// position, and is found anew when either leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Turn {
+    /// Its place in the list.
+    index: usize,
+    end: Position,
+    size: u32,
+}
+
 /// The cycles of a lane that still matter, oldest first. Never empty. Neighbours join without a gap.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Cycles {
@@ -107,8 +136,20 @@ impl Cycles {
         self.list.back().expect("a lane has at least one cycle")
     }
 
+    /// The size of the largest cycle that still matters.
+    fn size_max(&self) -> u32 {
+        self.list.iter().map(|cycle| cycle.size).max().unwrap_or(0)
+    }
+
     fn containing(&self, position: Position) -> Option<&Cycle> {
         self.list.iter().find(|cycle| cycle.contains(position))
+    }
+
+    /// The cycle that holds `position`, or the last one if that is not reached yet: its place in the list, to be kept at hand.
+    fn turn_of(&self, position: Position) -> Turn {
+        let index = self.list.iter().position(|cycle| cycle.contains(position)).unwrap_or(self.list.len() - 1);
+        let cycle = &self.list[index];
+        Turn { index, end: cycle.end(), size: cycle.size }
     }
 
     fn by_number(&self, number: u32) -> Option<&Cycle> {
@@ -121,12 +162,13 @@ impl Cycles {
 
     /// Begins the next cycle at the end of the last one, with the range that follows and the same size.
     fn extend(&mut self) {
+        mark!(NextCycle);
         let last = self.last();
         let next = Cycle::new(
             self.lane_seed,
             last.number.wrapping_add(1),
             last.end(),
-            MessageId(last.start.0.wrapping_add(last.size)),
+            MessageId(last.start.0.wrapping_add(if mutated!(NextCycleSameIds) { 0 } else { last.size })),
             last.size,
         );
         self.list.push_back(next);
@@ -176,4 +218,31 @@ fn is_possible_size(size: u32) -> bool {
 pub(crate) fn first_range(lane: LaneKind, seed: u64, start: MessageId, size: u32) -> RangeAgree {
     let crc = Cycle::new(seed, 0, Position(0), start, size).half_crc();
     RangeAgree { lane, cycle: 0, from: Position(0), start, size, crc }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Trap T18.
+    #[test]
+    fn ids_are_unambiguous_over_the_wrap_of_their_numbers() {
+        for size in [4, 8, 64] {
+            let start = MessageId(u32::MAX - 20 * size);
+            let range = first_range(LaneKind::Up, 5, start, size);
+            let (mut send, mut receive) = (SendPool::new(5, &range).unwrap(), ReceivePool::new(5, &range).unwrap());
+            let mut wrapped = false;
+            for number in 0..u64::from(100 * size) {
+                let (position, id) = send.draw(Position(number)).unwrap();
+                assert!(matches!(receive.find(id), Known::Position(found) if found == position));
+                receive.accept();
+                assert!(matches!(receive.find(id), Known::Old));
+                if let Some(agree) = receive.agreement() {
+                    send.on_quarter(&agree).unwrap();
+                }
+                wrapped |= id < start;
+            }
+            assert!(wrapped);
+        }
+    }
 }

@@ -35,9 +35,15 @@ pub(super) fn shuffled_offsets(lane_seed: u64, cycle: u32, size: u32) -> Vec<u32
 /// CRC-32 of IDs in their order of use, each as four little-endian bytes.
 #[must_use]
 pub(super) fn order_crc(start: MessageId, offsets: &[u32]) -> u32 {
+    /// IDs that are hashed at a time: the hash is much faster over many bytes than over four.
+    const AT_ONCE: usize = 64;
     let mut hasher = crc32fast::Hasher::new();
-    for offset in offsets {
-        hasher.update(&start.0.wrapping_add(*offset).to_le_bytes());
+    let mut bytes = [[0; 4]; AT_ONCE];
+    for some in offsets.chunks(AT_ONCE) {
+        for (id, offset) in bytes.iter_mut().zip(some) {
+            *id = start.0.wrapping_add(*offset).to_le_bytes();
+        }
+        hasher.update(bytes[..some.len()].as_flattened());
     }
     hasher.finalize()
 }

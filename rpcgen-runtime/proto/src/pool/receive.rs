@@ -2,10 +2,12 @@
 //!
 //! Knows: the cycles, which position is expected, how far this side has agreed. Does not know: frames, time, links, payloads.
 
-use super::{Cycles, is_possible_size};
+use super::{Cycles, Turn, is_possible_size};
 use crate::error::ProtocolError;
 use crate::frame::{QuarterAgree, RangeAccepted, RangeAgree};
 use crate::ids::{LaneKind, MessageId, Position};
+use crate::marks::mark;
+use crate::mutants::mutated;
 
 /// What a receiver knows about an ID that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,10 @@ pub(crate) struct ReceivePool {
     lane: LaneKind,
     cycles: Cycles,
     expected: Position,
+    /// The cycle of the expected position.
+    turn: Turn,
+    /// Where its quarter ends: there a further one is agreed.
+    quarter_end: Position,
     /// The first position whose ID is not agreed.
     agreed_end: Position,
     /// The ID of the expected position, kept at hand.
@@ -41,13 +47,14 @@ impl ReceivePool {
         }
         let cycles = Cycles::new(lane_seed, range);
         let ours = cycles.first().half_crc();
-        if ours != range.crc {
+        if ours != range.crc && !mutated!(RangeCrcUnchecked) {
             let (lane, cycle, theirs) = (range.lane, range.cycle, range.crc);
             return Err(ProtocolError::PoolOrderDisputed { lane, cycle, ours, theirs });
         }
         let expected_id = cycles.id_at(Position(0)).expect("a range has at least four ids");
         let agreed_end = Position(u64::from(range.size / 2));
-        Ok(Self { lane: range.lane, cycles, expected: Position(0), agreed_end, expected_id })
+        let (turn, quarter_end) = (cycles.turn_of(Position(0)), Position(u64::from(range.size / 4)));
+        Ok(Self { lane: range.lane, cycles, expected: Position(0), turn, quarter_end, agreed_end, expected_id })
     }
 
     /// The position that is accepted next.
@@ -67,7 +74,7 @@ impl ReceivePool {
 
     /// How many IDs the pool has at the expected position.
     pub(crate) fn size(&self) -> u32 {
-        self.cycles.containing(self.expected).unwrap_or_else(|| self.cycles.last()).size
+        self.turn.size
     }
 
     /// Which message an ID names.
@@ -93,6 +100,10 @@ impl ReceivePool {
     // spec: protocol.md 5
     pub(crate) fn accept(&mut self) -> bool {
         self.expected.0 += 1;
+        if self.expected < self.quarter_end {
+            self.expected_id = self.id_of_expected();
+            return false;
+        }
         let agreed_before = self.agreed_end;
         if let Some(cycle) = self.cycles.containing(self.expected) {
             let quarter = u64::from(cycle.quarter_size());
@@ -100,10 +111,24 @@ impl ReceivePool {
             let wanted = Position(quarter_begin + u64::from(cycle.size / 2));
             self.agree_up_to(wanted);
         }
-        self.cycles.forget_before(self.expected);
-        self.expected_id =
-            self.cycles.id_at(self.expected).expect("the agreed positions reach beyond the expected one");
+        self.turn_over();
         self.agreed_end != agreed_before
+    }
+
+    /// The position has left its quarter, or the cycles have changed.
+    fn turn_over(&mut self) {
+        self.cycles.forget_before(self.expected);
+        self.turn = self.cycles.turn_of(self.expected);
+        let cycle = &self.cycles.list[self.turn.index];
+        let quarter = u64::from(cycle.quarter_size());
+        let quarter_begin = (self.expected.0 - cycle.from.0) / quarter * quarter + cycle.from.0;
+        self.quarter_end = Position(quarter_begin + quarter).min(self.turn.end);
+        self.expected_id = self.id_of_expected();
+    }
+
+    fn id_of_expected(&self) -> MessageId {
+        let cycle = &self.cycles.list[self.turn.index];
+        cycle.id_at(self.expected).expect("the agreed positions reach beyond the expected one")
     }
 
     fn agree_up_to(&mut self, wanted: Position) {
@@ -142,12 +167,14 @@ impl ReceivePool {
             && known.from == range.from
             && known.size == range.size
         {
+            mark!(RangeKnown);
             return Ok(RangeAccepted { cycle: range.cycle, crc: known.half_crc() }); // A repetition.
         }
         let bad = ProtocolError::BadRange { lane: self.lane, size: range.size, from: range.from };
         if self.cycles.last().number.wrapping_sub(range.cycle) < u32::MAX / 2
             && self.cycles.by_number(range.cycle).is_none()
         {
+            mark!(RangeLate);
             return Ok(RangeAccepted { cycle: range.cycle, crc: range.crc }); // Late: accepted and used up long ago.
         }
         if !is_possible_size(range.size) || range.from < self.expected || range.from > self.agreed_end {
@@ -167,7 +194,6 @@ impl ReceivePool {
     fn begin(&mut self, range: &RangeAgree) {
         self.cycles.begin_range(range);
         self.agreed_end = Position(range.from.0 + u64::from(range.size / 2));
-        self.expected_id =
-            self.cycles.id_at(self.expected).expect("the agreed positions reach beyond the expected one");
+        self.turn_over();
     }
 }

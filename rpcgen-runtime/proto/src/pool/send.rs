@@ -6,10 +6,12 @@
 //! - at most half of the pool is in use at once;
 //! - an ID of the last cycle is never equal to one of this cycle (`id_never_ambiguous`).
 
-use super::{Cycles, is_possible_size};
+use super::{Cycles, Turn, is_possible_size};
 use crate::error::ProtocolError;
 use crate::frame::{QuarterAgree, RangeAccepted, RangeAgree};
 use crate::ids::{LaneKind, MessageId, Position};
+use crate::marks::mark;
+use crate::mutants::mutated;
 
 /// The IDs that a sender draws.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +20,8 @@ pub(crate) struct SendPool {
     cycles: Cycles,
     /// The next position to draw an ID for.
     next: Position,
+    /// The cycle of the next position.
+    turn: Turn,
     /// The first position whose ID is not agreed.
     agreed_end: Position,
     /// A range that this side proposed and the receiver has not accepted yet (only the server proposes).
@@ -35,12 +39,13 @@ impl SendPool {
         }
         let cycles = Cycles::new(lane_seed, range);
         let ours = cycles.first().half_crc();
-        if ours != range.crc {
+        if ours != range.crc && !mutated!(RangeCrcUnchecked) {
             let (lane, cycle, theirs) = (range.lane, range.cycle, range.crc);
             return Err(ProtocolError::PoolOrderDisputed { lane, cycle, ours, theirs });
         }
         let agreed_end = Position(u64::from(range.size / 2));
-        Ok(Self { lane: range.lane, cycles, next: Position(0), agreed_end, proposed: None })
+        let turn = cycles.turn_of(Position(0));
+        Ok(Self { lane: range.lane, cycles, next: Position(0), turn, agreed_end, proposed: None })
     }
 
     /// The next position to draw an ID for.
@@ -48,14 +53,26 @@ impl SendPool {
         self.next
     }
 
+    /// The first position whose ID is not agreed.
+    pub(crate) fn agreed_end(&self) -> Position {
+        self.agreed_end
+    }
+
     /// How many IDs the pool has at the next position.
     pub(crate) fn size(&self) -> u32 {
-        self.cycles.containing(self.next).unwrap_or_else(|| self.cycles.last()).size
+        self.turn.size
+    }
+
+    /// Whether a new range is stated that the lane has not come to.
+    pub(crate) fn has_range_ahead(&self) -> bool {
+        self.cycles.last().size != self.size()
     }
 
     /// Whether [`Self::draw`] would give an ID.
     pub(crate) fn can_draw(&self, guaranteed: Position) -> bool {
-        self.next < self.agreed_end && self.next.0 - guaranteed.0 < u64::from(self.size() / 2)
+        let in_use_max = if mutated!(WholePoolInUse) { self.size() } else { self.size() / 2 };
+        (self.next < self.agreed_end || mutated!(DrawBeyondAgreed))
+            && self.next.0 - guaranteed.0 < u64::from(in_use_max)
     }
 
     /// Draws the next message ID. `None`: no agreed ID is free; the sender says `blocked` on a control frame and waits.
@@ -65,10 +82,18 @@ impl SendPool {
             return None;
         }
         let position = self.next;
-        let id = self.cycles.id_at(position)?;
+        let id = self.cycles.list.get(self.turn.index)?.id_at(position)?;
         self.next.0 += 1;
-        self.cycles.forget_before(self.next);
+        if self.next >= self.turn.end {
+            self.turn_over();
+        }
         Some((position, id))
+    }
+
+    /// The position has left its cycle, or the cycles have changed.
+    fn turn_over(&mut self) {
+        self.cycles.forget_before(self.next);
+        self.turn = self.cycles.turn_of(self.next);
     }
 
     /// The receiver agreed to one more quarter. A quarter that is agreed already is a repetition and changes nothing.
@@ -83,6 +108,7 @@ impl SendPool {
         }
         if agree.cycle == self.cycles.last().number.wrapping_add(1) {
             if self.proposed.is_some() {
+                mark!(QuarterCrossedProposal);
                 return Ok(()); // It crossed with our proposal, which ends the cycle before.
             }
             // At most half a pool ahead of what was sent: the next cycle's first quarters.
@@ -90,6 +116,7 @@ impl SendPool {
                 return Err(out_of_turn);
             }
             self.cycles.extend();
+            self.turn_over();
         }
         let Some(cycle) = self.cycles.by_number(agree.cycle) else {
             let is_older = self.cycles.first().number.wrapping_sub(agree.cycle) < u32::MAX / 2;
@@ -97,6 +124,7 @@ impl SendPool {
         };
         let end = Position(cycle.from.0 + u64::from(cycle.quarter_size()) * (u64::from(agree.quarter) + 1));
         if end <= self.agreed_end || end > cycle.end() {
+            mark!(QuarterKnown);
             return Ok(());
         }
         if let Some(proposed) = &self.proposed
@@ -105,7 +133,7 @@ impl SendPool {
             return Ok(());
         }
         let ours = cycle.quarter_crc(agree.quarter);
-        if ours != agree.crc {
+        if ours != agree.crc && !mutated!(QuarterCrcUnchecked) {
             let (lane, cycle, theirs) = (self.lane, agree.cycle, agree.crc);
             return Err(ProtocolError::PoolOrderDisputed { lane, cycle, ours, theirs });
         }
@@ -134,6 +162,7 @@ impl SendPool {
     /// Its verifier differs from ours.
     pub(crate) fn on_range_accepted(&mut self, accepted: &RangeAccepted) -> Result<(), ProtocolError> {
         let Some(range) = self.proposed.filter(|range| range.cycle == accepted.cycle) else {
+            mark!(RangeAcceptedAgain);
             return Ok(()); // A repetition.
         };
         if range.crc != accepted.crc {
@@ -163,7 +192,9 @@ impl SendPool {
             return Err(bad);
         }
         if range.from > self.cycles.last().end() {
+            mark!(QuarterLost);
             self.cycles.extend(); // The agreement to the quarters before was lost.
+            self.turn_over();
         }
         let Some(ours) = self.cycles.next_range(self.lane, range.from, range.size) else {
             return Err(bad);
@@ -172,25 +203,30 @@ impl SendPool {
             let (lane, cycle, ours, theirs) = (self.lane, range.cycle, ours.crc, range.crc);
             return Err(ProtocolError::PoolOrderDisputed { lane, cycle, ours, theirs });
         }
-        self.begin(range);
+        let late = u64::from(mutated!(PoolGrowsAtWrongMessage) && range.from < self.cycles.last().end());
+        self.begin(&RangeAgree { from: Position(range.from.0 + late), ..*range });
         Ok(())
     }
 
     fn begin(&mut self, range: &RangeAgree) {
         self.cycles.begin_range(range);
+        self.turn_over();
         self.agreed_end = Position(range.from.0 + u64::from(range.size / 2));
     }
 
     /// The first statement that does not hold, if any.
     pub(crate) fn check(&self, guaranteed: Position) -> Result<(), &'static str> {
+        if self.turn != self.cycles.turn_of(self.next) {
+            return Err("id_never_ambiguous: the cycle at hand is not that of the next position");
+        }
         if self.next > self.agreed_end {
             return Err("credit_respected: an id was drawn beyond the agreed quarters");
         }
         if guaranteed > self.next {
             return Err("no_false_guarantee: more is guaranteed than was sent");
         }
-        if self.next.0 - guaranteed.0 > u64::from(crate::config::POOL_SIZE_MAX / 2) {
-            return Err("credit_respected: more than half of the largest pool is in use");
+        if self.next.0 - guaranteed.0 > u64::from(self.cycles.size_max() / 2) {
+            return Err("credit_respected: more than half of the pool is in use");
         }
         Ok(())
     }

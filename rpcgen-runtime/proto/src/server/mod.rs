@@ -1,5 +1,11 @@
 //! What a server group knows beyond one session.
 
+mod admissions;
+mod disputes;
 mod registry;
+mod standing;
+mod tombstones;
+mod turns;
 
-pub use registry::{Admission, Registry, RegistryConfig};
+pub use registry::{Admission, Registry, RegistryConfig, RegistryStats};
+pub use turns::Turns;

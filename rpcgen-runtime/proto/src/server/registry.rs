@@ -1,19 +1,31 @@
-//! Which client has which session: admission, proofs, take-over, tombstones.
+//! Which client has which session: admission, proofs, take-over, and what is left of sessions that are over.
 //!
 //! Knows: identities, secrets, what is left of sessions that ended. Does not know: lanes, links, what a session does.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::admissions::Admissions;
+use super::disputes::Disputes;
+use super::standing::{Shown, Standing};
+use super::tombstones::Tombstones;
+use crate::config::{
+    ADMISSIONS_BURST, ADMISSIONS_PER_SECOND, FULL_PAUSE, RECORD_BYTES_MAX, RECORDS_FOR, SESSIONS_MAX, TOMBSTONES_FOR,
+    TOMBSTONES_MAX,
+};
 use crate::frame::{FreshReason, Hello, PROTOCOL_VERSION, Reject, RejectReason};
-use crate::ids::{ClientId, Epoch, Incarnation, LinkNumber, SessionId};
-use crate::session::{EndReason, Ended, Opening, Past, proof_holds};
+use crate::ids::{ClientId, Epoch, LinkNumber, SessionId};
+use crate::marks::mark;
+use crate::mutants::mutated;
+use crate::record::{Life, RecoveredSession};
+use crate::session::{EndReason, Ended, Opening, Past, Payload};
 use crate::time::Instant;
 
 /// Limits of a registry.
@@ -21,43 +33,87 @@ use crate::time::Instant;
 pub struct RegistryConfig {
     /// Sessions at once. The newcomer is refused; a session that is there is never evicted. Default 100,000.
     pub sessions_max: usize,
-    /// Tombstones of sessions that expired. The oldest goes when a further one comes; its calls then end in `Unknown`. Default 100,000.
+    /// Tombstones of sessions that expired. The oldest without records goes when there are more; its calls then end in `Unknown`. If
+    /// all have records, newcomers are refused. Default 100,000.
     pub tombstones_max: usize,
-    /// How long a tombstone with its answers is kept. Default 7 days.
+    /// How long a tombstone is kept: up to which number actions may have run. Default 30 days.
     pub tombstones_for: Duration,
+    /// Bytes of the answers in tombstones, each with 64 for itself. At the bound newcomers are refused; no answer is evicted. Sessions
+    /// that are there may still end, so that the tombstones can grow by what those have logged. Default 1 GiB.
+    pub record_bytes_max: usize,
+    /// How long the answers in a tombstone are kept. Default 7 days.
+    pub records_for: Duration,
+    /// Clients that are let in per second, to new sessions or known ones; the others are told when to come again. Default 500.
+    pub admissions_per_second: u32,
+    /// Clients that are let in at once after a quiet time. Default 1,000.
+    pub admissions_burst: u32,
 }
 
 impl Default for RegistryConfig {
     fn default() -> Self {
-        Self { sessions_max: 100_000, tombstones_max: 100_000, tombstones_for: Duration::from_secs(7 * 24 * 3600) }
+        Self {
+            sessions_max: SESSIONS_MAX,
+            tombstones_max: TOMBSTONES_MAX,
+            tombstones_for: TOMBSTONES_FOR,
+            record_bytes_max: RECORD_BYTES_MAX,
+            records_for: RECORDS_FOR,
+            admissions_per_second: ADMISSIONS_PER_SECOND,
+            admissions_burst: ADMISSIONS_BURST,
+        }
     }
 }
 
+/// Whom a registry refused so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RegistryStats {
+    /// Told to come again later, because more came than are let in per second.
+    pub deferred: u64,
+    /// Refused, because there are as many sessions or records as there may be.
+    pub full: u64,
+    /// Refused for a while, because their links were closed by protocol errors again and again.
+    pub disputed: u64,
+    /// Refused for good: a proof that is missing or wrong, a link that is not the newest.
+    pub unproven: u64,
+}
+
+/// Counters are not state.
+impl PartialEq for RegistryStats {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for RegistryStats {}
+
+impl Hash for RegistryStats {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
 /// What becomes of a hello.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Admission<P> {
     /// Make a new session.
     Open(Box<Opening<P>>),
     /// Give the link to this session.
     Resume(SessionId, Box<Hello>),
+    /// Begin the lanes of the session that the opening names afresh, on this link: one of its ends was restarted from its durable log
+    /// ([`crate::session::ServerSession::restart`]).
+    Restart(Box<Opening<P>>),
     /// Say so and close the link.
     Reject(Reject),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Known<P> {
-    session: SessionId,
-    incarnation: Incarnation,
-    link: LinkNumber,
-    secret: [u8; 32],
-    /// The nonce of the hello that the session was made for: a client that never saw the welcome says it again.
-    client_nonce: u64,
+    standing: Standing,
     reason: FreshReason,
+    /// For the case that the welcome of that session is lost: forgotten when the client resumes it.
     past: Option<Past<P>>,
+    disputes: Disputes,
 }
 
 /// Which client has which session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Registry<P> {
     epoch: Epoch,
     services: Vec<(String, u64)>,
@@ -66,16 +122,17 @@ pub struct Registry<P> {
     key: [u8; 32],
     opened: u64,
     sessions: BTreeMap<ClientId, Known<P>>,
-    tombstones: BTreeMap<(ClientId, Incarnation), Past<P>>,
-    /// In the order of their making.
-    tombstones_by_age: VecDeque<(Instant, ClientId, Incarnation)>,
+    tombstones: Tombstones<P>,
+    admissions: Admissions,
     is_shutting_down: bool,
+    stats: RegistryStats,
 }
 
-impl<P: Clone> Registry<P> {
+impl<P: Payload> Registry<P> {
     /// A registry without sessions. `services`: name and fingerprint of each. `key` makes secrets: it must be unpredictable.
     #[must_use]
     pub fn new(epoch: Epoch, services: Vec<(String, u64)>, config: RegistryConfig, key: [u8; 32]) -> Self {
+        let admissions = Admissions::new(config.admissions_per_second, config.admissions_burst);
         Self {
             key,
             epoch,
@@ -83,10 +140,40 @@ impl<P: Clone> Registry<P> {
             config,
             opened: 0,
             sessions: BTreeMap::new(),
-            tombstones: BTreeMap::new(),
-            tombstones_by_age: VecDeque::new(),
+            tombstones: Tombstones::default(),
+            admissions,
             is_shutting_down: false,
+            stats: RegistryStats::default(),
         }
+    }
+
+    /// A registry that goes on from a durable log: its sessions are known, without a link, and what is left of those that had expired.
+    /// `epoch` is [`Epoch::of_log`] of the life that began when the log was opened.
+    #[must_use]
+    pub fn recover<'a>(
+        now: Instant,
+        epoch: Epoch,
+        services: Vec<(String, u64)>,
+        config: RegistryConfig,
+        key: [u8; 32],
+        recovered: impl IntoIterator<Item = &'a RecoveredSession<P>>,
+    ) -> Self
+    where
+        P: 'a,
+    {
+        let mut registry = Self::new(epoch, services, config, key);
+        for session in recovered {
+            let (client, standing) = (session.session.client, Standing::of(&session.session));
+            if session.expired {
+                let key = (client, standing.incarnation);
+                let newest = (standing.life, standing.link);
+                registry.tombstones.add(now, key, newest, Past::of(session), Some(standing), &registry.config);
+            } else {
+                let (reason, disputes) = (FreshReason::NewEpoch, Disputes::default());
+                registry.sessions.insert(client, Known { standing, reason, past: None, disputes });
+            }
+        }
+        registry
     }
 
     /// The server group's epoch.
@@ -112,39 +199,134 @@ impl<P: Clone> Registry<P> {
         if let Some(reject) = self.check_service(&hello) {
             return Admission::Reject(reject);
         }
-        self.forget_old_tombstones(now);
-        let Some(known) = self.sessions.get_mut(&hello.client) else {
-            return self.open(hello, None);
+        self.tombstones.forget_old(now, &self.config);
+        let Some(known) = self.sessions.get(&hello.client) else {
+            return self.open(now, hello);
         };
-        if known.incarnation != hello.incarnation {
-            return Admission::Reject(refuse(
-                RejectReason::BadProof,
-                "this client id has a session of another incarnation",
-            ));
+        let shown = match known.standing.judge(&hello, self.epoch) {
+            Ok(shown) => shown,
+            Err(why) => return self.reject_unproven(why),
+        };
+        if let Some(pause) = known.disputes.refused_for(now) {
+            self.stats.disputed += 1;
+            let message = "links of this client were closed by protocol errors again and again";
+            return Admission::Reject(refuse(RejectReason::TooManyErrors, message, pause));
         }
-        if hello.link <= known.link {
-            return Admission::Reject(refuse(RejectReason::Superseded, "a newer link of this client is here"));
+        let is_same_epoch = hello.resume.as_ref().is_some_and(|resume| resume.epoch == self.epoch);
+        match shown {
+            Shown::Secret if is_same_epoch && hello.life == known.standing.life => self.resume(now, hello),
+            Shown::Nonce if hello.life == Life(0) && !self.is_durable() => self.open_again(now, hello),
+            _ => self.restart(now, hello, shown),
         }
-        let is_resume =
-            hello.resume.as_ref().is_some_and(|resume| resume.session == known.session && resume.epoch == self.epoch);
-        if is_resume && proof_holds(&hello, &known.secret) {
-            known.link = hello.link;
-            let session = known.session;
-            if let Some(past) = &mut known.past {
-                past.answers = past.answers.split_off(&hello.retired_below);
+    }
+
+    fn is_durable(&self) -> bool {
+        self.epoch.log_life().is_some()
+    }
+
+    fn reject_unproven(&mut self, (reason, message): (RejectReason, &str)) -> Admission<P> {
+        self.stats.unproven += 1;
+        let pause = if reason == RejectReason::ServerRestored { FULL_PAUSE } else { Duration::ZERO };
+        Admission::Reject(refuse(reason, message, pause))
+    }
+
+    /// One of the ends was restarted from its durable log, or the welcome of the first lanes is lost: the session goes on, and its
+    /// lanes begin afresh, with a new secret.
+    // spec: protocol.md 8
+    fn restart(&mut self, now: Instant, hello: Hello, shown: Shown) -> Admission<P> {
+        mark!(LanesBeginAfresh);
+        if let Err(reject) = self.let_in(now) {
+            return Admission::Reject(reject);
+        }
+        let Some(known) = self.sessions.remove(&hello.client) else { return self.open(now, hello) };
+        let is_same_epoch = hello.resume.as_ref().is_none_or(|resume| resume.epoch == self.epoch);
+        let reason = match shown {
+            Shown::Nonce | Shown::Unused => known.reason,
+            Shown::Secret | Shown::LastSecret if is_same_epoch => FreshReason::Restarted,
+            Shown::Secret | Shown::LastSecret => FreshReason::NewEpoch,
+        };
+        let client = hello.client;
+        let opening = self.make(hello, reason, known.past, Some((&known.standing, shown)));
+        if let Some(again) = self.sessions.get_mut(&client) {
+            again.disputes = known.disputes;
+            again.reason = known.reason;
+        }
+        Admission::Restart(Box::new(Opening { past: None, ..opening }))
+    }
+
+    /// A frame has come on the present lanes of a client's session ([`crate::session::ServerEvent::Used`]): the secret of the lanes
+    /// before is of no use any more.
+    pub fn used(&mut self, client: ClientId) {
+        if let Some(known) = self.sessions.get_mut(&client) {
+            known.standing.is_used = true;
+            if !mutated!(LastSecretKept) {
+                known.standing.last_secret = None;
             }
-            return Admission::Resume(session, Box::new(hello));
         }
-        if !is_resume && hello.nonce == known.client_nonce {
-            // The welcome of that session never reached the client: it is asking for the same one again.
-            let (replaced, reason, past) = (known.session, known.reason, known.past.clone());
-            self.sessions.remove(&hello.client);
-            return self.open(hello, Some((replaced, reason, past)));
+    }
+
+    /// The proof holds.
+    fn resume(&mut self, now: Instant, hello: Hello) -> Admission<P> {
+        if let Err(reject) = self.let_in(now) {
+            return Admission::Reject(reject);
         }
-        Admission::Reject(refuse(
-            RejectReason::BadProof,
-            "this client id has a session, and the proof of it is missing or wrong",
-        ))
+        let Some(known) = self.sessions.get_mut(&hello.client) else { return self.open(now, hello) };
+        known.standing.link = hello.link;
+        known.past = None;
+        Admission::Resume(known.standing.session, Box::new(hello))
+    }
+
+    /// The welcome of its session never reached the client: it is asking for the same one again.
+    fn open_again(&mut self, now: Instant, hello: Hello) -> Admission<P> {
+        mark!(HelloRepeated);
+        if let Err(reject) = self.may_open(now) {
+            return Admission::Reject(reject);
+        }
+        let Some(known) = self.sessions.remove(&hello.client) else { return self.open(now, hello) };
+        let client = hello.client;
+        let (reason, past) =
+            if mutated!(ReplacementForgetsPast) { (FreshReason::Asked, None) } else { (known.reason, known.past) };
+        let opening = self.make(hello, reason, past, None);
+        let opening = Opening { replaces: Some(known.standing.session), ..opening };
+        if let Some(again) = self.sessions.get_mut(&client) {
+            again.disputes = known.disputes;
+        }
+        Admission::Open(Box::new(opening))
+    }
+
+    fn may_open(&mut self, now: Instant) -> Result<(), Reject> {
+        if self.is_shutting_down {
+            return Err(refuse(RejectReason::ShuttingDown, "this server is shutting down", Duration::ZERO));
+        }
+        self.let_in(now)
+    }
+
+    fn let_in(&mut self, now: Instant) -> Result<(), Reject> {
+        self.admissions.let_in(now).map_err(|pause| {
+            self.stats.deferred += 1;
+            refuse(RejectReason::Overloaded, "more clients come than are let in per second", pause)
+        })
+    }
+
+    /// The counters so far.
+    #[must_use]
+    pub fn stats(&self) -> RegistryStats {
+        self.stats
+    }
+
+    /// A link of this client was closed because one end broke the protocol in the eyes of the other. Who does so again and again is
+    /// refused for a while.
+    // spec: protocol.md 8
+    pub fn disputed(&mut self, now: Instant, client: ClientId) {
+        if let Some(known) = self.sessions.get_mut(&client) {
+            known.disputes.note(now);
+        }
+    }
+
+    /// Links are counted, and the lower number loses for good (trap T20).
+    fn superseded(&mut self) -> Reject {
+        self.stats.unproven += 1;
+        refuse(RejectReason::Superseded, "a newer link of this client is here", Duration::ZERO)
     }
 
     fn check_service(&self, hello: &Hello) -> Option<Reject> {
@@ -153,12 +335,12 @@ impl<P: Clone> Registry<P> {
                 "this server speaks version {PROTOCOL_VERSION} of the protocol, the client {}",
                 hello.version
             );
-            return Some(Reject { reason: RejectReason::Version, message });
+            return Some(Reject { reason: RejectReason::Version, message, pause: Duration::ZERO });
         }
         let Some((_, fingerprint)) = self.services.iter().find(|(name, _)| *name == hello.service) else {
             let names: Vec<&str> = self.services.iter().map(|(name, _)| name.as_str()).collect();
             let message = alloc::format!("no service `{}` here; there is: {}", hello.service, names.join(", "));
-            return Some(Reject { reason: RejectReason::UnknownService, message });
+            return Some(Reject { reason: RejectReason::UnknownService, message, pause: Duration::ZERO });
         };
         (*fingerprint != hello.fingerprint).then(|| Reject {
             reason: RejectReason::SchemaMismatch,
@@ -167,41 +349,83 @@ impl<P: Clone> Registry<P> {
                 hello.service,
                 hello.fingerprint
             ),
+            pause: Duration::ZERO,
         })
     }
 
-    fn open(&mut self, hello: Hello, replaces: Option<(SessionId, FreshReason, Option<Past<P>>)>) -> Admission<P> {
-        if self.is_shutting_down {
-            return Admission::Reject(refuse(RejectReason::ShuttingDown, "this server is shutting down"));
+    fn open(&mut self, now: Instant, hello: Hello) -> Admission<P> {
+        let revived = self.tombstones.standing((hello.client, hello.incarnation)).cloned();
+        // It was on its way for longer than its session lived, and another one of its client: who sent it is on a newer link.
+        let newest = self.tombstones.newest_link((hello.client, hello.incarnation));
+        if revived.is_none()
+            && newest.is_some_and(|newest| (hello.life, hello.link) <= newest)
+            && !mutated!(OldLinkAccepted)
+        {
+            return Admission::Reject(self.superseded());
         }
-        if self.sessions.len() >= self.config.sessions_max {
-            return Admission::Reject(refuse(
-                RejectReason::Overloaded,
-                "this server has as many sessions as it may have",
-            ));
-        }
-        let (replaces, reason, past) = match replaces {
-            Some((session, reason, past)) => (Some(session), reason, past),
-            None => {
-                let (reason, past) = self.reason_of(&hello);
-                (None, reason, past)
-            }
+        let shown = match revived.as_ref().map(|standing| standing.judge(&hello, self.epoch)).transpose() {
+            Ok(shown) => shown,
+            // What this server remembers of the session is over, and older than what the client knows: another begins beside it.
+            Err((RejectReason::ServerRestored, _)) => return self.open_beside(now, hello),
+            Err(why) => return self.reject_unproven(why),
         };
+        let (reason, past) = self.reason_of(&hello);
+        // A client with a tombstone frees what it takes.
+        let has_room = past.is_some() || self.tombstones.has_room(&self.config);
+        let opened = if has_room && self.sessions.len() < self.config.sessions_max {
+            self.may_open(now)
+        } else {
+            self.stats.full += 1;
+            let message = "this server has as many sessions and records as it may have";
+            Err(refuse(RejectReason::Overloaded, message, FULL_PAUSE))
+        };
+        match opened {
+            Ok(()) => {
+                self.tombstones.take((hello.client, hello.incarnation));
+                Admission::Open(Box::new(self.make(hello, reason, past, revived.as_ref().zip(shown))))
+            }
+            Err(reject) => Admission::Reject(reject),
+        }
+    }
+
+    fn open_beside(&mut self, now: Instant, hello: Hello) -> Admission<P> {
+        match self.may_open(now) {
+            Ok(()) => Admission::Open(Box::new(self.make(hello, FreshReason::NewEpoch, None, None))),
+            Err(reject) => Admission::Reject(reject),
+        }
+    }
+
+    fn make(
+        &mut self,
+        hello: Hello,
+        reason: FreshReason,
+        past: Option<Past<P>>,
+        goes_on: Option<(&Standing, Shown)>,
+    ) -> Opening<P> {
         self.opened += 1;
-        let session = SessionId(self.derive("session").first_u64());
+        let session =
+            goes_on.map_or_else(|| SessionId(self.derive("session").first_u64()), |(standing, _)| standing.session);
         let secret = self.derive("secret").0;
-        let known = Known {
+        let last_secret = goes_on.and_then(|(standing, shown)| match shown {
+            Shown::LastSecret => standing.last_secret,
+            // Also where nothing was shown: whoever has it may still be the right one.
+            Shown::Secret | Shown::Nonce | Shown::Unused => Some(standing.secret),
+        });
+        let is_used = goes_on.is_some_and(|(standing, _)| standing.is_used);
+        let standing = Standing {
             session,
             incarnation: hello.incarnation,
+            life: hello.life,
             link: hello.link,
             secret,
-            client_nonce: hello.nonce,
-            reason,
-            past: past.clone(),
+            last_secret,
+            is_used,
+            client_nonce: Some(hello.nonce),
         };
+        let known = Known { standing, reason, past: past.clone(), disputes: Disputes::default() };
         self.sessions.insert(hello.client, known);
         let (epoch, nonce) = (self.epoch, self.derive("nonce").first_u64());
-        Admission::Open(Box::new(Opening { epoch, session, secret, nonce, reason, hello, past, replaces }))
+        Opening { epoch, session, secret, last_secret, is_used, nonce, reason, hello, past, replaces: None }
     }
 
     /// HMAC-SHA-256 of a purpose and of the number of the session: none of its values tells of another.
@@ -212,52 +436,37 @@ impl<P: Clone> Registry<P> {
         Derived(mac.finalize().into_bytes().into())
     }
 
-    fn reason_of(&mut self, hello: &Hello) -> (FreshReason, Option<Past<P>>) {
+    /// Why the session is new, and what is left of the one before.
+    fn reason_of(&self, hello: &Hello) -> (FreshReason, Option<Past<P>>) {
         match &hello.resume {
             None => (FreshReason::Asked, None),
-            Some(resume) if resume.epoch != self.epoch => (FreshReason::NewEpoch, None),
+            Some(resume) if !self.is_of_this_log(resume.epoch) => (FreshReason::NewEpoch, None),
             Some(_) => {
-                let mut past = self.tombstones.remove(&(hello.client, hello.incarnation));
-                if let Some(past) = &mut past {
-                    past.answers = past.answers.split_off(&hello.retired_below);
+                let past = self.tombstones.get((hello.client, hello.incarnation)).cloned();
+                if past.is_some() {
+                    mark!(TombstoneTaken);
                 }
                 (FreshReason::Expired, past)
             }
         }
     }
 
+    /// Whether what was known in that epoch is known still, or was forgotten when its time was over.
+    fn is_of_this_log(&self, epoch: Epoch) -> bool {
+        let is_earlier_life = epoch.log_life().is_some() && epoch.log_life() < self.epoch.log_life();
+        epoch == self.epoch || is_earlier_life
+    }
+
     /// A session ended. What is left of an expired one is kept for its client.
     pub fn ended(&mut self, now: Instant, ended: Ended<P>) {
-        if self.sessions.get(&ended.client).is_some_and(|known| known.session == ended.session) {
-            self.sessions.remove(&ended.client);
-        }
-        if ended.reason != EndReason::Expired {
-            return;
-        }
-        let key = (ended.client, ended.incarnation);
-        self.tombstones.insert(key, ended.past);
-        self.tombstones_by_age.push_back((now, key.0, key.1));
-        while self.tombstones_by_age.len() > self.config.tombstones_max {
-            self.forget_oldest_tombstone();
-        }
-    }
-
-    fn forget_old_tombstones(&mut self, now: Instant) {
-        while self
-            .tombstones_by_age
-            .front()
-            .is_some_and(|(made, ..)| now.saturating_since(*made) >= self.config.tombstones_for)
-        {
-            self.forget_oldest_tombstone();
-        }
-    }
-
-    fn forget_oldest_tombstone(&mut self) {
-        if let Some((_, client, incarnation)) = self.tombstones_by_age.pop_front() {
-            let is_renewed = self.tombstones_by_age.iter().any(|(_, c, i)| (*c, *i) == (client, incarnation));
-            if !is_renewed {
-                self.tombstones.remove(&(client, incarnation));
-            }
+        let is_known = self.sessions.get(&ended.client).is_some_and(|known| known.standing.session == ended.session);
+        let known = if is_known { self.sessions.remove(&ended.client) } else { None };
+        let newest = |known: &Known<P>| (known.standing.life, known.standing.link);
+        let newest = known.as_ref().map_or((Life(0), LinkNumber(0)), newest);
+        if ended.reason == EndReason::Expired && !mutated!(TombstoneForgotten) {
+            // A session that is on record goes on under its name: so its records stay where they are.
+            let standing = known.map(|known| known.standing).filter(|_| self.is_durable());
+            self.tombstones.add(now, (ended.client, ended.incarnation), newest, ended.past, standing, &self.config);
         }
     }
 }
@@ -272,6 +481,6 @@ impl Derived {
     }
 }
 
-fn refuse(reason: RejectReason, message: &str) -> Reject {
-    Reject { reason, message: String::from(message) }
+fn refuse(reason: RejectReason, message: &str, pause: Duration) -> Reject {
+    Reject { reason, message: String::from(message), pause }
 }

@@ -6,6 +6,9 @@
 //! command, poll the outputs until [`Output::Timeout`]: that is the whole contract.
 
 pub mod client;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+mod journal;
 mod lanes;
 mod output;
 mod proof;
@@ -15,12 +18,17 @@ mod send_lane;
 pub mod server;
 mod stats;
 mod timers;
+mod view;
 
 pub use client::{ClientIdentity, ClientSession};
-pub use output::{ActionHandle, Answer, CallHandle, ClientEvent, CloseReason, Input, Output, Payload, ServerEvent};
+pub use output::{
+    ActionHandle, Answer, CallHandle, ClientEvent, ClientOutput, CloseReason, Input, Output, Payload, ServerEvent,
+    ServerOutput,
+};
 pub(crate) use proof::holds as proof_holds;
-pub use server::{EndReason, Ended, Opening, Past, ServerSession, Unassigned};
+pub use server::{EndReason, Ended, Kept, Opening, Past, ServerSession, Unassigned};
 pub use stats::Stats;
+pub use view::LanesView;
 
 /// An invariant of protocol.md, section 12, that does not hold: its name, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]

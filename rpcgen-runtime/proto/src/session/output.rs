@@ -2,17 +2,29 @@
 //!
 //! Knows: the vocabulary between a session and its driver. Does not know: how either side handles it.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::frame::{CancelOutcome, FreshReason, LinkFrame, Refusal, Reject};
 use crate::ids::{BroadcastNumber, CallKey, CallNumber, MethodId, SessionId, Slot};
+use crate::record::{ClientRecord, Mark, ServerRecord};
 use crate::time::Instant;
 
 /// What a session carries without looking at it: bytes on a network, the typed message itself between threads.
 pub trait Payload: Clone {
     /// How much memory it takes, in bytes; counts against the limits of the logs.
     fn size_bytes(&self) -> usize;
+
+    /// The same without what it keeps alive beside itself (the block that it was read into, say): it is about to be kept for long.
+    #[must_use]
+    fn compacted(self) -> Self {
+        self
+    }
+
+    /// 64 bits of what it says, the same in every process and version ([`crate::digest`]): what tells two requests under one call key
+    /// apart (trap T8). Asked for only where a log is durable. 0: not known, and nothing is compared.
+    fn digest(&self) -> u64;
 }
 
 /// From the link or the clock into a session.
@@ -29,20 +41,36 @@ pub enum Input<P> {
     LinkDown,
     /// The instant of the last [`Output::Timeout`] has come. Harmless when early.
     Timeout,
+    /// All records up to this one are durable.
+    Persisted(Mark),
+    /// The log is full, and this record was not written: said before anything else is asked of the session. Only for records that
+    /// say so (`is_refusable`).
+    NoSpace(Mark),
 }
 
 /// From a session to its driver. Poll until [`Output::Timeout`] after each input and each command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Output<P, E> {
+pub enum Output<P, E, R> {
     /// Put it on the live link.
     Transmit(LinkFrame<P>),
     /// Close the live link after what was transmitted; answer with [`Input::LinkDown`].
     CloseLink(CloseReason),
     /// Tell the application.
     Event(E),
+    /// Put it on record, in this order, and say [`Input::Persisted`] when it is durable. Only sessions with a durable log ask
+    /// ([`crate::config::Config::durable`]).
+    Persist(Mark, R),
+    /// Only server sessions with a durable log: the answer to this call was guaranteed, or never will be asked for. Its record is
+    /// needed no more.
+    Forget(CallNumber),
     /// Drained. Call again with [`Input::Timeout`] at this instant, if there is one.
     Timeout(Option<Instant>),
 }
+
+/// From a client session to its driver.
+pub type ClientOutput<P> = Output<P, ClientEvent<P>, ClientRecord<P>>;
+/// From a server session to its driver.
+pub type ServerOutput<P> = Output<P, ServerEvent<P>, ServerRecord<P>>;
 
 /// Why a session wants its link closed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +87,8 @@ pub enum CloseReason {
     Superseded,
     /// The peer refused the hello or said why it closes.
     Refused(String),
+    /// The durable log has stopped: what is not durable yet never will be.
+    LogStopped(String),
 }
 
 /// How a call ended, as the protocol knows it.
@@ -70,6 +100,29 @@ pub enum Answer<P> {
     Failure(P),
     /// The runtime's own answer.
     Refused(Refusal),
+}
+
+impl<P: Payload> Answer<P> {
+    /// How much memory its payload takes, in bytes.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Response(payload) | Self::Failure(payload) => payload.size_bytes(),
+            Self::Refused(_) => 0,
+        }
+    }
+}
+
+impl<P> Answer<P> {
+    /// What a cancel of the call came to, where nothing but the answer tells: every answer settles the cancel that is still open.
+    // spec: protocol.md 1
+    #[must_use]
+    pub const fn cancel_outcome(&self) -> CancelOutcome {
+        match self {
+            Self::Refused(Refusal::Cancelled) => CancelOutcome::Cancelled,
+            Self::Refused(Refusal::Unknown) => CancelOutcome::MaybeExecuted,
+            _ => CancelOutcome::Answered,
+        }
+    }
 }
 
 /// A call of a client session.
@@ -100,10 +153,22 @@ pub enum ClientEvent<P> {
         /// `None`: resumed. Otherwise why it is new; unanswered calls were re-sent under their old keys.
         fresh: Option<FreshReason>,
     },
+    /// A server is there whose log is older than what this client has seen of it: it was restored. Loud, and not the end: what is
+    /// unanswered is sent again, and may run twice.
+    ServerRestored {
+        /// The epoch that was seen before.
+        seen: crate::ids::Epoch,
+        /// The epoch of the server that is there.
+        found: crate::ids::Epoch,
+    },
     /// The link is gone; everything is cached.
     LinkLost,
     /// The hello was refused. The driver reconnects later, or gives up, as [`Reject::is_final`] says.
     Rejected(Reject),
+    /// Step 1 of a call that is put on record: it survives this process. Does not come when its answer comes before.
+    Accepted(CallHandle),
+    /// The log is full: nothing remains of the call, and its handle's index is free.
+    NotAccepted(CallHandle),
     /// Step 2: the server has taken responsibility.
     Guaranteed(CallHandle),
     /// Step 3. The handle's index is free for a new call from now on.
@@ -127,7 +192,8 @@ pub enum ClientEvent<P> {
     },
     /// The session has ended; the handles of what was dropped unanswered (none after a complete drain).
     Disconnected {
-        /// Calls without an answer; each was also reported as answered with [`Refusal::Unknown`] or [`Refusal::Cancelled`].
+        /// Calls without an answer; each was also reported as answered with [`Refusal::Unknown`] or [`Refusal::Cancelled`], unless it is
+        /// on record: then the next life of the log goes on with it.
         dropped: Vec<CallHandle>,
     },
 }
@@ -142,6 +208,20 @@ pub enum ServerEvent<P> {
     },
     /// The link is gone; everything is cached until the reconnect timeout.
     Parked,
+    /// With [`crate::config::Config::begin_records`], and of each action that was found in the log or is sent again: put on record that
+    /// it begins, then say so with [`crate::session::ServerSession::begun`], now or, if it had begun before, when its turn among its
+    /// likes has come ([`crate::server::Turns`]). It cannot be cancelled any more.
+    Begin {
+        /// To say so with.
+        action: ActionHandle,
+        /// Its identity for ever: what the record is about.
+        key: CallKey,
+        /// Which action of the service.
+        method: MethodId,
+    },
+    /// An action that had begun before is over, and its answer on record: it is the turn of the next one
+    /// ([`crate::server::Turns::over`]). Before that the next one might end the server, and this one would be blamed.
+    TurnOver(CallNumber),
     /// Run the business implementation.
     Action {
         /// To answer with.
@@ -161,6 +241,11 @@ pub enum ServerEvent<P> {
     Overdue(ActionHandle),
     /// The node has the broadcast and was told to go: it will not be routed elsewhere silently.
     BroadcastAssigned(BroadcastNumber),
+    /// The node has guaranteed that it was told to go: its record is needed no more. Only of sessions with a durable log.
+    BroadcastDelivered(BroadcastNumber),
+    /// The first frame has come on the present lanes of a session whose client or server has a durable log: the registry is to be
+    /// told ([`crate::server::Registry::used`]).
+    Used,
     /// The node refused the broadcast (it has no such handler after all): route it elsewhere.
     BroadcastRefused {
         /// Which one.
@@ -172,6 +257,11 @@ pub enum ServerEvent<P> {
         /// The message.
         payload: P,
     },
+    /// The link is closed because one end broke the protocol in the eyes of the other: the registry is to be told
+    /// ([`crate::server::Registry::disputed`]).
+    Disputed,
     /// The session has ended. Nothing more comes.
-    Ended(crate::session::Ended<P>),
+    Ended(Box<crate::session::Ended<P>>),
+    /// The durable log has stopped, and the session with it. Nothing more comes; nothing of it is over.
+    Stopped,
 }

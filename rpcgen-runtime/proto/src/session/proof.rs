@@ -17,6 +17,7 @@ fn mac(hello: &Hello, secret: &[u8; 32]) -> Hmac<Sha256> {
     mac.update(&hello.fingerprint.to_le_bytes());
     mac.update(&hello.client.0.to_le_bytes());
     mac.update(&hello.incarnation.0.to_le_bytes());
+    mac.update(&hello.life.0.to_le_bytes());
     mac.update(&hello.link.0.to_le_bytes());
     mac.update(&[u8::from(hello.reliable_ordered)]);
     mac.update(&hello.nonce.to_le_bytes());

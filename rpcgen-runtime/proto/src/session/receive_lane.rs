@@ -2,18 +2,20 @@
 //!
 //! Knows: order. Does not know: what a message means, timers.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use super::journal::{Bit, Journal};
 use super::output::Payload;
 use crate::bits::{BitArray, Gathered};
 use crate::error::ProtocolError;
+use crate::frame::limits::MISSING_RANGES_MAX;
 use crate::frame::{Body, MissingRange, Sequenced, WireId};
 use crate::ids::{LaneKind, MessageId, Position};
+use crate::marks::mark;
+use crate::mutants::mutated;
 use crate::pool::{Known, ReceivePool};
-
-/// Ranges that one request may name (trap T21).
-pub(super) const MISSING_RANGES_MAX: usize = 64;
+use crate::record::Mark;
 
 /// A message that came before its turn. Its bits wait with it: bits are processed in lane order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +50,9 @@ pub(super) struct ReceiveLane<P> {
     pub(super) kind: LaneKind,
     pub(super) pool: ReceivePool,
     pub(super) bits: Gathered,
+    /// Bits that wait for a record to be durable, and those behind them, each with the size of the pool then: bits are told in lane
+    /// order. Empty where there is no durable log.
+    held: VecDeque<(Bit, u32)>,
     early: BTreeMap<Position, Early<P>>,
     early_bytes: usize,
     /// Missing positions below this were asked for; [`super::timers::Timer::WhereIs`] asks again.
@@ -67,6 +72,7 @@ impl<P: Payload> ReceiveLane<P> {
             kind,
             pool,
             bits: Gathered::default(),
+            held: VecDeque::new(),
             early: BTreeMap::new(),
             early_bytes: 0,
             asked_through: Position(0),
@@ -103,13 +109,21 @@ impl<P: Payload> ReceiveLane<P> {
             WireId::Short(low) => return Err(self.gap(low)),
         };
         match self.pool.find(id) {
+            Known::Old if mutated!(DuplicateAcceptedAgain) => Ok(Filed::Next(bits, message.body)),
             Known::Old => Ok(Filed::Duplicate),
             Known::Unknown => Err(ProtocolError::UnknownId { lane: self.kind, id, expected: self.pool.expected() }),
             Known::Position(position) if self.early.contains_key(&position) => Ok(Filed::Duplicate),
-            Known::Position(_) if self.early_bytes.saturating_add(bytes) > early_bytes_max => Ok(Filed::NoRoom),
+            Known::Position(_) if mutated!(EarlyAcceptedAtOnce) => Ok(Filed::Next(bits, message.body)),
+            Known::Position(_)
+                if self.early_bytes.saturating_add(bytes) > early_bytes_max && !mutated!(EarlyBytesUnlimited) =>
+            {
+                mark!(EarlyWithoutRoom);
+                Ok(Filed::NoRoom)
+            }
             Known::Position(position) => {
                 self.early_bytes += bytes;
-                self.early.insert(position, Early { bits, body: message.body, bytes });
+                let bits = bits.filter(|_| !mutated!(BitsOfEarlyMessagesLost));
+                self.early.insert(position, Early { bits, body: compacted(message.body), bytes });
                 Ok(Filed::Early)
             }
         }
@@ -124,11 +138,43 @@ impl<P: Payload> ReceiveLane<P> {
         }
     }
 
-    /// The expected message was processed; its bit is owed. Whether further IDs were agreed is told.
-    pub(super) fn accept(&mut self, guaranteed: bool, bytes: usize) -> bool {
-        self.bits.push(guaranteed, self.pool.size());
+    /// The expected message was processed; its bit is owed. Whether it may be told now.
+    // spec: protocol.md 4
+    pub(super) fn accept(&mut self, bit: Bit, bytes: usize) -> bool {
+        let is_free = self.held.is_empty() && bit.after == Mark(0);
+        if is_free || mutated!(BitBeforeRecord) {
+            self.bits.push(bit.is_one, self.pool.size());
+        } else {
+            self.held.push_back((bit, self.pool.size()));
+        }
         self.bytes_owed += bytes;
-        self.pool.accept()
+        self.pool.accept();
+        is_free
+    }
+
+    /// Some records are durable: the bits that waited for them, and those behind, may be told. Whether there are any.
+    pub(super) fn release_bits(&mut self, journal: &Journal) -> bool {
+        let mut any = false;
+        while let Some((bit, pool_size)) = self.held.front()
+            && journal.is_durable(bit.after)
+        {
+            self.bits.push(bit.is_one, *pool_size);
+            self.held.pop_front();
+            any = true;
+        }
+        any
+    }
+
+    /// There was no space for this record: its message is refused after all.
+    pub(super) fn refuse(&mut self, mark: Mark) {
+        if let Some((bit, _)) = self.held.iter_mut().rev().find(|(bit, _)| bit.after == mark) {
+            *bit = Bit::ZERO;
+        }
+    }
+
+    /// How many bits wait for records.
+    pub(super) fn held_count(&self) -> usize {
+        self.held.len()
     }
 
     /// The message whose turn has come, if it came early.
@@ -137,6 +183,7 @@ impl<P: Payload> ReceiveLane<P> {
         if *entry.key() != self.pool.expected() {
             return None;
         }
+        mark!(EarlyItsTurn);
         let early = entry.remove();
         self.early_bytes -= early.bytes;
         Some(Next { bits: early.bits, body: early.body, bytes: early.bytes })
@@ -191,6 +238,10 @@ impl<P: Payload> ReceiveLane<P> {
                 || self.bytes_owed >= bytes_owed_max)
     }
 
+    pub(super) fn early_bytes(&self) -> usize {
+        self.early_bytes
+    }
+
     pub(super) fn early_count(&self) -> usize {
         self.early.len()
     }
@@ -198,4 +249,19 @@ impl<P: Payload> ReceiveLane<P> {
 
 fn low_byte(id: MessageId) -> u8 {
     id.0.to_le_bytes()[0]
+}
+
+/// The body with a payload that keeps nothing else alive.
+fn compacted<P: Payload>(body: Body<P>) -> Body<P> {
+    match body {
+        Body::Action { slot, number, method, maybe_sent, payload } => {
+            Body::Action { slot, number, method, maybe_sent, payload: payload.compacted() }
+        }
+        Body::Response { slot, check, payload } => Body::Response { slot, check, payload: payload.compacted() },
+        Body::Failure { slot, check, payload } => Body::Failure { slot, check, payload: payload.compacted() },
+        Body::Offer { number, method, redelivered, payload } => {
+            Body::Offer { number, method, redelivered, payload: payload.compacted() }
+        }
+        body => body,
+    }
 }

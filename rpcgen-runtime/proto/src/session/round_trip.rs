@@ -2,7 +2,7 @@
 //!
 //! Knows: samples. Does not know: whose. What it is for is to not ask twice within a round trip, so it is the least sample of the
 //! last window or two (as BBR's, draft-ietf-ccwg-bbr, section 5.5.7): a sample may be late on purpose (the flush time) or because a
-//! message before it was lost, and neither says anything about the link.
+//! message before it was lost, and neither says anything about the link. The first sample is the handshake's own.
 
 use core::time::Duration;
 
@@ -10,38 +10,38 @@ use crate::time::Instant;
 
 /// How long the least sample counts.
 const WINDOW: Duration = Duration::from_secs(10);
+/// Until there is a sample: long enough for most links (as QUIC's, RFC 9002, section 6.2.2).
+const INITIAL: Duration = Duration::from_millis(333);
 /// Nobody waits longer than this to ask again.
 const ESTIMATE_MAX: Duration = Duration::from_secs(1);
 
-/// The estimate.
+/// The estimate, for one link.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RoundTrip {
     floor: Duration,
-    last_window: Duration,
-    this_window: Duration,
+    last_window: Option<Duration>,
+    this_window: Option<Duration>,
     window_ends: Instant,
 }
 
 impl RoundTrip {
-    /// No estimate is below `floor`, and the first one is that.
+    /// No estimate is below `floor`.
     pub(super) fn new(floor: Duration) -> Self {
         let floor = floor.min(ESTIMATE_MAX);
-        Self { floor, last_window: floor, this_window: ESTIMATE_MAX, window_ends: Instant::START }
+        Self { floor, last_window: None, this_window: None, window_ends: Instant::START }
     }
 
     pub(super) fn estimate(&self) -> Duration {
-        self.last_window.min(self.this_window)
+        let least = [self.last_window, self.this_window].into_iter().flatten().min();
+        least.unwrap_or(INITIAL).clamp(self.floor, ESTIMATE_MAX)
     }
 
     pub(super) fn sample(&mut self, now: Instant, sample: Duration) {
         if now >= self.window_ends {
-            if self.window_ends > Instant::START {
-                self.last_window = self.this_window;
-            }
-            self.this_window = ESTIMATE_MAX;
+            self.last_window = self.this_window.take();
             self.window_ends = now + WINDOW;
         }
-        self.this_window = self.this_window.min(sample.max(self.floor));
+        self.this_window = Some(self.this_window.map_or(sample, |least| least.min(sample)));
     }
 }
 
@@ -54,9 +54,10 @@ mod tests {
     #[test]
     fn late_guarantees_do_not_raise_the_estimate_within_a_window() {
         let mut round_trip = RoundTrip::new(FLOOR);
+        assert_eq!(round_trip.estimate(), INITIAL);
         round_trip.sample(Instant::START, Duration::from_millis(50));
         round_trip.sample(Instant::START, Duration::from_secs(30));
-        assert_eq!(round_trip.estimate(), FLOOR);
+        assert_eq!(round_trip.estimate(), Duration::from_millis(50));
         round_trip.sample(Instant::START + WINDOW, Duration::from_secs(30));
         assert_eq!(round_trip.estimate(), Duration::from_millis(50));
         round_trip.sample(Instant::START + WINDOW * 2, Duration::from_secs(30));

@@ -8,19 +8,15 @@ use core::time::Duration;
 use super::output::Payload;
 use super::round_trip::RoundTrip;
 use crate::bits::{BaseWidth, BitArray, Gathered, Placed, place};
+use crate::config::{RESEND_INTERVAL_MIN, RESEND_STOCK, RESENDS_PER_GUARANTEE};
 use crate::error::ProtocolError;
 use crate::frame::{Body, MissingRange};
 use crate::ids::{LaneKind, MessageId, Position};
+use crate::marks::mark;
+use crate::mutants::mutated;
 use crate::pool::SendPool;
 use crate::stream_log::StreamLog;
 use crate::time::Instant;
-
-/// Re-sends of one message are at least this far apart (trap T21).
-const RESEND_INTERVAL_MIN: Duration = Duration::from_millis(20);
-/// Re-sends that may be saved up, beyond half of the pool (trap T21).
-const RESEND_TOKENS_BASE: u32 = 64;
-/// Re-sends that one new guarantee pays for (trap T21).
-const RESEND_TOKENS_PER_GUARANTEE: u32 = 2;
 
 /// A message in the stream log. A re-sent one carries exactly the bits that it carried first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +49,7 @@ pub(super) struct SendLane<P> {
 
 impl<P: Payload> SendLane<P> {
     pub(super) fn new(kind: LaneKind, pool: SendPool) -> Self {
-        let resend_tokens = pool.size() / 2 + RESEND_TOKENS_BASE;
+        let resend_tokens = pool.size() / 2 + RESEND_STOCK;
         Self {
             kind,
             pool,
@@ -97,18 +93,17 @@ impl<P: Payload> SendLane<P> {
     }
 
     /// Logs a new message with all bits gathered so far. [`Self::can_send`] held.
-    pub(super) fn send(&mut self, now: Instant, body: Body<P>, bytes: usize, gathered: &mut Gathered) -> &Entry<P> {
+    pub(super) fn send(&mut self, now: Instant, body: Body<P>, bytes: usize, gathered: &mut Gathered) {
         let (position, id) = self.pool.draw(self.guaranteed()).expect("can_send was asked");
         debug_assert_eq!(position, self.log.end(), "the pool and the log count alike");
         let (bits_from, bits) = gathered.take();
         self.bytes_in_flight += bytes;
         self.log.append(Entry { id, bits_from, bits, body, bytes, sent_at: now, transmissions: 1 });
         self.replay = self.log.end();
-        self.log.get(position).expect("just appended")
     }
 
     /// The next message to send again, if one is due and paid for.
-    pub(super) fn next_repeat(&mut self, now: Instant, round_trip: &RoundTrip) -> Option<&Entry<P>> {
+    pub(super) fn next_repeat(&mut self, now: Instant, round_trip: &RoundTrip) -> Option<Position> {
         let position = if self.replay < self.log.end() {
             let position = self.replay.max(self.log.first());
             self.replay = Position(position.0 + 1);
@@ -116,8 +111,10 @@ impl<P: Payload> SendLane<P> {
         } else {
             let position = *self.resend.first()?;
             if self.resend_tokens > 0 {
-                self.resend_tokens -= 1;
-            } else if now >= self.free_resend_at {
+                mark!(ResendPaid);
+                self.resend_tokens -= u32::from(!mutated!(ResendsAreFree));
+            } else if now >= self.free_resend_at && !mutated!(NoFreeResend) {
+                mark!(ResendFree);
                 self.free_resend_at = now + round_trip.estimate();
             } else {
                 return None;
@@ -128,12 +125,22 @@ impl<P: Payload> SendLane<P> {
         let entry = self.log.get_mut(position)?;
         entry.sent_at = now;
         entry.transmissions += 1;
-        self.log.get(position)
+        Some(position)
+    }
+
+    /// Whether a new link goes on sending again what its peer may not have.
+    pub(super) fn is_replaying(&self) -> bool {
+        self.replay < self.log.end()
+    }
+
+    /// Whether the oldest message is marked to be sent again.
+    pub(super) fn is_oldest_wanted_again(&self) -> bool {
+        self.resend.first() == Some(&self.log.first())
     }
 
     /// Whether a re-send waits to be paid for.
     pub(super) fn has_unpaid_resend(&self) -> bool {
-        !self.resend.is_empty()
+        !self.resend.is_empty() && !mutated!(NoFreeResend)
     }
 
     /// The peer misses messages. On the first re-send of each nobody waits; later ones are paced.
@@ -166,8 +173,10 @@ impl<P: Payload> SendLane<P> {
     pub(super) fn want_again(&mut self, now: Instant, position: Position, round_trip: &RoundTrip) {
         let Some(entry) = self.log.get(position) else { return };
         let pause = round_trip.estimate().max(RESEND_INTERVAL_MIN);
-        if entry.transmissions == 1 || now.saturating_since(entry.sent_at) >= pause {
+        if entry.transmissions == 1 || now.saturating_since(entry.sent_at) >= pause || mutated!(WhereIsStorm) {
             self.resend.insert(position);
+        } else {
+            mark!(ResendTooSoon);
         }
     }
 
@@ -190,16 +199,26 @@ impl<P: Payload> SendLane<P> {
     }
 
     /// Takes the oldest message out of the log: its bit has come.
-    pub(super) fn release(&mut self, now: Instant, round_trip: &mut RoundTrip) -> Option<Entry<P>> {
-        let position = self.log.first();
+    pub(super) fn release_kept(&mut self) -> Option<Entry<P>> {
         let entry = self.log.release()?;
-        self.bytes_in_flight -= entry.bytes;
+        self.bytes_in_flight -= if mutated!(BytesInFlightLeak) { 0 } else { entry.bytes };
+        Some(entry)
+    }
+
+    /// The same on a link that may lose, where it is told how such links do. `in_time`: how long that may take when nothing is lost.
+    pub(super) fn release(&mut self, now: Instant, in_time: Duration, round_trip: &mut RoundTrip) -> Option<Entry<P>> {
+        let position = self.log.first();
+        let entry = self.release_kept()?;
         self.resend.remove(&position);
-        self.tail_backoff = 0;
-        self.resend_tokens =
-            (self.resend_tokens + RESEND_TOKENS_PER_GUARANTEE).min(self.pool.size() / 2 + RESEND_TOKENS_BASE);
+        self.resend_tokens = (self.resend_tokens + RESENDS_PER_GUARANTEE).min(self.pool.size() / 2 + RESEND_STOCK);
         if entry.transmissions == 1 {
-            round_trip.sample(now, now.saturating_since(entry.sent_at)); // Karn's rule: never of a message that was sent twice.
+            // Karn's rule: never of a message that was sent twice. So it is with the back-off (RFC 6298, section 5.7): the guarantee of
+            // a message that was sent again says nothing about the time that one takes.
+            let took = now.saturating_since(entry.sent_at);
+            round_trip.sample(now, took);
+            if took <= in_time {
+                self.tail_backoff = 0;
+            }
         }
         Some(entry)
     }
@@ -209,15 +228,20 @@ impl<P: Payload> SendLane<P> {
     /// # Errors
     /// The peer expects what was never sent, or what it had guaranteed: one of the two ends was rolled back (trap T11).
     pub(super) fn resume(&mut self, expected: Position) -> Result<(), ProtocolError> {
-        if expected < self.log.first() || expected > self.log.end() {
+        if (expected < self.log.first() || expected > self.log.end()) && !mutated!(ResumeClamped) {
             return Err(ProtocolError::NotAllowed {
                 what: "the position to resume from",
                 when: "outside of what the stream log holds",
             });
         }
         self.replay = expected;
+        if mutated!(ResumeWithoutReplay) || mutated!(ResumeClamped) {
+            self.replay =
+                if mutated!(ResumeClamped) { expected.clamp(self.log.first(), self.log.end()) } else { self.log.end() };
+        }
+        self.replay.0 += u64::from(mutated!(ResumeSkipsOne));
         self.resend.clear();
-        self.resend_tokens = self.pool.size() / 2 + RESEND_TOKENS_BASE;
+        self.resend_tokens = self.pool.size() / 2 + RESEND_STOCK;
         self.tail_backoff = 0;
         Ok(())
     }
@@ -225,5 +249,32 @@ impl<P: Payload> SendLane<P> {
     /// The oldest position of the other lane whose bits the peer may not have: what a control frame's bits begin with.
     pub(super) fn bits_base(&self, gathered: &Gathered) -> Position {
         self.log.oldest().map_or_else(|| gathered.cursor(), |entry| entry.bits_from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::first_range;
+
+    #[test]
+    fn the_back_off_ends_with_what_was_sent_once_and_guaranteed_in_time() {
+        let range = first_range(LaneKind::Up, 1, MessageId(0), 100);
+        let mut lane = SendLane::<u64>::new(LaneKind::Up, SendPool::new(1, &range).unwrap());
+        let (mut gathered, mut round_trip) = (Gathered::default(), RoundTrip::new(Duration::from_millis(20)));
+        let in_time = Duration::from_secs(1);
+        let start = Instant::START;
+        for _ in 0..3 {
+            lane.send(start, Body::Goodbye, 0, &mut gathered);
+        }
+        lane.tail_backoff = 3;
+        lane.release(start + in_time * 2, in_time, &mut round_trip);
+        assert_eq!(lane.tail_backoff, 3, "it came late");
+        lane.want_again(start, lane.guaranteed(), &round_trip);
+        assert!(lane.next_repeat(start, &round_trip).is_some());
+        lane.release(start, in_time, &mut round_trip);
+        assert_eq!(lane.tail_backoff, 3, "it was sent twice");
+        lane.release(start + in_time, in_time, &mut round_trip);
+        assert_eq!(lane.tail_backoff, 0);
     }
 }

@@ -15,6 +15,8 @@ pub struct Stats {
     pub sent: u64,
     /// Messages sent again.
     pub resent: u64,
+    /// Of them, those sent again because a new link began.
+    pub replayed: u64,
     /// Frames that carried control information alone.
     pub control_frames: u64,
     /// Messages that came twice and were dropped.
@@ -29,6 +31,8 @@ pub struct Stats {
     pub peer_blocked: u64,
     /// The server's: pools that were doubled.
     pub pools_grown: u64,
+    /// The server's: pools that were halved after a long idle time.
+    pub pools_halved: u64,
     /// Links closed because of the peer's frames.
     pub protocol_errors: u64,
 }
@@ -41,6 +45,7 @@ impl Stats {
         self.frames_received += other.frames_received;
         self.sent += other.sent;
         self.resent += other.resent;
+        self.replayed += other.replayed;
         self.control_frames += other.control_frames;
         self.duplicates += other.duplicates;
         self.early += other.early;
@@ -48,6 +53,7 @@ impl Stats {
         self.pool_blocked += other.pool_blocked;
         self.peer_blocked += other.peer_blocked;
         self.pools_grown += other.pools_grown;
+        self.pools_halved += other.pools_halved;
         self.protocol_errors += other.protocol_errors;
     }
 }

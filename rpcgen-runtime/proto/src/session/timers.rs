@@ -25,9 +25,13 @@ pub(super) enum Timer {
     End,
     /// The earliest call or handler may be overdue.
     Overdue,
+    /// Server: the up lane's pool grew, and has been idle since.
+    UpIdle,
+    /// Server: the same of the down lane's.
+    DownIdle,
 }
 
-const COUNT: usize = 9;
+const COUNT: usize = 11;
 
 /// When each timer fires.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,6 +53,10 @@ impl Timers {
     /// Arms the timer unless it is armed.
     pub(super) fn arm(&mut self, timer: Timer, at: Instant) {
         self.at[timer as usize].get_or_insert(at);
+    }
+
+    pub(super) fn is_armed(&self, timer: Timer) -> bool {
+        self.at[timer as usize].is_some()
     }
 
     pub(super) fn stop(&mut self, timer: Timer) {

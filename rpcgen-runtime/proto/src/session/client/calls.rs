@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use crate::frame::CancelOutcome;
 use crate::ids::{CallNumber, MethodId, Slot};
+use crate::record::RecordedCall;
 use crate::session::output::CallHandle;
 use crate::time::Instant;
 
@@ -16,8 +17,11 @@ pub(super) enum CallState {
     Waiting,
     /// Sent in this session.
     Sent(Slot),
-    /// Answered; its slot is held until the outcome of its cancel is known, so that the outcome names one call only.
-    Answered(Slot),
+    /// Answered; its slot is held until the outcome of its cancel comes, so that the outcome names one call only. Should it never
+    /// come, `implied` is what the answer says of it.
+    Answered { slot: Slot, implied: CancelOutcome },
+    /// Ended here, without the server; nobody is told before that is on record.
+    Ending,
 }
 
 /// Where the cancel of a call is.
@@ -61,6 +65,8 @@ pub(super) struct Calls<P> {
     /// The call of each slot in use.
     slots: Vec<Option<u32>>,
     free_slots: Vec<Slot>,
+    /// As many as the server grants; the tables grow with those in use, not with what a welcome says.
+    slots_max: u32,
 }
 
 impl<P> Default for Calls<P> {
@@ -73,6 +79,7 @@ impl<P> Default for Calls<P> {
             next_number: CallNumber(0),
             slots: Vec::new(),
             free_slots: Vec::new(),
+            slots_max: 0,
         }
     }
 }
@@ -86,9 +93,26 @@ impl<P> Calls<P> {
         self.bytes
     }
 
+    /// The calls of one life of a client's log.
+    pub(super) fn numbered_from(first: CallNumber) -> Self {
+        Self { next_number: first, ..Self::default() }
+    }
+
     pub(super) fn accept(&mut self, now: Instant, method: MethodId, payload: P, bytes: usize) -> CallHandle {
         let number = self.next_number;
         self.next_number.0 += 1;
+        self.add(now, number, method, payload, bytes)
+    }
+
+    /// A call of an earlier life: it may have been sent.
+    pub(super) fn restore(&mut self, now: Instant, recorded: RecordedCall<P>, bytes: usize) {
+        let handle = self.add(now, recorded.number, recorded.method, recorded.payload, bytes);
+        if let Some(call) = self.get_mut(handle) {
+            call.maybe_sent = true;
+        }
+    }
+
+    fn add(&mut self, now: Instant, number: CallNumber, method: MethodId, payload: P, bytes: usize) -> CallHandle {
         let call = Call {
             number,
             method,
@@ -137,47 +161,62 @@ impl<P> Calls<P> {
 
     /// A slot for a call that is about to be sent; the smallest numbers are used over and over.
     pub(super) fn take_slot(&mut self, handle: CallHandle) -> Option<Slot> {
-        let slot = self.free_slots.pop()?;
+        if !self.has_free_slot() {
+            return None;
+        }
+        let slot = self.free_slots.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            Slot(u32::try_from(self.slots.len() - 1).expect("they are fewer than `slots_max`"))
+        });
         self.slots[slot.0 as usize] = Some(handle.index);
         Some(slot)
     }
 
     pub(super) fn has_free_slot(&self) -> bool {
-        !self.free_slots.is_empty()
+        !self.free_slots.is_empty() || self.slots.len() < self.slots_max as usize
     }
 
     /// The call is over: its place and its slot are free.
     pub(super) fn remove(&mut self, handle: CallHandle) -> Option<Call<P>> {
+        let (call, slot) = self.remove_but_slot(handle)?;
+        self.free_slots.extend(slot);
+        Some(call)
+    }
+
+    /// The call is over. Its slot is nobody's until [`Self::free_slot`]: the server has it in use for as long as it does not know that.
+    pub(super) fn remove_but_slot(&mut self, handle: CallHandle) -> Option<(Call<P>, Option<Slot>)> {
         self.get(handle)?;
         let call = self.table[handle.index as usize].take()?;
         self.free.push(handle.index);
         self.open -= 1;
         self.bytes -= call.bytes;
-        if let CallState::Sent(slot) | CallState::Answered(slot) = call.state {
-            self.slots[slot.0 as usize] = None;
-            self.free_slots.push(slot);
-        }
-        Some(call)
+        let (CallState::Sent(slot) | CallState::Answered { slot, .. }) = call.state else { return Some((call, None)) };
+        self.slots[slot.0 as usize] = None;
+        Some((call, Some(slot)))
     }
 
-    /// A new session with `slots` slots: every call waits again. Calls that were answered but held for their cancel are returned:
-    /// the outcome will never come.
-    pub(super) fn restart(&mut self, slots: u32) -> Vec<CallHandle> {
-        let mut held = Vec::new();
-        for (index, call) in (0_u32..).zip(&mut self.table) {
-            let Some(call) = call else { continue };
-            match call.state {
-                CallState::Waiting => {}
-                CallState::Sent(_) => call.state = CallState::Waiting,
-                CallState::Answered(_) => {
-                    call.state = CallState::Waiting;
-                    held.push(CallHandle { number: call.number, index });
-                }
-            }
+    /// The server knows that the slot is free.
+    pub(super) fn free_slot(&mut self, slot: Slot) {
+        self.free_slots.push(slot);
+    }
+
+    /// A new session with `slots` slots: every call waits again.
+    pub(super) fn restart(&mut self, slots: u32) {
+        for call in self.table.iter_mut().flatten().filter(|call| call.state != CallState::Ending) {
+            call.state = CallState::Waiting;
         }
-        self.slots = alloc::vec![None; slots as usize];
-        self.free_slots = (0..slots).rev().map(Slot).collect();
-        held
+        self.slots = Vec::new();
+        self.free_slots = Vec::new();
+        self.slots_max = slots;
+    }
+
+    /// The calls that are answered and held for the outcome of their cancel, with what their answers say of it.
+    pub(super) fn held(&self) -> Vec<(CallHandle, CancelOutcome)> {
+        let implied = |(handle, call): (CallHandle, &Call<P>)| match call.state {
+            CallState::Answered { implied, .. } => Some((handle, implied)),
+            CallState::Waiting | CallState::Sent(_) | CallState::Ending => None,
+        };
+        self.iter().filter_map(implied).collect()
     }
 
     /// All calls, oldest first.
@@ -197,5 +236,32 @@ impl<P> Calls<P> {
     /// Call numbers below this are answered and taken.
     pub(super) fn retired_below(&self) -> CallNumber {
         self.iter().map(|(handle, _)| handle.number).min().unwrap_or(self.next_number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_take_memory_when_they_are_used_and_not_when_they_are_granted() {
+        let mut calls = Calls::default();
+        calls.restart(1 << 20);
+        assert_eq!(calls.slots.capacity(), 0);
+        let call = calls.accept(Instant::START, MethodId(0), 'a', 1);
+        assert_eq!(calls.take_slot(call), Some(Slot(0)));
+        assert!(calls.slots.capacity() <= 8);
+    }
+
+    #[test]
+    fn no_more_slots_are_in_use_than_were_granted_and_a_free_one_is_used_again() {
+        let mut calls = Calls::default();
+        calls.restart(2);
+        let accepted = [0; 3].map(|_| calls.accept(Instant::START, MethodId(0), 'a', 1));
+        assert_eq!(accepted.map(|call| calls.take_slot(call)), [Some(Slot(0)), Some(Slot(1)), None]);
+        assert!(!calls.has_free_slot());
+        calls.get_mut(accepted[1]).unwrap().state = CallState::Sent(Slot(1));
+        calls.remove(accepted[1]);
+        assert_eq!(calls.take_slot(accepted[2]), Some(Slot(1)));
     }
 }

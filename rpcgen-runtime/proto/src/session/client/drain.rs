@@ -3,10 +3,12 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{CallState, ClientSession, Drain, Outgoing, Phase};
+use super::{ClientSession, Drain, Outgoing, Phase};
 use crate::error::ProtocolError;
-use crate::frame::{LinkFrame, Refusal};
-use crate::session::output::{Answer, ClientEvent, CloseReason, Output, Payload};
+use crate::frame::{Body, LinkFrame, Refusal};
+use crate::marks::mark;
+use crate::mutants::mutated;
+use crate::session::output::{CallHandle, ClientEvent, CloseReason, Output, Payload};
 use crate::session::timers::Timer;
 use crate::time::Instant;
 
@@ -19,7 +21,9 @@ impl<P: Payload> ClientSession<P> {
             return;
         }
         self.drain = Drain::Waiting;
-        self.timers.set(Timer::End, now + limit);
+        if !mutated!(DrainNeverEnds) {
+            self.timers.set(Timer::End, now + limit);
+        }
         if self.established.is_none() && self.calls.open() == 0 && self.phase == Phase::Away {
             self.finish(Vec::new()); // There is nothing to say goodbye to.
             return;
@@ -29,12 +33,15 @@ impl<P: Payload> ClientSession<P> {
 
     /// Says goodbye once nothing is open in either direction.
     pub(super) fn check_drained(&mut self) {
-        if self.drain != Drain::Waiting || self.phase != Phase::Live || self.calls.open() > 0 {
+        if self.drain != Drain::Waiting
+            || self.phase != Phase::Live
+            || self.calls.open() > 0 && !mutated!(DrainEndsEarly)
+        {
             return;
         }
         let Some(lanes) = self.lanes.as_mut() else { return };
         lanes.flush_bits();
-        if lanes.send.is_all_guaranteed() && !lanes.receive.has_gap() {
+        if lanes.send.is_all_guaranteed() && !lanes.receive.has_gap() && lanes.receive.held_count() == 0 {
             self.backlog.clear();
             self.backlog.push_back(Outgoing::Goodbye);
             self.drain = Drain::Goodbye;
@@ -52,36 +59,52 @@ impl<P: Payload> ClientSession<P> {
 
     /// The limit has come: what is open is dropped, and listed.
     pub(super) fn give_up(&mut self) {
-        let mut dropped = Vec::new();
-        for handle in self.calls.in_order() {
-            let Some(call) = self.calls.get(handle) else { continue };
-            if !matches!(call.state, CallState::Answered(_)) {
-                let refusal = if call.maybe_sent { Refusal::Unknown } else { Refusal::Cancelled };
-                dropped.push(handle);
-                self.end_call(handle, Answer::Refused(refusal));
-            }
-        }
+        let (dropped, is_any_kept) = self.drop_open();
         self.backlog.clear();
         if self.drain != Drain::Goodbye
             && self.phase == Phase::Live
+            && !is_any_kept
+            && !self.is_quiet()
             && let Some(lanes) = self.lanes.as_mut()
             && lanes.can_send()
         {
+            mark!(GoodbyeAtLimit);
             // So that the server need not keep what nobody will ask for.
-            let frame = lanes.send(self.now, crate::frame::Body::Goodbye, 0);
+            let frame = lanes.send(self.now, Body::Goodbye, 0, |frame| frame.to_frame());
             self.outputs.push_back(Output::Transmit(LinkFrame::Frame(frame)));
         }
         self.finish(dropped);
     }
 
-    fn finish(&mut self, dropped: Vec<crate::session::output::CallHandle>) {
+    /// Ends what is open, but for what is on record: the next life of the log goes on with that. All of it, and whether any is.
+    pub(super) fn drop_open(&mut self) -> (Vec<CallHandle>, bool) {
+        let (mut dropped, mut is_any_kept) = (Vec::new(), false);
+        self.release_held();
+        for handle in self.calls.in_order() {
+            let Some(call) = self.calls.get(handle) else { continue };
+            let may_have_run = call.maybe_sent && !mutated!(GiveUpSaysCancelled);
+            let refusal = if may_have_run { Refusal::Unknown } else { Refusal::Cancelled };
+            mark!(DroppedAtLimit);
+            dropped.push(handle);
+            if self.keeps(call.method) {
+                is_any_kept = true;
+            } else if !mutated!(GiveUpListsNothing) {
+                self.tell_end(handle, refusal);
+            }
+        }
+        (dropped, is_any_kept)
+    }
+
+    pub(super) fn finish(&mut self, dropped: Vec<CallHandle>) {
+        let is_quiet = self.is_quiet();
         self.phase = Phase::Ended;
         self.timers = crate::session::timers::Timers::default();
         if let Some(mut lanes) = self.lanes.take() {
             // The last guarantees: without them the server would take broadcasts that were just delivered for lost.
             lanes.flush_bits();
             if lanes.link.is_live
-                && let Some(frame) = lanes.control(self.now)
+                && !is_quiet
+                && let Some(frame) = lanes.control(self.now, |frame| frame.to_frame())
             {
                 self.outputs.push_back(Output::Transmit(LinkFrame::Frame(frame)));
             }

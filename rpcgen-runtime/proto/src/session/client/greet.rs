@@ -1,26 +1,37 @@
 //! The client's handshake: hello, welcome, and what a new session means for what is open.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{CallState, CancelState, ClientSession, Established, Outgoing, Phase};
+use super::{CallState, CancelState, ClientSession, Outgoing, Phase};
 use crate::error::ProtocolError;
-use crate::frame::{
-    Begin, CancelOutcome, FreshReason, Hello, LinkFrame, PROTOCOL_VERSION, RangeAgree, Reject, Resume, Welcome,
-};
+use crate::frame::{Begin, Hello, LinkFrame, PROTOCOL_VERSION, RangeAgree, Refusal, Reject, Resume, Welcome};
 use crate::ids::{CallNumber, LaneKind, Position};
+use crate::marks::mark;
+use crate::mutants::mutated;
 use crate::pool::{ReceivePool, SendPool, lane_seed};
+use crate::record::Established;
 use crate::session::lanes::Lanes;
-use crate::session::output::{Answer, ClientEvent, CloseReason, Output, Payload};
+use crate::session::output::{Answer, CallHandle, ClientEvent, CloseReason, Output, Payload};
 use crate::session::proof;
 use crate::session::receive_lane::ReceiveLane;
 use crate::session::send_lane::SendLane;
 use crate::session::timers::Timer;
 
 impl<P: Payload> ClientSession<P> {
-    /// A transport is connected: say hello.
+    /// A transport is connected: say hello, as soon as its proof is of a secret that the next life of the log would know too. Of two
+    /// secrets that a server takes, one is then always the one on this client's record.
     // spec: protocol.md 8
-    pub(super) fn greet(&mut self, reliable_ordered: bool) {
+    pub(super) fn on_link_up(&mut self, reliable_ordered: bool) {
         self.on_link_down();
+        if self.is_quiet() && !mutated!(HelloBeforeSecret) {
+            self.phase = Phase::Waiting { reliable_ordered };
+        } else {
+            self.greet(reliable_ordered);
+        }
+    }
+
+    pub(super) fn greet(&mut self, reliable_ordered: bool) {
         self.link.0 += 1;
         let down_expected = self.lanes.as_ref().map_or(Position(0), |lanes| lanes.receive.pool.expected());
         let resume = self.established.as_ref().map(|known| Resume {
@@ -35,11 +46,12 @@ impl<P: Payload> ClientSession<P> {
             fingerprint: self.identity.fingerprint,
             client: self.identity.client,
             incarnation: self.identity.incarnation,
+            life: self.identity.life,
             link: self.link,
             reliable_ordered,
             nonce: self.nonce,
             resume,
-            retired_below: self.calls.retired_below(),
+            retired_below: self.retired_below(),
             broadcasts: self.identity.broadcasts.clone(),
         };
         if let Some(known) = &self.established {
@@ -48,9 +60,11 @@ impl<P: Payload> ClientSession<P> {
                 resume.proof = proof;
             }
         }
-        self.phase = Phase::Greeting { reliable_ordered };
-        self.timers.set(Timer::Handshake, self.now + self.config.handshake_within);
-        self.outputs.push_back(Output::Transmit(LinkFrame::Hello(hello)));
+        self.phase = Phase::Greeting { reliable_ordered, since: self.now };
+        if !mutated!(HandshakeTimerMissing) {
+            self.timers.set(Timer::Handshake, self.now + self.config.handshake_within);
+        }
+        self.outputs.push_back(Output::Transmit(LinkFrame::Hello(Box::new(hello))));
     }
 
     pub(super) fn on_reject(&mut self, reject: Reject) {
@@ -60,7 +74,7 @@ impl<P: Payload> ClientSession<P> {
     }
 
     pub(super) fn on_welcome(&mut self, welcome: Welcome) -> Result<(), ProtocolError> {
-        let Phase::Greeting { reliable_ordered } = self.phase else {
+        let Phase::Greeting { reliable_ordered, since } = self.phase else {
             return Err(ProtocolError::NotAllowed { what: "a welcome", when: "twice on a link" });
         };
         if welcome.reliable_ordered && !reliable_ordered {
@@ -79,16 +93,18 @@ impl<P: Payload> ClientSession<P> {
             }
             Begin::Fresh { reason, nonce, secret, up, down } => {
                 self.start_lanes(nonce, &up, &down)?;
-                self.established = Some(Established { session, epoch, secret });
+                self.note_epoch(epoch);
+                self.establish(Established { session, epoch, secret });
                 self.nonce = self.generator.next_u64();
                 self.config.frame_bytes_max = welcome.frame_bytes_max.max(crate::config::FRAME_OVERHEAD_MAX as u32 * 2);
-                self.restart_calls(welcome.slots.clamp(1, super::SLOTS_MAX), reason);
+                self.restart_calls(welcome.slots.clamp(1, super::SLOTS_MAX));
                 (Some(reason), Position(0))
             }
         };
         let lanes =
             self.lanes.as_mut().ok_or(ProtocolError::NotAllowed { what: "a welcome", when: "without lanes" })?;
-        lanes.link_up(self.now, welcome.reliable_ordered, peer_expected)?;
+        let greeted_in = self.now.saturating_since(since);
+        lanes.link_up(self.now, welcome.reliable_ordered, peer_expected, Some(greeted_in))?;
         self.phase = Phase::Live;
         self.timers.stop(Timer::Handshake);
         self.event(ClientEvent::Linked { session, fresh });
@@ -111,37 +127,66 @@ impl<P: Payload> ClientSession<P> {
 
     /// Everything unanswered is sent again under its old call key, in the old order; each cancel right after its call.
     // spec: protocol.md 8
-    fn restart_calls(&mut self, slots: u32, reason: FreshReason) {
-        debug_assert!(
-            reason != FreshReason::Asked || self.calls.iter().all(|(_, call)| call.state == CallState::Waiting)
-        );
-        for held in self.calls.restart(slots) {
-            self.calls.remove(held);
-            self.event(ClientEvent::CancelResult(held, CancelOutcome::Answered));
-        }
-        let said_goodbye = self.backlog.contains(&Outgoing::Goodbye) || self.drain == super::Drain::Goodbye;
+    fn restart_calls(&mut self, slots: u32) {
+        self.release_held();
+        self.calls.restart(slots);
+        self.forget_slots();
+        let said_goodbye = (self.backlog.contains(&Outgoing::Goodbye) || self.drain == super::Drain::Goodbye)
+            && !mutated!(GoodbyeLostAtNewSession);
         self.implied_number = CallNumber(0);
+        self.implied_guaranteed = CallNumber(0);
         self.backlog.clear();
         self.offers.clear(); // Without a go they are revoked: the server that offered them has forgotten, or re-routes them.
         self.offers_bytes = 0;
-        let handles: Vec<_> = self.calls.in_order();
+        let mut handles: Vec<_> = self.calls.in_order();
+        if mutated!(RestartOutOfOrder) {
+            handles.reverse();
+        }
         for handle in handles {
+            let is_skipped = self.calls.get(handle).is_some_and(|call| {
+                call.state == CallState::Ending
+                    || mutated!(RestartSkipsSent) && call.maybe_sent
+                    || mutated!(RestartSkipsGuaranteed) && call.guaranteed_told
+            });
+            if is_skipped {
+                continue;
+            }
             self.backlog.push_back(Outgoing::Call(handle));
             let Some(call) = self.calls.get_mut(handle) else { continue };
-            if matches!(call.cancel, CancelState::Waiting | CancelState::Open) {
+            if matches!(call.cancel, CancelState::Waiting | CancelState::Open) && !mutated!(CancelLostAtNewSession) {
+                mark!(CancelAskedAgain);
                 call.cancel = CancelState::Waiting;
                 self.backlog.push_back(Outgoing::Cancel(handle));
             }
         }
         if said_goodbye {
+            mark!(GoodbyeAgain);
             self.backlog.push_back(Outgoing::Goodbye);
         }
     }
 
-    /// Ends a call with the runtime's own answer.
-    pub(super) fn end_call(&mut self, handle: crate::session::output::CallHandle, answer: Answer<P>) {
-        if self.calls.remove(handle).is_some() {
-            self.event(ClientEvent::Answered(handle, answer));
+    /// The outcomes of cancels that have not come will not come: the answers tell them.
+    pub(super) fn release_held(&mut self) {
+        for (held, implied) in self.calls.held() {
+            self.calls.remove(held);
+            self.event(ClientEvent::CancelResult(held, implied));
+        }
+    }
+
+    /// Ends a call with the runtime's own answer, which settles its cancel too.
+    pub(super) fn end_call(&mut self, handle: CallHandle, refusal: Refusal) {
+        if !self.end_on_record(handle, refusal) {
+            self.tell_end(handle, refusal);
+        }
+    }
+
+    pub(super) fn tell_end(&mut self, handle: CallHandle, refusal: Refusal) {
+        let Some(call) = self.calls.remove(handle) else { return };
+        let answer = Answer::Refused(refusal);
+        let outcome = answer.cancel_outcome();
+        self.event(ClientEvent::Answered(handle, answer));
+        if matches!(call.cancel, CancelState::Waiting | CancelState::Open) {
+            self.event(ClientEvent::CancelResult(handle, outcome));
         }
     }
 }

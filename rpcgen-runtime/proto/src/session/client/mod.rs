@@ -8,22 +8,29 @@
 mod calls;
 mod drain;
 mod greet;
+mod outputs;
 mod receive;
+mod records;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use self::calls::{CallState, Calls, CancelState};
+use self::records::Records;
 use super::InvariantViolation;
 use super::lanes::Lanes;
-use super::output::{Answer, CallHandle, ClientEvent, CloseReason, Input, Output, Payload};
+use super::output::{Answer, CallHandle, ClientEvent, ClientOutput, CloseReason, Input, Output, Payload};
 use super::stats::Stats;
 use super::timers::{Timer, Timers};
 use crate::config::Config;
 use crate::error::{ProtocolError, SendError};
-use crate::frame::{Body, CancelOutcome, Close, Frame, LinkFrame, Refusal};
-use crate::ids::{BroadcastNumber, CallNumber, ClientId, Epoch, Incarnation, LinkNumber, MethodId, SessionId};
+use crate::frame::{Body, CancelOutcome, Close, FrameRef, LinkFrame, Refusal};
+use crate::ids::{BroadcastNumber, CallNumber, ClientId, Incarnation, LinkNumber, MethodId};
+use crate::marks::mark;
+use crate::mutants::mutated;
+use crate::record::{Established, Life};
 use crate::rng::SplitMix64;
 use crate::time::Instant;
 
@@ -35,8 +42,10 @@ const SLOTS_MAX: u32 = 1 << 20;
 pub struct ClientIdentity {
     /// Who.
     pub client: ClientId,
-    /// In which life of its log.
+    /// In which life, at random, if it has no durable log; 0 if it has one.
     pub incarnation: Incarnation,
+    /// In which life of its durable log; 0 if it has none.
+    pub life: Life,
     /// The service, as `package.Service`.
     pub service: String,
     /// Fingerprint of its schema.
@@ -45,21 +54,15 @@ pub struct ClientIdentity {
     pub broadcasts: Vec<MethodId>,
 }
 
-/// What the server told of the session.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Established {
-    session: SessionId,
-    epoch: Epoch,
-    secret: [u8; 32],
-}
-
 /// Where the link is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     /// No link.
     Away,
+    /// A link; hello is said once the secret of the present lanes is on record.
+    Waiting { reliable_ordered: bool },
     /// Hello said, welcome awaited.
-    Greeting { reliable_ordered: bool },
+    Greeting { reliable_ordered: bool, since: Instant },
     /// Welcome.
     Live,
     /// The link is to be closed; whatever still arrives on it is ignored.
@@ -113,11 +116,17 @@ pub struct ClientSession<P> {
     backlog: VecDeque<Outgoing>,
     /// The call number that the next action of this lane has if it says none.
     implied_number: CallNumber,
+    /// The same of the next action whose bit comes.
+    implied_guaranteed: CallNumber,
     offers: BTreeMap<BroadcastNumber, Offer<P>>,
     offers_bytes: usize,
+    /// Broadcasts that were handed out and whose handlers wait for their turn: messages and bytes.
+    held: (usize, usize),
     drain: Drain,
+    /// With a durable log: what waits for what.
+    records: Option<Box<Records>>,
     timers: Timers,
-    outputs: VecDeque<Output<P, ClientEvent<P>>>,
+    outputs: VecDeque<ClientOutput<P>>,
     stats: Stats,
 }
 
@@ -127,7 +136,10 @@ impl<P: Payload> ClientSession<P> {
     pub fn new(config: Config, identity: ClientIdentity, seed: u64) -> Self {
         let mut generator = SplitMix64::new(seed);
         let nonce = generator.next_u64();
+        let records = config.durable.as_ref().map(|durable| Box::new(Records::new(durable)));
         Self {
+            calls: Calls::numbered_from(records::first_number(identity.life)),
+            records,
             config: config.normalized(),
             identity,
             generator,
@@ -137,11 +149,12 @@ impl<P: Payload> ClientSession<P> {
             nonce,
             link: LinkNumber(0),
             lanes: None,
-            calls: Calls::default(),
             backlog: VecDeque::new(),
             implied_number: CallNumber(0),
+            implied_guaranteed: CallNumber(0),
             offers: BTreeMap::new(),
             offers_bytes: 0,
+            held: (0, 0),
             drain: Drain::No,
             timers: Timers::default(),
             outputs: VecDeque::new(),
@@ -157,7 +170,7 @@ impl<P: Payload> ClientSession<P> {
         }
         let result = match input {
             Input::LinkUp { reliable_ordered } => {
-                self.greet(reliable_ordered);
+                self.on_link_up(reliable_ordered);
                 Ok(())
             }
             Input::LinkDown => {
@@ -169,20 +182,29 @@ impl<P: Payload> ClientSession<P> {
                 self.on_timeout();
                 Ok(())
             }
+            Input::Persisted(mark) => {
+                self.on_persisted(mark);
+                Ok(())
+            }
+            Input::NoSpace(mark) => {
+                self.on_no_space(mark);
+                Ok(())
+            }
         };
         if let Err(error) = result {
             self.fail_link(error);
         }
     }
 
-    /// Accepts a call: it is in the log, and will be delivered and answered as long as this client lives. Works without a link.
+    /// Accepts a call: it is in the log, and will be delivered and answered as long as this client lives. Works without a link. With a
+    /// durable log it is accepted for good once [`ClientEvent::Accepted`] says so.
     ///
     /// # Errors
     /// Nothing of the call remains; the error says why.
     pub fn send(&mut self, now: Instant, method: MethodId, payload: P) -> Result<CallHandle, SendError> {
         self.now = now;
         if self.drain != Drain::No || self.phase == Phase::Ended {
-            return Err(SendError::Closing);
+            return Err(self.why_not());
         }
         let bytes = payload.size_bytes();
         let limit = self.config.payload_bytes_max();
@@ -192,9 +214,15 @@ impl<P: Payload> ClientSession<P> {
         if !self.has_room() {
             return Err(SendError::LogFull { messages: self.calls.open(), bytes: self.calls.bytes() });
         }
+        let record = self.records.as_ref().filter(|records| records.journal.keeps(method)).map(|_| payload.clone());
         let call = self.calls.accept(now, method, payload, bytes);
+        if let Some(payload) = record {
+            self.record_call(call, method, payload);
+        }
         self.backlog.push_back(Outgoing::Call(call));
-        self.timers.arm(Timer::Overdue, now + self.config.client_deadline);
+        if !self.timers.is_armed(Timer::Overdue) {
+            self.timers.set(Timer::Overdue, now + self.config.client_deadline);
+        }
         Ok(call)
     }
 
@@ -209,7 +237,8 @@ impl<P: Payload> ClientSession<P> {
     /// Whether a call would be accepted, by the limits of the log.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.calls.open() < self.config.log_messages_max && self.calls.bytes() < self.config.log_bytes_max
+        (self.calls.open() < self.config.log_messages_max || mutated!(LogLimitIgnored))
+            && self.calls.bytes() < self.config.log_bytes_max
     }
 
     /// Asks that a call does not begin. `false`: it is not open any more, or was asked before. What became of it comes as
@@ -223,7 +252,11 @@ impl<P: Payload> ClientSession<P> {
         if call.cancel != CancelState::None {
             return false;
         }
-        if call.state == CallState::Waiting && !call.maybe_sent {
+        if call.state == CallState::Waiting && (!call.maybe_sent || mutated!(CancelOfSentIsLocal)) {
+            mark!(CancelBeforeSent);
+            if self.end_on_record(handle, Refusal::Cancelled) {
+                return true;
+            }
             self.calls.remove(handle);
             self.trim_backlog();
             self.event(ClientEvent::CancelResult(handle, CancelOutcome::Cancelled));
@@ -236,39 +269,27 @@ impl<P: Payload> ClientSession<P> {
         true
     }
 
-    /// The next output. [`Output::Timeout`] means drained.
-    pub fn poll_output(&mut self) -> Output<P, ClientEvent<P>> {
-        if let Some(output) = self.outputs.pop_front() {
-            return output;
+    /// The next frame that is to go; `take` copies it, or makes what else it likes of it.
+    fn next_frame<R>(&mut self, mut take: impl FnMut(FrameRef<'_, P>) -> R) -> Option<R> {
+        if self.is_quiet() {
+            return None;
         }
-        if self.phase == Phase::Live
-            && let Some(frame) = self.next_frame()
-        {
-            return Output::Transmit(LinkFrame::Frame(frame));
-        }
-        if let Some(output) = self.outputs.pop_front() {
-            return output;
-        }
-        Output::Timeout(self.next_timeout())
-    }
-
-    fn next_frame(&mut self) -> Option<Frame<P>> {
         let lanes = self.lanes.as_mut()?;
-        if let Some(frame) = lanes.repeat(self.now) {
-            return Some(frame);
+        if let Some(taken) = lanes.repeat(self.now, &mut take) {
+            return Some(taken);
         }
         if lanes.can_send()
             && let Some((body, bytes)) = self.next_body()
         {
             let lanes = self.lanes.as_mut()?;
-            return Some(lanes.send(self.now, body, bytes));
+            return Some(lanes.send(self.now, body, bytes, take));
         }
         let is_waiting_for_ids = self.has_sendable();
         let lanes = self.lanes.as_mut()?;
         if is_waiting_for_ids {
             lanes.note_blocked(self.now);
         }
-        lanes.control(self.now)
+        lanes.control(self.now, take)
     }
 
     /// Whether the backlog's first entry waits for nothing but the lane.
@@ -284,15 +305,19 @@ impl<P: Payload> ClientSession<P> {
         loop {
             match *self.backlog.front()? {
                 Outgoing::Call(handle) => {
-                    if self.calls.get(handle).is_none() {
+                    if self.calls.get(handle).is_none_or(|call| call.state == CallState::Ending) {
                         self.backlog.pop_front(); // Cancelled before it was sent.
                         continue;
                     }
                     let bytes = self.calls.get(handle).map_or(0, |call| call.bytes);
                     if bytes > self.config.payload_bytes_max() {
+                        mark!(SmallerFrames);
                         // This server's frames are smaller than those of the one that it was accepted for.
+                        let may_have_run = self.calls.get(handle).is_some_and(|call| call.maybe_sent);
+                        let refusal = if may_have_run { Refusal::Unknown } else { Refusal::RequestTooLarge };
                         self.backlog.pop_front();
-                        self.end_call(handle, Answer::Refused(Refusal::RequestTooLarge));
+                        self.end_call(handle, refusal);
+                        self.check_drained();
                         continue;
                     }
                     let slot = self.calls.take_slot(handle)?;
@@ -300,7 +325,7 @@ impl<P: Payload> ClientSession<P> {
                     let call = self.calls.get_mut(handle)?;
                     call.state = CallState::Sent(slot);
                     let number = (call.number != self.implied_number).then_some(call.number);
-                    let maybe_sent = core::mem::replace(&mut call.maybe_sent, true);
+                    let maybe_sent = core::mem::replace(&mut call.maybe_sent, !mutated!(MaybeSentNotMarked));
                     self.implied_number = CallNumber(call.number.0 + 1);
                     let (method, payload) = (call.method, call.payload.clone());
                     return Some((Body::Action { slot, number, method, maybe_sent, payload }, call.bytes));
@@ -308,7 +333,10 @@ impl<P: Payload> ClientSession<P> {
                 Outgoing::Cancel(handle) => {
                     self.backlog.pop_front();
                     // An answer that came first has settled it.
-                    let Some(call) = self.calls.get_mut(handle) else { continue };
+                    let Some(call) = self.calls.get_mut(handle) else {
+                        mark!(CancelOvertaken);
+                        continue;
+                    };
                     let CallState::Sent(slot) = call.state else { continue };
                     call.cancel = CancelState::Open;
                     return Some((Body::Cancel { slot, check: call.number.check() }, 0));
@@ -318,16 +346,6 @@ impl<P: Payload> ClientSession<P> {
                     return Some((Body::Goodbye, 0));
                 }
             }
-        }
-    }
-
-    fn next_timeout(&mut self) -> Option<Instant> {
-        let own = self.timers.next();
-        let Some(lanes) = &mut self.lanes else { return own };
-        lanes.arm_repair_timers(self.now);
-        match (own, lanes.timers.next()) {
-            (Some(own), Some(lanes)) => Some(own.min(lanes)),
-            (own, lanes) => own.or(lanes),
         }
     }
 
@@ -380,7 +398,7 @@ impl<P: Payload> ClientSession<P> {
             lanes.link_down();
         }
         // What was meant for that link is moot.
-        self.outputs.retain(|output| matches!(output, Output::Event(_)));
+        self.outputs.retain(|output| !matches!(output, Output::Transmit(_) | Output::CloseLink(_)));
         if self.phase != Phase::Ended {
             self.phase = Phase::Away;
         }
@@ -432,6 +450,13 @@ impl<P: Payload> ClientSession<P> {
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.phase == Phase::Ended
+    }
+
+    /// Where the lanes are; `None` before the first welcome and after the end.
+    #[must_use]
+    pub fn view(&self) -> Option<super::LanesView> {
+        let (known, lanes) = (self.established.as_ref()?, self.lanes.as_ref()?);
+        Some(super::LanesView::of(known.session, lanes))
     }
 
     /// Checks what must hold after every step.

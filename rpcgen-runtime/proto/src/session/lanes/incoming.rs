@@ -5,6 +5,8 @@ use crate::bits::BitArray;
 use crate::error::ProtocolError;
 use crate::frame::{RangeAgree, Riders, Sequenced};
 use crate::ids::{LaneKind, Position};
+use crate::mutants::mutated;
+use crate::session::journal::{Bit, Journal};
 use crate::session::output::Payload;
 use crate::session::receive_lane::{Filed, Next};
 use crate::session::timers::Timer;
@@ -63,7 +65,9 @@ impl<P: Payload> Lanes<P> {
     // spec: protocol.md 5
     fn on_peer_blocked(&mut self) {
         self.due.control = true;
-        self.receive.agreed_sent = Position(0); // Told again, whatever was told before.
+        if !mutated!(AgreementsToldOnce) {
+            self.receive.agreed_sent = Position(0); // Told again, whatever was told before.
+        }
         self.stats.peer_blocked += 1;
         if !self.is_server() {
             return;
@@ -71,7 +75,7 @@ impl<P: Payload> Lanes<P> {
         // Half of a pool is used before it is doubled: who lies about being blocked gains nothing.
         let used = self.receive.pool.expected().0.saturating_sub(self.up_range_from.0);
         if self.open_up_range.is_none() && used >= u64::from(self.receive.pool.size() / 2) {
-            let doubled = (self.receive.pool.size() * 2).min(self.config.pool_size_max);
+            let doubled = (self.receive.pool.size() * 2).min(self.pool_size_max());
             if doubled > self.receive.pool.size() {
                 self.open_up_range = self.receive.pool.state_range(doubled);
                 self.up_range_from = self.open_up_range.map_or(self.up_range_from, |range| range.from);
@@ -106,21 +110,31 @@ impl<P: Payload> Lanes<P> {
             Filed::NoRoom => self.timers.arm(Timer::WhereIs, now + self.round_trip.estimate()),
             Filed::Duplicate => {
                 self.stats.duplicates += 1;
-                self.due.control = true; // The guarantee may have been lost: repeat it (trap T2).
+                self.due.control |= !mutated!(DuplicateInSilence); // The guarantee may have been lost: repeat it (trap T2).
             }
         }
         Ok(None)
     }
 
-    /// The expected message was processed; `guaranteed` is its bit.
-    pub(in crate::session) fn accept(&mut self, now: Instant, guaranteed: bool, bytes: usize) {
-        self.receive.accept(guaranteed, bytes);
-        self.timers.arm(Timer::Flush, now + self.config.flush_after);
+    /// The expected message was processed; `bit` is its bit.
+    pub(in crate::session) fn accept(&mut self, now: Instant, bit: Bit, bytes: usize) {
+        let is_owed = self.receive.accept(bit, bytes);
+        if is_owed && !self.timers.is_armed(Timer::Flush) && !mutated!(FlushTimerMissing) {
+            self.timers.set(Timer::Flush, now + self.config.flush_after);
+        }
+        self.watch_pool(now, Timer::UpIdle, self.receive.pool.size());
         if self.open_up_range.is_some_and(|range| self.receive.pool.expected() > range.from) {
             self.open_up_range = None; // The client uses it, so it knows it.
         }
         if !self.receive.has_gap() {
             self.timers.stop(Timer::WhereIs);
+        }
+    }
+
+    /// Some records are durable: the bits that waited for them may be told.
+    pub(in crate::session) fn release_bits(&mut self, now: Instant, journal: &Journal) {
+        if self.receive.release_bits(journal) && self.link.is_live && !mutated!(FlushTimerMissing) {
+            self.timers.arm(Timer::Flush, now + self.config.flush_after);
         }
     }
 }

@@ -10,11 +10,15 @@ mod incoming;
 mod riders;
 
 use self::riders::Due;
+use core::time::Duration;
+
 use crate::bits::{BaseWidth, BitArray};
 use crate::config::Config;
 use crate::error::ProtocolError;
-use crate::frame::{Body, Frame, RangeAgree, Sequenced, WireId};
+use crate::frame::{Body, FrameRef, RangeAgree, WireId};
 use crate::ids::{LaneKind, Position, Slot};
+use crate::marks::mark;
+use crate::mutants::mutated;
 use crate::session::output::Payload;
 use crate::session::receive_lane::ReceiveLane;
 use crate::session::round_trip::RoundTrip;
@@ -31,6 +35,8 @@ pub(in crate::session) struct LinkState {
     pub(in crate::session) last_received: Instant,
     /// A sign of life was asked for since the last frame came.
     pub(in crate::session) asked_for_life: bool,
+    /// When we said welcome, until the first frame comes back: the first sample of the round trip.
+    pub(in crate::session) greeted_at: Option<Instant>,
 }
 
 /// Both lanes and their link.
@@ -76,7 +82,8 @@ impl<P: Payload> Lanes<P> {
 
     // ---- link -------------------------------------------------------------------------------------------------------------------
 
-    /// A link is up and greeted. `peer_expected`: the next position that the peer expects of us.
+    /// A link is up and greeted. `peer_expected`: the next position that the peer expects of us. `greeted_in`: how long our own
+    /// greeting took to be answered, at the end that knows.
     ///
     /// # Errors
     /// The peer's position is not one to resume from.
@@ -85,21 +92,34 @@ impl<P: Payload> Lanes<P> {
         now: Instant,
         reliable_ordered: bool,
         peer_expected: Position,
+        greeted_in: Option<Duration>,
     ) -> Result<(), ProtocolError> {
         self.send.resume(peer_expected)?;
         self.receive.resume();
-        self.link = LinkState { is_live: true, reliable_ordered, last_received: now, asked_for_life: false };
+        // The other end's first frame is the answer to our welcome.
+        let greeted_at = greeted_in.is_none().then_some(now);
+        self.link =
+            LinkState { is_live: true, reliable_ordered, last_received: now, asked_for_life: false, greeted_at };
+        self.round_trip = RoundTrip::new(self.config.round_trip_min);
         self.due = Due {
             control: self.receive.bits.end() > Position(0),
             up_range: self.open_up_range.is_some(),
             down_range: self.send.pool.proposed().is_some(),
             ..Due::default()
         };
-        self.blocked_at = None;
-        for timer in [Timer::Flush, Timer::Tail, Timer::WhereIs, Timer::Blocked, Timer::FreeResend] {
-            self.timers.stop(timer);
+        if let Some(sample) = greeted_in {
+            self.round_trip.sample(now, sample);
+            if !reliable_ordered {
+                // The server learns its first round trip by it.
+                self.due.heartbeat = Some(false);
+                self.due.control = true;
+            }
         }
+        self.blocked_at = None;
+        self.timers = Timers::default();
         self.timers.set(Timer::Heartbeat, now + self.config.heartbeat_after);
+        self.watch_pool(now, Timer::UpIdle, self.receive.pool.size());
+        self.watch_pool(now, Timer::DownIdle, self.send.pool.size());
         self.stats.links += 1;
         Ok(())
     }
@@ -107,8 +127,13 @@ impl<P: Payload> Lanes<P> {
     /// The link is gone: everything is cached.
     pub(in crate::session) fn link_down(&mut self) {
         self.link.is_live = false;
-        for timer in [Timer::Flush, Timer::Tail, Timer::WhereIs, Timer::Blocked, Timer::FreeResend, Timer::Heartbeat] {
-            self.timers.stop(timer);
+        self.timers = Timers::default();
+    }
+
+    /// A pool that grew is watched for idleness.
+    fn watch_pool(&mut self, now: Instant, timer: Timer, size: u32) {
+        if self.is_server() && size > self.config.pool_size {
+            self.timers.set(timer, now + self.config.pool_idle);
         }
     }
 
@@ -123,6 +148,9 @@ impl<P: Payload> Lanes<P> {
         self.link.last_received = now;
         self.link.asked_for_life = false;
         self.stats.frames_received += 1;
+        if let Some(greeted_at) = self.link.greeted_at.take() {
+            self.round_trip.sample(now, now.saturating_since(greeted_at));
+        }
     }
 
     /// Places an array of bits; `None` if it has no news. The role then calls [`Self::release`] for each new bit.
@@ -135,8 +163,12 @@ impl<P: Payload> Lanes<P> {
 
     /// The oldest message without a guarantee has its bit now.
     pub(in crate::session) fn release(&mut self, now: Instant) -> Option<Entry<P>> {
+        if self.link.reliable_ordered {
+            return self.send.release_kept(); // Nothing is sent again: no round trip is to be known.
+        }
         self.timers.stop(Timer::Tail);
-        self.send.release(now, &mut self.round_trip)
+        let in_time = self.config.flush_after + self.round_trip.estimate() * 2;
+        self.send.release(now, in_time, &mut self.round_trip)
     }
 
     // ---- sending ----------------------------------------------------------------------------------------------------------------
@@ -146,42 +178,64 @@ impl<P: Payload> Lanes<P> {
     }
 
     /// The next message that has to be sent again, if any.
-    pub(in crate::session) fn repeat(&mut self, now: Instant) -> Option<Frame<P>> {
-        let entry = self.send.next_repeat(now, &self.round_trip)?;
-        let (bits, message) = (entry.bits.clone(), Sequenced { id: WireId::Full(entry.id), body: entry.body.clone() });
+    pub(in crate::session) fn repeat<R>(&mut self, now: Instant, take: impl FnOnce(FrameRef<'_, P>) -> R) -> Option<R> {
+        let is_replay = self.send.is_replaying();
+        let position = self.send.next_repeat(now, &self.round_trip)?;
+        let new_bits = if mutated!(BitsOfResendsAreNew) { Some(self.receive.bits.take().1) } else { None };
         self.stats.resent += 1;
+        self.stats.replayed += u64::from(is_replay);
         // The bits are those of the first time: what came since is still owed.
         let riders = self.take_riders(now);
-        Some(Frame { bits, riders, message: Some(message) })
+        let entry = self.send.log.get(position)?;
+        let bits = new_bits.as_ref().map_or(entry.bits.as_ref(), Option::as_ref);
+        Some(take(FrameRef { bits, riders: riders.as_deref(), message: Some((WireId::Full(entry.id), &entry.body)) }))
     }
 
     /// Sends a new message. [`Self::can_send`] held.
-    pub(in crate::session) fn send(&mut self, now: Instant, body: Body<P>, bytes: usize) -> Frame<P> {
-        let entry = self.send.send(now, body, bytes, &mut self.receive.bits);
-        let (bits, message) = (entry.bits.clone(), Sequenced { id: WireId::Full(entry.id), body: entry.body.clone() });
+    pub(in crate::session) fn send<R>(
+        &mut self,
+        now: Instant,
+        body: Body<P>,
+        bytes: usize,
+        take: impl FnOnce(FrameRef<'_, P>) -> R,
+    ) -> R {
+        self.send.send(now, body, bytes, &mut self.receive.bits);
         self.note_bits_sent();
         self.stats.sent += 1;
         self.blocked_at = None;
+        self.watch_pool(now, Timer::DownIdle, self.send.pool.size());
         let riders = self.take_riders(now);
-        Frame { bits, riders, message: Some(message) }
+        let entry = self.send.log.newest().expect("just logged");
+        let message = Some((WireId::Full(entry.id), &entry.body));
+        take(FrameRef { bits: entry.bits.as_ref(), riders: riders.as_deref(), message })
     }
 
     /// A control frame, if one is due.
-    pub(in crate::session) fn control(&mut self, now: Instant) -> Option<Frame<P>> {
+    pub(in crate::session) fn control<R>(
+        &mut self,
+        now: Instant,
+        take: impl FnOnce(FrameRef<'_, P>) -> R,
+    ) -> Option<R> {
         let is_owing = self.receive.is_owing(self.config.bytes_in_flight_max / 4);
-        if !self.due.control && !is_owing {
-            return None;
+        if !self.due.control {
+            if !is_owing {
+                return None;
+            }
+            mark!(BitsOwed);
         }
-        let bits = self.receive.bits.repeat(self.send.bits_base(&self.receive.bits));
+        let mut bits = self.receive.bits.repeat(self.send.bits_base(&self.receive.bits));
+        if mutated!(BitsMoveWithControlFrames) {
+            bits = self.receive.bits.take().1;
+        }
         let riders = self.take_riders(now);
         // Two ranges do not fit in one frame.
         self.due.control = self.due.up_range || self.due.down_range;
         self.note_bits_sent();
-        if bits.is_none() && riders.is_empty() {
+        if bits.is_none() && riders.is_none() {
             return None;
         }
         self.stats.control_frames += 1;
-        Some(Frame { bits, riders, message: None })
+        Some(take(FrameRef { bits: bits.as_ref(), riders: riders.as_deref(), message: None }))
     }
 
     fn note_bits_sent(&mut self) {
@@ -198,6 +252,7 @@ impl<P: Payload> Lanes<P> {
             return;
         }
         if self.send.is_blocked_by_bytes(self.config.bytes_in_flight_max) {
+            mark!(BlockedByBytes);
             // The peer does not know our limit, and may gather its bits for as long as its flush time: a sign of life brings them.
             self.blocked_at = Some(self.send.pool.next());
             self.due.heartbeat = Some(true);
@@ -210,10 +265,10 @@ impl<P: Payload> Lanes<P> {
         }
         self.blocked_at = Some(self.send.pool.next());
         self.stats.pool_blocked += 1;
-        self.due.blocked = true;
+        self.due.blocked = !mutated!(BlockedNeverSaid);
         self.due.control = true;
         if self.is_server() {
-            let doubled = (self.send.pool.size() * 2).min(self.config.pool_size_max);
+            let doubled = (self.send.pool.size() * 2).min(self.pool_size_max());
             if doubled > self.send.pool.size() && self.send.pool.propose(doubled).is_some() {
                 self.stats.pools_grown += 1;
             }
@@ -222,8 +277,13 @@ impl<P: Payload> Lanes<P> {
         self.arm_blocked(now);
     }
 
+    /// Up to where a pool may grow.
+    fn pool_size_max(&self) -> u32 {
+        if mutated!(PoolGrowsBeyondLimit) { crate::config::POOL_SIZE_MAX } else { self.config.pool_size_max }
+    }
+
     fn arm_blocked(&mut self, now: Instant) {
-        if !self.link.reliable_ordered {
+        if !self.link.reliable_ordered && !mutated!(BlockedSaidOnce) {
             self.timers.set(Timer::Blocked, now + self.round_trip.estimate() * 2);
         }
     }
@@ -250,11 +310,14 @@ impl<P: Payload> Lanes<P> {
         if self.send.pool.next() != self.send.log.end() {
             return Err("bits_match_positions: the pool and the stream log disagree on the next position");
         }
-        if self.receive.bits.end() != self.receive.pool.expected() {
+        if self.receive.bits.end().0 + self.receive.held_count() as u64 != self.receive.pool.expected().0 {
             return Err("bits_match_positions: not one bit for each accepted position");
         }
         if self.receive.early_count() > crate::config::POOL_SIZE_MAX as usize {
             return Err("no_unbounded_memory: the early store exceeds the agreed ids");
+        }
+        if self.receive.early_bytes() > self.config.early_bytes_max {
+            return Err("no_unbounded_memory: the early store exceeds its bytes");
         }
         let logged: usize = self.send.log.iter().map(|entry| entry.bytes).sum();
         if logged != self.send.bytes_in_flight {

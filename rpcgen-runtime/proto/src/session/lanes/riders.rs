@@ -1,11 +1,13 @@
 //! What is to ride on the next frame, and how it gets there.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
 use super::Lanes;
 use crate::frame::{RangeAccepted, RangeAgree, Riders};
 use crate::ids::{Position, Slot};
+use crate::mutants::mutated;
 use crate::session::output::Payload;
 use crate::session::timers::Timer;
 use crate::time::Instant;
@@ -24,16 +26,32 @@ pub(super) struct Due {
     pub(super) heartbeat: Option<bool>,
 }
 
+impl Due {
+    /// Whether nothing is to ride: almost always.
+    fn is_empty(&self) -> bool {
+        let Self { control: _, up_range, down_range, range_accepted, blocked, where_is_from, still_pending, heartbeat } =
+            self;
+        !(*up_range
+            || *down_range
+            || *blocked
+            || range_accepted.is_some()
+            || where_is_from.is_some()
+            || heartbeat.is_some()
+            || !still_pending.is_empty())
+    }
+}
+
 impl<P: Payload> Lanes<P> {
-    pub(super) fn take_riders(&mut self, now: Instant) -> Riders {
+    pub(super) fn take_riders(&mut self, now: Instant) -> Option<Box<Riders>> {
         self.stats.frames_sent += 1;
-        let mut riders = Riders::default();
-        if self.receive.pool.agreed_end() > self.receive.agreed_sent {
+        let has_agreed = self.receive.pool.agreed_end() > self.receive.agreed_sent;
+        if !has_agreed && self.due.is_empty() {
+            return None;
+        }
+        let mut riders = Box::<Riders>::default();
+        if has_agreed {
             riders.quarter = self.receive.pool.agreement();
             self.receive.agreed_sent = self.receive.pool.agreed_end();
-        }
-        if self.due == Due::default() {
-            return riders;
         }
         riders.range = self.take_range();
         riders.range_accepted = self.due.range_accepted.take();
@@ -48,12 +66,12 @@ impl<P: Payload> Lanes<P> {
                 self.timers.set(Timer::WhereIs, now + self.round_trip.estimate());
             }
         }
-        riders
+        (!riders.is_empty()).then_some(riders)
     }
 
     fn take_range(&mut self) -> Option<RangeAgree> {
         if mem::take(&mut self.due.up_range) && self.open_up_range.is_some() {
-            return self.open_up_range;
+            return if mutated!(GrownRangeToldOnce) { self.open_up_range.take() } else { self.open_up_range };
         }
         if mem::take(&mut self.due.down_range) { self.send.pool.proposed() } else { None }
     }

@@ -11,6 +11,8 @@ use super::{Phase, ServerSession};
 use crate::error::SendError;
 use crate::frame::Body;
 use crate::ids::{BroadcastNumber, MethodId};
+use crate::marks::mark;
+use crate::mutants::mutated;
 use crate::session::output::{Payload, ServerEvent};
 use crate::time::Instant;
 
@@ -54,15 +56,20 @@ impl<P: Payload> ServerSession<P> {
     }
 
     pub(super) fn on_offer_settled(&mut self, number: BroadcastNumber, offered: Unassigned<P>, guaranteed: bool) {
-        if self.revoked.remove(&number) {
+        if self.revoked.remove(&number) && !mutated!(RevokedStillGoes) {
+            mark!(OfferSettledRevoked);
             return; // Its revocation is on the way.
         }
         if guaranteed {
-            self.going.insert(number, offered);
-            self.log(Body::Go { number });
+            if !mutated!(GoingForgotten) {
+                self.going.insert(number, offered);
+            }
+            if !mutated!(GoForgotten) {
+                self.assign(number);
+            }
             self.event(ServerEvent::BroadcastAssigned(number));
-        } else {
-            let Unassigned { method, payload, redelivered } = offered;
+        } else if !mutated!(RefusedBroadcastDropped) {
+            let Unassigned { method, payload, redelivered, .. } = offered;
             self.event(ServerEvent::BroadcastRefused { number, method, redelivered, payload });
         }
     }
@@ -78,35 +85,76 @@ impl<P: Payload> ServerSession<P> {
                 && !self.revoked.contains(number)
             {
                 numbers.push(*number);
-                taken.push(Unassigned { method: *method, payload: payload.clone(), redelivered: *redelivered });
+                let (number, method, redelivered) = (*number, *method, *redelivered);
+                taken.push(Unassigned { number, method, payload: payload.clone(), redelivered });
             }
         }
         for (body, bytes) in mem::take(&mut self.backlog) {
             match body {
-                Body::Offer { method, redelivered, payload, .. } => {
+                Body::Offer { number, method, redelivered, payload } => {
                     self.backlog_bytes -= bytes;
-                    taken.push(Unassigned { method, payload, redelivered });
+                    taken.push(Unassigned { number, method, payload, redelivered });
                 }
                 body => self.backlog.push_back((body, bytes)),
             }
         }
-        for number in numbers {
+        for number in numbers.into_iter().filter(|_| !mutated!(RevokeLost)) {
             self.revoked.insert(number);
-            self.log(Body::Revoke { number });
+            self.urgent.push_back(Body::Revoke { number });
         }
         taken
+    }
+
+    /// How many broadcasts the node has not guaranteed to run: what would be left if the session ended now.
+    #[must_use]
+    pub fn undelivered_broadcasts(&self) -> usize {
+        let is_open = |body: &Body<P>| matches!(body, Body::Offer { number, .. } if !self.revoked.contains(number));
+        let sent = self.lanes.send.log.iter().filter(|entry| is_open(&entry.body)).count();
+        self.going.len() + sent + self.backlog.iter().filter(|(body, _)| is_open(body)).count()
     }
 
     /// When the session ends: as [`Self::take_unassigned`], and those whose go the node has not guaranteed. Where the go was sent,
     /// the handler may have run.
     pub(super) fn take_undelivered(&mut self) -> Vec<Unassigned<P>> {
-        let unsent: BTreeSet<_> = self.backlog.iter().filter_map(|(body, _)| go_number(body)).collect();
-        let going = mem::take(&mut self.going)
-            .into_iter()
-            .map(|(number, told)| Unassigned { redelivered: told.redelivered || !unsent.contains(&number), ..told });
+        let unsent = self.unsent_goes();
+        let going = mem::take(&mut self.going).into_iter().map(|(number, told)| Unassigned {
+            redelivered: told.redelivered || !unsent.contains(&number) && !mutated!(RerunNotSaid),
+            ..told
+        });
         let mut taken: Vec<_> = going.collect();
+        if !taken.is_empty() {
+            mark!(GoUnguaranteed);
+        }
         taken.extend(self.take_unassigned(self.now));
         taken
+    }
+
+    /// Broadcasts that are told to go, and that was not sent.
+    fn unsent_goes(&self) -> BTreeSet<BroadcastNumber> {
+        let held = self.records.iter().flat_map(|records| records.bodies.iter().map(|(_, body)| body));
+        self.urgent.iter().chain(held).filter_map(go_number).collect()
+    }
+
+    /// The lanes begin afresh: everything that the node has not guaranteed to run is offered again, under its number. Where a go was
+    /// sent the handler may have run.
+    pub(super) fn offer_again(&mut self) {
+        let unsent = self.unsent_goes();
+        let mut offers = Vec::new();
+        for (number, told) in mem::take(&mut self.going) {
+            let redelivered = told.redelivered || !unsent.contains(&number) && !mutated!(RerunNotSaid);
+            offers.push(Body::Offer { number, method: told.method, redelivered, payload: told.payload });
+        }
+        let revoked = mem::take(&mut self.revoked);
+        let sent = self.lanes.send.log.iter().map(|entry| &entry.body);
+        let waiting = self.backlog.iter().map(|(body, _)| body);
+        let is_open = |body: &&Body<P>| matches!(body, Body::Offer { number, .. } if !revoked.contains(number));
+        offers.extend(sent.chain(waiting).filter(is_open).cloned());
+        self.urgent.clear();
+        self.backlog.clear();
+        self.backlog_bytes = 0;
+        for offer in offers {
+            self.log(offer);
+        }
     }
 }
 
@@ -120,6 +168,8 @@ fn go_number<P>(body: &Body<P>) -> Option<BroadcastNumber> {
 /// A broadcast that needs another node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unassigned<P> {
+    /// Which one of the session that it is taken from.
+    pub number: BroadcastNumber,
     /// Which one of the service.
     pub method: MethodId,
     /// The message.

@@ -1,11 +1,15 @@
 //! How a server session ends, and what is left of it.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::{Past, Phase, ServerSession, Unassigned};
+use super::actions::ActionState;
+use super::{Kept, Past, Phase, ServerSession, Unassigned};
 use crate::frame::Body;
-use crate::ids::{ClientId, Incarnation, SessionId};
+use crate::ids::{CallNumber, ClientId, Incarnation, SessionId};
+use crate::mutants::mutated;
+use crate::record::ServerRecord;
 use crate::session::output::{Answer, CloseReason, Output, Payload, ServerEvent};
 use crate::session::timers::Timers;
 
@@ -40,33 +44,43 @@ impl<P: Payload> ServerSession<P> {
         if self.phase == Phase::Ended {
             return;
         }
-        let unassigned = self.take_undelivered();
-        let answers = if reason == EndReason::Expired { self.untaken_answers() } else { BTreeMap::new() };
-        let past = Past { called_below: self.implied_number, answers };
+        let unassigned = if mutated!(UnassignedDropped) { Vec::new() } else { self.take_undelivered() };
+        let expired = reason == EndReason::Expired;
+        let answers = if expired { self.untaken_answers() } else { BTreeMap::new() };
+        let past = Past { called_below: self.called_below(), answers };
+        self.persist(ServerRecord::Ended { expired, called_below: past.called_below });
+        self.end_all_turns();
         self.phase = Phase::Ended;
         self.timers = Timers::default();
         self.lanes.link_down();
         let (session, client, incarnation) = (self.session, self.client, self.incarnation);
-        self.event(ServerEvent::Ended(Ended { session, client, incarnation, reason, past, unassigned }));
+        let ended = Ended { session, client, incarnation, reason, past, unassigned };
+        self.event(ServerEvent::Ended(Box::new(ended)));
         self.outputs.push_back(Output::CloseLink(CloseReason::Done));
     }
 
+    /// One more than the highest number of an action that came.
+    pub(super) fn called_below(&self) -> CallNumber {
+        self.called_below.max(self.implied_number)
+    }
+
     /// The answers that the client has not guaranteed: they are its completion records from now on.
-    fn untaken_answers(&self) -> BTreeMap<crate::ids::CallNumber, Answer<P>> {
-        let mut answers = BTreeMap::new();
-        if let Some(past) = &self.past {
-            answers.extend(past.answers.iter().map(|(number, answer)| (*number, answer.clone())));
-        }
-        let logged = self.lanes.send.log.iter().map(|entry| &entry.body);
-        for body in logged.chain(self.backlog.iter().map(|(body, _)| body)) {
+    pub(super) fn untaken_answers(&self) -> BTreeMap<CallNumber, Kept<P>> {
+        let mut answers = self.ledger.answers.clone();
+        let logged =
+            self.lanes.send.log.iter().map(|entry| &entry.body).filter(|_| !mutated!(TombstoneForgetsSentAnswers));
+        let held = self.records.iter().flat_map(|records| records.bodies.iter().map(|(_, body)| body));
+        for body in logged.chain(self.backlog.iter().map(|(body, _)| body)).chain(held) {
             let (slot, check, answer) = match body {
                 Body::Response { slot, check, payload } => (slot, check, Answer::Response(payload.clone())),
                 Body::Failure { slot, check, payload } => (slot, check, Answer::Failure(payload.clone())),
                 Body::Refusal { slot, check, reason } => (slot, check, Answer::Refused(*reason)),
                 _ => continue,
             };
-            if let Some((handle, _)) = self.actions.at_slot(*slot, *check) {
-                answers.insert(handle.number, answer);
+            if let Some((_, action)) = self.actions.at_slot(*slot, *check)
+                && matches!(action.state, ActionState::Answered { is_own: true })
+            {
+                answers.insert(action.number, Kept { digest: action.digest, answer });
             }
         }
         answers

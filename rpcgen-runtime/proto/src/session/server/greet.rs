@@ -1,16 +1,22 @@
 //! The server's handshake, after the registry has admitted the client.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use core::time::Duration;
 
 use super::actions::Actions;
+use super::ledger::{Ledger, Past};
+use super::records::Records;
 use super::{Phase, ServerSession};
 use crate::config::Config;
 use crate::error::ProtocolError;
-use crate::frame::{Begin, FreshReason, Hello, LinkFrame, Reject, RejectReason, Welcome};
-use crate::ids::{BroadcastNumber, CallNumber, Epoch, LaneKind, MessageId, Position, SessionId};
+use crate::frame::{Begin, FreshReason, Hello, LinkFrame, RangeAgree, Reject, RejectReason, Welcome};
+use crate::ids::{BroadcastNumber, CallNumber, Epoch, LaneKind, MessageId, MethodId, Position, SessionId};
+use crate::mutants::mutated;
 use crate::pool::{ReceivePool, SendPool, first_range, lane_seed};
+use crate::record::{Life, RecordedSession, ServerRecord};
 use crate::session::lanes::Lanes;
-use crate::session::output::{Answer, CloseReason, Output, Payload, ServerEvent};
+use crate::session::output::{CloseReason, Output, Payload, ServerEvent};
 use crate::session::receive_lane::ReceiveLane;
 use crate::session::send_lane::SendLane;
 use crate::session::stats::Stats;
@@ -26,6 +32,10 @@ pub struct Opening<P> {
     pub session: SessionId,
     /// Key of its resume proofs.
     pub secret: [u8; 32],
+    /// Key of the proofs of the lanes before, which is good until a frame has come on the new ones.
+    pub last_secret: Option<[u8; 32]>,
+    /// A frame had come on the lanes before, or on earlier ones.
+    pub is_used: bool,
     /// Server's nonce: half of the seed of the pool orders.
     pub nonce: u64,
     /// Why it is new.
@@ -38,49 +48,54 @@ pub struct Opening<P> {
     pub replaces: Option<SessionId>,
 }
 
-/// What is left of a session that ended without the client: its tombstone and its completion records.
+/// A welcome that is about to be said.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Past<P> {
-    /// Call numbers below this may have run.
-    pub called_below: CallNumber,
-    /// Answers that the client had not taken.
-    pub answers: BTreeMap<CallNumber, Answer<P>>,
+pub(super) struct Greeting {
+    begin: Begin,
+    /// The next position that the client expects of us.
+    down_expected: Position,
+    /// Whether both ends take the link for that.
+    reliable_ordered: bool,
+    broadcasts: BTreeSet<MethodId>,
 }
 
 impl<P: Payload> ServerSession<P> {
     /// A new session on a link whose hello was admitted. `reliable_ordered`: whether the server's end takes the link for that.
     #[must_use]
     pub fn open(now: Instant, config: Config, opening: Opening<P>, reliable_ordered: bool) -> Self {
-        let config = config.normalized();
-        let Opening { epoch, session, secret, nonce, reason, hello, past, .. } = opening;
-        let lane = |kind| {
-            let seed = lane_seed(hello.nonce, nonce, kind);
-            #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of the seed serve as the first id")]
-            let start = MessageId(seed as u32);
-            (seed, first_range(kind, seed, start, config.pool_size))
-        };
-        let ((up_seed, up), (down_seed, down)) = (lane(LaneKind::Up), lane(LaneKind::Down));
-        let send = SendPool::new(down_seed, &down).expect("our own range agrees with us");
-        let receive = ReceivePool::new(up_seed, &up).expect("our own range agrees with us");
-        let lanes = Lanes::new(
-            config,
-            SendLane::new(LaneKind::Down, send),
-            ReceiveLane::new(LaneKind::Up, receive),
-            Stats::default(),
-        );
-        let mut opened = Self {
-            client: hello.client,
-            incarnation: hello.incarnation,
-            session,
+        let recorded = recorded_of(&opening);
+        let durable = config.durable.clone();
+        let mut opened = Self::without_lanes(now, config, opening.epoch, &recorded);
+        opened.records = durable.map(|durable| Box::new(Records::new(&durable, recorded)));
+        if opening.reason == FreshReason::Expired {
+            opened.take_past(opening.past.clone());
+        }
+        opened.begin_lanes(&opening, reliable_ordered);
+        opened
+    }
+
+    /// A session before its first lanes.
+    pub(super) fn without_lanes(now: Instant, config: Config, epoch: Epoch, session: &RecordedSession) -> Self {
+        let compares = config.durable.is_some() || session.life > Life(0);
+        let (lanes, _, _) = new_lanes(config.normalized(), 0, 0, Stats::default());
+        Self {
+            client: session.client,
+            incarnation: session.incarnation,
+            session: session.session,
             epoch,
-            fresh: reason,
-            past,
             now,
             phase: Phase::Parked,
             lanes,
             actions: Actions::default(),
+            ledger: Ledger::default(),
+            has_past: false,
+            called_below: CallNumber(0),
+            compares,
+            is_untouched: compares,
+            records: None,
             backlog: VecDeque::new(),
             backlog_bytes: 0,
+            urgent: VecDeque::new(),
             implied_number: CallNumber(0),
             is_paused: false,
             is_closed: false,
@@ -90,13 +105,73 @@ impl<P: Payload> ServerSession<P> {
             going: BTreeMap::new(),
             client_said_goodbye: false,
             deadlines: BTreeMap::new(),
+            times: BTreeMap::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             protocol_errors: 0,
+        }
+    }
+
+    /// Begins the lanes of this session afresh, on a new link: its client or this server was restarted. What is open stays open; what was
+    /// answered and not guaranteed waits for the client to ask again.
+    // spec: protocol.md 8
+    pub fn restart(&mut self, now: Instant, opening: Opening<P>, reliable_ordered: bool) {
+        self.now = now;
+        if self.phase == Phase::Ended {
+            return;
+        }
+        self.on_link_down();
+        if self.is_ended() {
+            return;
+        }
+        self.ledger.answers = if mutated!(LedgerDropsAnswers) { BTreeMap::new() } else { self.untaken_answers() };
+        self.called_below = self.called_below();
+        self.ledger.called_below = self.called_below;
+        self.ledger.asked_below = CallNumber(0);
+        self.has_past = true;
+        self.implied_number = CallNumber(0);
+        self.actions.restart();
+        self.offer_again();
+        self.epoch = opening.epoch;
+        self.is_untouched = true;
+        if let Some(records) = &mut self.records {
+            records.session = recorded_of(&opening);
+            records.bodies.clear();
+        }
+        self.begin_lanes(&opening, reliable_ordered);
+        self.begin_actions();
+    }
+
+    /// New lanes, and the welcome that says so: with a durable log once they are on record, or the client would know a secret that
+    /// this server forgets if it crashes now.
+    fn begin_lanes(&mut self, opening: &Opening<P>, reliable_ordered: bool) {
+        let (hello, config) = (&opening.hello, self.lanes.config.clone());
+        let (lanes, up, down) = new_lanes(config, hello.nonce, opening.nonce, self.lanes.stats);
+        self.lanes = lanes;
+        self.retire(hello.retired_below);
+        let greeting = Greeting {
+            begin: Begin::Fresh { reason: opening.reason, nonce: opening.nonce, secret: opening.secret, up, down },
+            down_expected: Position(0),
+            reliable_ordered: reliable_ordered && hello.reliable_ordered,
+            broadcasts: hello.broadcasts.iter().copied().collect(),
         };
-        let begin = Begin::Fresh { reason, nonce, secret, up, down };
-        opened.welcome(&hello, Position(0), begin, reliable_ordered).expect("a new lane resumes from its beginning");
-        opened
+        let record = self.records.as_ref().map(|records| ServerRecord::Session(records.session.clone()));
+        let mark = record.and_then(|record| self.persist(record));
+        match (mark, &mut self.records) {
+            (Some(mark), Some(records)) if !mutated!(WelcomeBeforeRecord) => {
+                records.greeting = Some((mark, greeting));
+                self.phase = Phase::Greeting;
+                self.timers.stop(super::Timer::End);
+            }
+            _ => self.welcome(&greeting).expect("a new lane resumes from its beginning"),
+        }
+    }
+
+    /// The client needs no answers below this number.
+    fn retire(&mut self, below: CallNumber) {
+        for number in self.ledger.retire(below) {
+            self.forget(number, None);
+        }
     }
 
     /// A new link for this session, admitted by the registry. It takes the session over from the link before, if that is not closed
@@ -112,12 +187,22 @@ impl<P: Payload> ServerSession<P> {
             return;
         }
         let Some(resume) = &hello.resume else { return };
+        self.retire(hello.retired_below);
+        if let Some(records) = &mut self.records {
+            records.session.link = hello.link;
+        }
         let up_expected = self.lanes.receive.pool.expected();
-        if let Err(error) = self.welcome(hello, resume.down_expected, Begin::Resumed { up_expected }, reliable_ordered)
-        {
+        let greeting = Greeting {
+            begin: Begin::Resumed { up_expected },
+            down_expected: resume.down_expected,
+            reliable_ordered: reliable_ordered && hello.reliable_ordered,
+            broadcasts: hello.broadcasts.iter().copied().collect(),
+        };
+        if let Err(error) = self.welcome(&greeting) {
             // One of the two ends was rolled back (trap T11): never skip, never clamp.
             self.protocol_errors += 1;
-            let reject = Reject { reason: RejectReason::ResumeGone, message: alloc::format!("{error}") };
+            let reject =
+                Reject { reason: RejectReason::ResumeGone, message: alloc::format!("{error}"), pause: Duration::ZERO };
             self.outputs.push_back(Output::Transmit(LinkFrame::Reject(reject)));
             self.phase = Phase::Closing;
             self.outputs.push_back(Output::CloseLink(CloseReason::Protocol(error)));
@@ -125,19 +210,13 @@ impl<P: Payload> ServerSession<P> {
         self.begin_actions();
     }
 
-    fn welcome(
-        &mut self,
-        hello: &Hello,
-        down_expected: Position,
-        begin: Begin,
-        reliable_ordered: bool,
-    ) -> Result<(), ProtocolError> {
-        let reliable_ordered = reliable_ordered && hello.reliable_ordered;
+    pub(super) fn welcome(&mut self, greeting: &Greeting) -> Result<(), ProtocolError> {
+        let Greeting { begin, down_expected, reliable_ordered, broadcasts } = greeting.clone();
         let fresh = matches!(begin, Begin::Fresh { .. });
-        self.lanes.link_up(self.now, reliable_ordered, down_expected)?;
+        self.lanes.link_up(self.now, reliable_ordered, down_expected, None)?;
         self.timers.stop(super::Timer::End);
         self.phase = Phase::Live;
-        self.handled_broadcasts = hello.broadcasts.iter().copied().collect();
+        self.handled_broadcasts = broadcasts;
         let welcome = Welcome {
             epoch: self.epoch,
             session: self.session,
@@ -146,8 +225,37 @@ impl<P: Payload> ServerSession<P> {
             slots: self.lanes.config.slots,
             frame_bytes_max: self.lanes.config.frame_bytes_max,
         };
-        self.outputs.push_back(Output::Transmit(LinkFrame::Welcome(welcome)));
+        self.outputs.push_back(Output::Transmit(LinkFrame::Welcome(Box::new(welcome))));
         self.event(ServerEvent::Linked { fresh });
         Ok(())
     }
+}
+
+fn recorded_of<P>(opening: &Opening<P>) -> RecordedSession {
+    RecordedSession {
+        client: opening.hello.client,
+        incarnation: opening.hello.incarnation,
+        life: opening.hello.life,
+        session: opening.session,
+        service: opening.hello.service.clone(),
+        secret: opening.secret,
+        last_secret: opening.last_secret,
+        is_used: opening.is_used,
+        link: opening.hello.link,
+    }
+}
+
+/// Lanes from their beginning, with their first ranges.
+fn new_lanes<P: Payload>(config: Config, theirs: u64, ours: u64, stats: Stats) -> (Lanes<P>, RangeAgree, RangeAgree) {
+    let lane = |kind| {
+        let seed = lane_seed(theirs, ours, kind);
+        #[expect(clippy::cast_possible_truncation, reason = "any 32 bits of the seed serve as the first id")]
+        let start = MessageId(seed as u32);
+        (seed, first_range(kind, seed, start, config.pool_size))
+    };
+    let ((up_seed, up), (down_seed, down)) = (lane(LaneKind::Up), lane(LaneKind::Down));
+    let send = SendPool::new(down_seed, &down).expect("our own range agrees with us");
+    let receive = ReceivePool::new(up_seed, &up).expect("our own range agrees with us");
+    let lanes = Lanes::new(config, SendLane::new(LaneKind::Down, send), ReceiveLane::new(LaneKind::Up, receive), stats);
+    (lanes, up, down)
 }

@@ -5,27 +5,40 @@
 //! Contract: as [`super::ClientSession`].
 
 mod actions;
+mod adaptive;
 mod broadcasts;
 mod end;
 mod greet;
+mod ledger;
+mod outputs;
 mod receive;
+mod records;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use core::time::Duration;
 
-use self::actions::Actions;
+use self::actions::{Actions, Finished};
+use self::adaptive::Times;
 pub use self::broadcasts::Unassigned;
 pub use self::end::{EndReason, Ended};
-pub use self::greet::{Opening, Past};
+pub use self::greet::Opening;
+use self::ledger::Ledger;
+pub use self::ledger::{Kept, Past};
+use self::records::Records;
 use super::InvariantViolation;
 use super::lanes::Lanes;
-use super::output::{ActionHandle, Answer, CloseReason, Input, Output, Payload, ServerEvent};
+use super::output::{ActionHandle, Answer, CloseReason, Input, Output, Payload, ServerEvent, ServerOutput};
 use super::stats::Stats;
 use super::timers::{Timer, Timers};
+use crate::config::BEGUN_MAX;
 use crate::error::ProtocolError;
-use crate::frame::{Body, Close, Frame, FreshReason, LinkFrame, Refusal};
-use crate::ids::{BroadcastNumber, CallKey, CallNumber, ClientId, Epoch, Incarnation, MethodId, SessionId};
+use crate::frame::{Body, Close, FrameRef, LinkFrame, Refusal};
+use crate::ids::{BroadcastNumber, CallKey, CallNumber, ClientId, Epoch, Incarnation, MethodId, SessionId, Slot};
+use crate::marks::mark;
+use crate::mutants::mutated;
+use crate::record::Mark;
 use crate::time::Instant;
 
 /// Where the session is.
@@ -33,6 +46,8 @@ use crate::time::Instant;
 enum Phase {
     /// A link is up.
     Live,
+    /// A link is up, and what has to be on record before the welcome is not durable yet.
+    Greeting,
     /// The link is to be closed; whatever still arrives on it is ignored.
     Closing,
     /// No link; everything is cached.
@@ -50,16 +65,27 @@ pub struct ServerSession<P> {
     incarnation: Incarnation,
     session: SessionId,
     epoch: Epoch,
-    /// Why the session is new: decides what may be done with an action that may have run before.
-    fresh: FreshReason,
-    past: Option<Past<P>>,
     now: Instant,
     phase: Phase,
     lanes: Lanes<P>,
     actions: Actions<P>,
+    /// What earlier lanes left behind.
+    ledger: Ledger<P>,
+    /// There were earlier lanes: the ledger is to be asked.
+    has_past: bool,
+    /// One more than the highest number of earlier lanes.
+    called_below: CallNumber,
+    /// Client or server have a durable log: requests under one number are compared.
+    compares: bool,
+    /// Of a session of which either end has a durable log: no frame has come on these lanes.
+    is_untouched: bool,
+    /// With a durable log: what waits for what.
+    records: Option<Box<Records<P>>>,
     /// What waits to be sent, in order, with its size.
     backlog: VecDeque<(Body<P>, usize)>,
     backlog_bytes: usize,
+    /// Goes and revocations: they pass what waits in the backlog, or they would wait behind every offer that was made meanwhile.
+    urgent: VecDeque<Body<P>>,
     /// The call number of the next action that says none.
     implied_number: CallNumber,
     is_paused: bool,
@@ -74,8 +100,10 @@ pub struct ServerSession<P> {
     client_said_goodbye: bool,
     /// Of the actions that have one of their own.
     deadlines: BTreeMap<MethodId, Duration>,
+    /// What the actions took, if deadlines follow that.
+    times: BTreeMap<MethodId, Box<Times>>,
     timers: Timers,
-    outputs: VecDeque<Output<P, ServerEvent<P>>>,
+    outputs: VecDeque<ServerOutput<P>>,
     protocol_errors: u64,
 }
 
@@ -96,7 +124,16 @@ impl<P: Payload> ServerSession<P> {
                 self.on_timeout();
                 Ok(())
             }
-            Input::LinkUp { .. } => Ok(()), // A server's links come through `resume`.
+            // A server's links come through `resume`.
+            Input::LinkUp { .. } => Ok(()),
+            Input::Persisted(mark) => {
+                self.on_persisted(mark);
+                Ok(())
+            }
+            Input::NoSpace(mark) => {
+                self.on_no_space(mark);
+                Ok(())
+            }
         };
         if let Err(error) = result {
             self.fail_link(error);
@@ -104,32 +141,93 @@ impl<P: Payload> ServerSession<P> {
         self.begin_actions();
     }
 
+    /// The client has the answers of all calls with lower numbers, and never asks for one of them again: whoever keeps records of them
+    /// may drop them. Looks at every slot.
+    #[must_use]
+    pub fn retired_below(&self) -> CallKey {
+        let kept = self.ledger.answers.first_key_value().map(|(number, _)| *number);
+        let open = self.actions.open_from().into_iter().chain(kept);
+        let number = open.fold(self.implied_number, CallNumber::min);
+        CallKey { client: self.client, incarnation: self.incarnation, number }
+    }
+
     /// The business answered an action. An answer to an action that is not executing is ignored: the session ended meanwhile, or it
     /// was answered before.
     pub fn answer(&mut self, now: Instant, action: ActionHandle, answer: Answer<P>) {
         self.now = now;
-        if !self.actions.finish(action) || self.phase == Phase::Ended {
+        if !self.actions.is_executing(action) {
             return;
         }
-        self.log_answer(action, answer);
+        let Some(finished) = self.actions.finish(action) else { return };
+        if self.phase == Phase::Ended {
+            return;
+        }
+        // Only of actions that there are: a client may name any number.
+        if let Some(rule) = self.lanes.config.adaptive_deadline
+            && matches!(answer, Answer::Response(_) | Answer::Failure(_))
+        {
+            let times = self.times.entry(finished.method).or_insert_with(|| Box::new(Times::new(rule)));
+            times.note(now.saturating_since(finished.since));
+        }
+        let answer = match answer {
+            // It failed its server before, for all that is known: whoever runs it a third time learns nothing new.
+            Answer::Refused(Refusal::HandlerPanicked) if finished.redelivered => Answer::Refused(Refusal::Poisoned),
+            answer => answer,
+        };
+        self.conclude(action.number, &finished, answer);
+        self.go_on();
+    }
+
+    fn go_on(&mut self) {
         self.begin_actions();
-        if self.phase == Phase::Expiring && self.actions.executing() == 0 {
+        if self.phase == Phase::Expiring && !self.is_working() {
             self.end(EndReason::Expired);
         }
     }
 
-    fn log_answer(&mut self, action: ActionHandle, answer: Answer<P>) {
-        let (slot, check) = (action.slot, action.number.check());
-        let limit = self.lanes.config.payload_bytes_max();
-        let body = match answer {
-            Answer::Response(payload) | Answer::Failure(payload) if payload.size_bytes() > limit => {
-                Body::Refusal { slot, check, reason: Refusal::AnswerTooLarge }
-            }
-            Answer::Response(payload) => Body::Response { slot, check, payload },
-            Answer::Failure(payload) => Body::Failure { slot, check, payload },
-            Answer::Refused(reason) => Body::Refusal { slot, check, reason },
+    /// Whether the session must not end yet. What is on record is run before.
+    fn is_working(&self) -> bool {
+        self.actions.executing() > 0 || self.records.is_some() && self.actions.queued() > 0
+    }
+
+    /// The log has it on record that an action begins, for the how manyth time: the answer to [`ServerEvent::Begin`]. With
+    /// [`BEGUN_MAX`] beginnings and no answer it kills who runs it: it is parked (trap T15).
+    // spec: protocol.md 9
+    pub fn begun(&mut self, now: Instant, action: ActionHandle, times: u32) {
+        self.now = now;
+        if self.phase == Phase::Ended {
+            return;
+        }
+        if times > 1 {
+            self.note_turn(action.number);
+        }
+        if self.actions.beginning(action).is_none() {
+            self.end_turn(action.number, None);
+        } else if times <= BEGUN_MAX {
+            self.run(action, times > 1);
+        } else if let Some(finished) = self.actions.finish(action) {
+            self.conclude(action.number, &finished, Answer::Refused(Refusal::Poisoned));
+            self.go_on();
+        }
+    }
+
+    /// An action is over: its answer goes on record, and to the client or to where that will ask for it. The answer's record.
+    fn conclude(&mut self, number: CallNumber, finished: &Finished, answer: Answer<P>) -> Option<Mark> {
+        let answer = if answer.payload_bytes() > self.lanes.config.payload_bytes_max() {
+            Answer::Refused(Refusal::AnswerTooLarge)
+        } else {
+            answer
         };
-        self.log(body);
+        let mark = self.record_answer(number, finished.method, finished.digest, &answer);
+        self.end_turn(number, mark);
+        match finished.slot {
+            Some(slot) => self.log_after(mark, body_of(slot, number.check(), answer)),
+            None if number < self.ledger.asked_below => self.forget(number, Some(finished.method)),
+            None => {
+                self.ledger.answers.insert(number, Kept { digest: finished.digest, answer });
+            }
+        }
+        mark
     }
 
     fn log(&mut self, body: Body<P>) {
@@ -142,6 +240,12 @@ impl<P: Payload> ServerSession<P> {
     // spec: protocol.md 9
     pub fn set_deadline(&mut self, method: MethodId, deadline: Duration) {
         self.deadlines.insert(method, deadline);
+    }
+
+    fn deadline_of(&self, method: MethodId) -> Duration {
+        let default = self.lanes.config.business_deadline;
+        let own = self.deadlines.get(&method).copied();
+        own.unwrap_or_else(|| self.times.get(&method).map_or(default, |times| times.deadline(default)))
     }
 
     /// Stops handing actions to the business, or goes on. What waits can be cancelled.
@@ -163,7 +267,9 @@ impl<P: Payload> ServerSession<P> {
     pub fn is_idle(&self) -> bool {
         self.actions.executing() == 0
             && self.actions.queued() == 0
+            && self.urgent.is_empty()
             && self.backlog.is_empty()
+            && self.records.as_ref().is_none_or(|records| records.bodies.is_empty())
             && self.lanes.send.is_all_guaranteed()
     }
 
@@ -171,62 +277,68 @@ impl<P: Payload> ServerSession<P> {
         if self.phase == Phase::Ended {
             return;
         }
-        while !self.is_paused && self.actions.executing() < self.lanes.config.handlers_max {
-            let (deadlines, default) = (&self.deadlines, self.lanes.config.business_deadline);
-            let deadline = |method: MethodId| deadlines.get(&method).copied().unwrap_or(default);
-            let Some(begun) = self.actions.begin_next(self.now, deadline) else { break };
-            self.timers.hasten(Timer::Overdue, self.now + begun.deadline);
-            let key = CallKey { client: self.client, incarnation: self.incarnation, number: begun.action.number };
-            self.event(ServerEvent::Action {
-                action: begun.action,
-                key,
-                method: begun.method,
-                redelivered: begun.redelivered,
-                payload: begun.payload,
-            });
+        let handlers_max = if mutated!(HandlersUnlimited) { u32::MAX } else { self.lanes.config.handlers_max };
+        while !self.is_paused && self.actions.executing() < handlers_max {
+            let Some((action, method, on_record)) = self.actions.begin_next() else { break };
+            if on_record || self.lanes.config.begin_records {
+                self.event(ServerEvent::Begin { action, key: self.key_of(action), method });
+            } else {
+                self.run(action, false);
+            }
+        }
+        if self.actions.queued() > 0 {
+            mark!(ActionWaits);
         }
     }
 
-    /// The next output. [`Output::Timeout`] means drained.
-    pub fn poll_output(&mut self) -> Output<P, ServerEvent<P>> {
-        if let Some(output) = self.outputs.pop_front() {
-            return output;
-        }
-        if self.phase == Phase::Live
-            && let Some(frame) = self.next_frame()
-        {
-            return Output::Transmit(LinkFrame::Frame(frame));
-        }
-        if let Some(output) = self.outputs.pop_front() {
-            return output;
-        }
-        self.lanes.arm_repair_timers(self.now);
-        Output::Timeout(match (self.timers.next(), self.lanes.timers.next()) {
-            (Some(own), Some(lanes)) => Some(own.min(lanes)),
-            (own, lanes) => own.or(lanes),
-        })
+    fn key_of(&self, action: ActionHandle) -> CallKey {
+        CallKey { client: self.client, incarnation: self.incarnation, number: action.number }
     }
 
-    fn next_frame(&mut self) -> Option<Frame<P>> {
-        if let Some(frame) = self.lanes.repeat(self.now) {
-            return Some(frame);
+    /// Hands an action to the business.
+    fn run(&mut self, action: ActionHandle, again: bool) {
+        let Some(method) = self.actions.beginning(action) else { return };
+        let deadline = self.deadline_of(method);
+        let Some(begun) = self.actions.run(action, again, self.now, deadline) else { return };
+        self.timers.hasten(Timer::Overdue, self.now + deadline);
+        self.event(ServerEvent::Action {
+            action,
+            key: self.key_of(action),
+            method,
+            redelivered: begun.redelivered,
+            payload: begun.payload,
+        });
+    }
+
+    /// The next frame that is to go; `take` copies it, or makes what else it likes of it.
+    fn next_frame<R>(&mut self, mut take: impl FnMut(FrameRef<'_, P>) -> R) -> Option<R> {
+        if let Some(taken) = self.lanes.repeat(self.now, &mut take) {
+            return Some(taken);
         }
         if self.lanes.can_send() {
+            if let Some(body) = self.urgent.pop_front() {
+                return Some(self.lanes.send(self.now, body, 0, take));
+            }
             if let Some((body, bytes)) = self.backlog.pop_front() {
                 self.backlog_bytes -= bytes;
-                return Some(self.lanes.send(self.now, body, bytes));
+                if mutated!(ForgottenOnSend) {
+                    self.forget_answered(&body);
+                }
+                return Some(self.lanes.send(self.now, body, bytes, take));
             }
-        } else if !self.backlog.is_empty() {
+        } else if !(self.urgent.is_empty() && self.backlog.is_empty()) {
             self.lanes.note_blocked(self.now);
         }
-        self.lanes.control(self.now)
+        self.lanes.control(self.now, take)
     }
 
     fn on_timeout(&mut self) {
         let now = self.now;
         if self.timers.take_due(Timer::End, now) && self.phase == Phase::Parked {
             self.phase = Phase::Expiring;
-            if self.actions.executing() == 0 {
+            if self.is_working() {
+                mark!(ExpiryWaitsForHandler);
+            } else {
                 self.end(EndReason::Expired);
                 return;
             }
@@ -265,11 +377,14 @@ impl<P: Payload> ServerSession<P> {
     }
 
     fn on_link_down(&mut self) {
-        if !matches!(self.phase, Phase::Live | Phase::Closing) {
+        if !matches!(self.phase, Phase::Live | Phase::Greeting | Phase::Closing) {
             return;
         }
+        if let Some(records) = &mut self.records {
+            records.greeting = None;
+        }
         self.lanes.link_down();
-        self.outputs.retain(|output| matches!(output, Output::Event(_)));
+        self.outputs.retain(|output| !matches!(output, Output::Transmit(_) | Output::CloseLink(_)));
         self.phase = Phase::Parked;
         if self.client_said_goodbye {
             self.end(EndReason::Formal); // The client closes the link when it has our goodbye.
@@ -292,6 +407,7 @@ impl<P: Payload> ServerSession<P> {
 
     fn fail_link(&mut self, error: ProtocolError) {
         self.protocol_errors += 1;
+        self.event(ServerEvent::Disputed);
         let message = alloc::format!("{error}");
         self.outputs.push_back(Output::Transmit(LinkFrame::Close(Close { message })));
         self.close_link(CloseReason::Protocol(error));
@@ -327,6 +443,12 @@ impl<P: Payload> ServerSession<P> {
         Stats { protocol_errors: self.protocol_errors, ..self.lanes.stats }
     }
 
+    /// Where the lanes are.
+    #[must_use]
+    pub fn view(&self) -> super::LanesView {
+        super::LanesView::of(self.session, &self.lanes)
+    }
+
     /// Checks what must hold after every step.
     ///
     /// # Errors
@@ -337,9 +459,25 @@ impl<P: Payload> ServerSession<P> {
         if counted != self.backlog_bytes {
             return Err(InvariantViolation("no_unbounded_memory: the bytes of the backlog are miscounted"));
         }
-        if self.actions.queued() > self.lanes.config.slots as usize {
+        if self.actions.queued() > self.lanes.config.slots as usize && !self.has_past {
             return Err(InvariantViolation("no_unbounded_memory: more actions wait than there are slots"));
         }
-        Ok(())
+        if self.actions.executing() != self.actions.count_executing() {
+            return Err(InvariantViolation("no_unbounded_memory: the actions that execute are miscounted"));
+        }
+        if self.ledger.answers.keys().any(|number| self.actions.unasked(*number).is_some()) {
+            return Err(InvariantViolation(
+                "answer_implies_completion: an action of earlier lanes is open and answered",
+            ));
+        }
+        self.records.as_ref().map_or(Ok(()), |records| records.check())
+    }
+}
+
+fn body_of<P>(slot: Slot, check: u16, answer: Answer<P>) -> Body<P> {
+    match answer {
+        Answer::Response(payload) => Body::Response { slot, check, payload },
+        Answer::Failure(payload) => Body::Failure { slot, check, payload },
+        Answer::Refused(reason) => Body::Refusal { slot, check, reason },
     }
 }

@@ -1,12 +1,16 @@
 //! What the server does with what arrives.
 
-use super::actions::ActionState;
-use super::{CloseReason, Phase, ServerSession, Unassigned};
+use super::actions::{Action, ActionState, Finished};
+use super::{CloseReason, Phase, ServerSession, Unassigned, body_of};
 use crate::bits::BitArray;
 use crate::config::POOL_SIZE_MAX;
+use crate::digest;
 use crate::error::ProtocolError;
-use crate::frame::{Body, CancelOutcome, Frame, FreshReason, LinkFrame, Refusal};
+use crate::frame::{Body, CancelOutcome, Frame, LinkFrame, Refusal};
 use crate::ids::{CallNumber, MethodId, Slot};
+use crate::marks::mark;
+use crate::mutants::mutated;
+use crate::session::journal::Bit;
 use crate::session::output::{ActionHandle, Answer, Payload, ServerEvent};
 use crate::session::receive_lane::Next;
 
@@ -18,6 +22,7 @@ impl<P: Payload> ServerSession<P> {
         match frame {
             LinkFrame::Frame(frame) => self.on_frame(frame),
             LinkFrame::Close(close) => {
+                self.event(ServerEvent::Disputed);
                 self.close_link(CloseReason::Refused(close.message));
                 Ok(())
             }
@@ -29,15 +34,21 @@ impl<P: Payload> ServerSession<P> {
 
     fn on_frame(&mut self, frame: Frame<P>) -> Result<(), ProtocolError> {
         let now = self.now;
-        self.lanes.note_received(now);
-        if !frame.riders.still_pending.is_empty() {
-            return Err(ProtocolError::NotAllowed { what: "still pending", when: "from a client" });
+        if self.is_untouched {
+            self.note_used();
         }
-        self.lanes.on_riders(now, &frame.riders)?;
+        self.lanes.note_received(now);
+        if let Some(riders) = frame.riders.as_deref() {
+            if !riders.still_pending.is_empty() {
+                return Err(ProtocolError::NotAllowed { what: "still pending", when: "from a client" });
+            }
+            self.lanes.on_riders(now, riders)?;
+        }
         let Some(message) = frame.message else {
             return self.apply_bits(frame.bits.as_ref());
         };
         if self.is_closed {
+            mark!(ClosedToMessages);
             // Its bits are news of our own messages; out of order they are no harm, as the message will bring them again.
             return if self.lanes.place_bits(frame.bits.as_ref()).is_ok() {
                 self.apply_bits(frame.bits.as_ref())
@@ -48,9 +59,14 @@ impl<P: Payload> ServerSession<P> {
         let bytes = message.body.payload_bytes();
         let mut next = self.lanes.file(now, message, frame.bits, bytes)?;
         while let Some(Next { bits, body, bytes }) = next {
-            self.apply_bits(bits.as_ref())?;
-            let guaranteed = self.on_body(body)?;
-            self.lanes.accept(now, guaranteed, bytes);
+            if !mutated!(BitsAfterTheirMessage) {
+                self.apply_bits(bits.as_ref())?;
+            }
+            let bit = self.on_body(body)?;
+            if mutated!(BitsAfterTheirMessage) {
+                self.apply_bits(bits.as_ref())?;
+            }
+            self.lanes.accept(now, bit, bytes);
             next = if self.is_closed { None } else { self.lanes.receive.take_next() };
         }
         Ok(())
@@ -66,16 +82,21 @@ impl<P: Payload> ServerSession<P> {
             };
             match entry.body {
                 Body::Offer { number, method, redelivered, payload } => {
-                    let offered = Unassigned { method, payload, redelivered };
+                    let offered = Unassigned { number, method, payload, redelivered };
                     self.on_offer_settled(number, offered, array.bits.get(index));
                 }
                 Body::Go { number } => {
                     self.going.remove(&number);
+                    if self.records.is_some() {
+                        self.event(ServerEvent::BroadcastDelivered(number));
+                    }
                 }
                 Body::Response { slot, check, .. }
                 | Body::Failure { slot, check, .. }
                 | Body::Refusal { slot, check, .. } => {
-                    self.actions.note_taken(slot, check);
+                    if let Some((number, method)) = self.actions.note_taken(slot, check) {
+                        self.forget(number, Some(method));
+                    }
                 }
                 _ => {}
             }
@@ -84,11 +105,12 @@ impl<P: Payload> ServerSession<P> {
     }
 
     /// Processes the next message of the lane; its bit is returned.
-    fn on_body(&mut self, body: Body<P>) -> Result<bool, ProtocolError> {
+    fn on_body(&mut self, body: Body<P>) -> Result<Bit, ProtocolError> {
         // Offers up to the log's limit, an answer and the outcome of a cancel for each slot, a go for each offer in flight.
         let config = &self.lanes.config;
         let limit = config.log_messages_max + 2 * config.slots as usize + POOL_SIZE_MAX as usize;
-        if self.backlog.len() > limit {
+        let held = self.records.as_ref().map_or(0, |records| records.bodies.len());
+        if self.urgent.len() + self.backlog.len() + held > limit {
             // It takes nothing of what it asks for, over and over.
             return Err(ProtocolError::LimitExceeded {
                 what: "messages that wait for the client",
@@ -104,7 +126,7 @@ impl<P: Payload> ServerSession<P> {
                 self.client_said_goodbye = true;
                 self.is_closed = true;
                 self.log(Body::Goodbye); // After everything that is still to be said.
-                Ok(true)
+                Ok(Bit::ONE)
             }
             _ => Err(ProtocolError::NotAllowed { what: "an answer or a broadcast", when: "from a client" }),
         }
@@ -117,7 +139,7 @@ impl<P: Payload> ServerSession<P> {
         method: MethodId,
         maybe_sent: bool,
         payload: P,
-    ) -> Result<bool, ProtocolError> {
+    ) -> Result<Bit, ProtocolError> {
         let number = number.unwrap_or(self.implied_number);
         if slot.0 >= self.lanes.config.slots {
             return Err(ProtocolError::LimitExceeded { what: "slots", limit: u64::from(self.lanes.config.slots) });
@@ -129,64 +151,141 @@ impl<P: Payload> ServerSession<P> {
             return Err(ProtocolError::WrongSlot { what: "an action", slot, check: number.check() });
         }
         self.implied_number = CallNumber(number.0 + 1);
-        let handle = ActionHandle { number, slot };
-        let Some(answer) = self.answer_without_running(number, maybe_sent) else {
-            // It may have run in an earlier epoch of a memory server, and that is said (trap T7); also when the session of this
-            // epoch that it never reached has expired since.
-            self.actions.put(handle, ActionState::Queued { method, redelivered: maybe_sent, payload });
-            return Ok(true);
-        };
-        // 0 is for what this server never took responsibility for; an outcome out of the records is a guaranteed answer.
-        let is_refused = matches!(answer, Answer::Refused(Refusal::Overloaded));
-        self.actions.put(handle, ActionState::Answered);
-        self.log_answer(handle, answer);
-        Ok(!is_refused)
-    }
-
-    /// What is answered at once: outcomes of an earlier session, and refusals.
-    fn answer_without_running(&mut self, number: CallNumber, maybe_sent: bool) -> Option<Answer<P>> {
-        if maybe_sent && self.fresh == FreshReason::Expired {
-            let Some(past) = &mut self.past else {
-                return Some(Answer::Refused(Refusal::Unknown)); // The tombstone is gone too: it must not run.
-            };
-            if let Some(answer) = past.answers.remove(&number) {
-                return Some(answer);
-            }
-            if number < past.called_below {
-                return Some(Answer::Refused(Refusal::Unknown));
-            }
+        let digest = if self.compares { digest::of_request(method, payload.digest()) } else { 0 };
+        if self.has_past
+            && let Some(bit) = self.ask_ledger(slot, number, method, digest, maybe_sent)
+        {
+            return Ok(bit);
         }
+        let action = Action { number, method, digest, state: ActionState::Answered { is_own: true } };
         let logged = self.backlog_bytes + self.lanes.send.bytes_in_flight;
         // That one did not run can only be said of one that was never sent before: it may have run in an earlier epoch.
-        let is_overloaded = logged > self.lanes.config.log_bytes_max && !maybe_sent;
-        is_overloaded.then_some(Answer::Refused(Refusal::Overloaded))
+        if logged > self.lanes.config.log_bytes_max && (!maybe_sent || mutated!(OverloadedThoughSent)) {
+            self.actions.put(slot, action);
+            if mutated!(AcceptedAndForgotten) {
+                return Ok(Bit::ONE);
+            }
+            return Ok(Bit { is_one: false, ..self.answer_at_once(slot, number, method, digest, Refusal::Overloaded) });
+        }
+        // It may have run in an earlier epoch of a memory server, and that is said (trap T7); also when the session of this epoch that
+        // it never reached has expired since.
+        let redelivered = maybe_sent && !mutated!(RedeliveryNotSaid);
+        let waits = self.is_paused || self.actions.executing() >= self.lanes.config.handlers_max;
+        let payload = if waits { payload.compacted() } else { payload };
+        let bit = self.record_action(ActionHandle { number, slot }, method, digest, &payload);
+        // What may have run before may be what killed its server, before anything of it was on record: now it is, before it runs again.
+        let on_record = redelivered && self.keeps(method) && !mutated!(PoisonWithoutRecord);
+        self.actions.put(slot, Action { state: ActionState::Queued { redelivered, on_record, payload }, ..action });
+        Ok(bit)
+    }
+
+    /// What earlier lanes or an expired session left of an action. Its bit, if it does not run as a new one.
+    // spec: protocol.md 8
+    fn ask_ledger(
+        &mut self,
+        slot: Slot,
+        number: CallNumber,
+        method: MethodId,
+        digest: u64,
+        maybe_sent: bool,
+    ) -> Option<Bit> {
+        for taken in self.ledger.note_asked(number) {
+            self.forget(taken, None);
+        }
+        let kept = self.ledger.answers.get(&number).map(|kept| kept.digest);
+        let known = kept.or_else(|| self.actions.unasked(number).map(|action| action.digest));
+        let known = known.filter(|_| !mutated!(ExpiredRunsAgain) || number >= self.ledger.expired_below);
+        if let Some(known) = known {
+            let differs = known != 0 && digest != 0 && known != digest;
+            if differs || !maybe_sent {
+                return Some(self.refuse_reused(slot, number, method, digest));
+            }
+            // The lanes before may have left it while its record was on the way.
+            let unsettled = self.unsettled();
+            if let Some(kept) = self.ledger.answers.remove(&number) {
+                mark!(AnswerFromRecord);
+                let state = ActionState::Answered { is_own: true };
+                self.actions.put(slot, Action { number, method, digest, state });
+                self.log_after(unsettled, body_of(slot, number.check(), kept.answer));
+            } else {
+                mark!(ActionAskedAgain);
+                self.actions.adopt(number, slot);
+            }
+            return Some(Bit { is_one: true, after: unsettled.unwrap_or_default() });
+        }
+        if maybe_sent && self.ledger.knows_of(number, self.records.is_none() || self.keeps(method)) {
+            mark!(UnknownWithoutRecord);
+            let state = ActionState::Answered { is_own: true };
+            self.actions.put(slot, Action { number, method, digest, state });
+            return Some(self.answer_at_once(slot, number, method, digest, Refusal::Unknown));
+        }
+        // The lanes before had a later call: a number that is new now is used for the second time.
+        (!maybe_sent && number < self.ledger.called_below).then(|| self.refuse_reused(slot, number, method, digest))
+    }
+
+    /// A refusal that goes on record like any other answer. Its bit is that of an answer out of the records: one.
+    fn answer_at_once(
+        &mut self,
+        slot: Slot,
+        number: CallNumber,
+        method: MethodId,
+        digest: u64,
+        refusal: Refusal,
+    ) -> Bit {
+        let finished =
+            Finished { method, digest, slot: Some(slot), redelivered: false, since: crate::time::Instant::START };
+        let mark = self.conclude(number, &finished, Answer::Refused(refusal));
+        Bit { is_one: true, after: mark.unwrap_or_default() }
+    }
+
+    /// The number is another call's (trap T8): nothing of that one is said, and nothing is put on record under it.
+    fn refuse_reused(&mut self, slot: Slot, number: CallNumber, method: MethodId, digest: u64) -> Bit {
+        mark!(CallKeyReused);
+        let state = ActionState::Answered { is_own: false };
+        self.actions.put(slot, Action { number, method, digest, state });
+        self.log_after(None, Body::Refusal { slot, check: number.check(), reason: Refusal::CallKeyReused });
+        Bit::ONE
     }
 
     // spec: protocol.md 1
-    fn on_cancel(&mut self, slot: Slot, check: u16) -> Result<bool, ProtocolError> {
-        let Some((handle, state)) = self.actions.at_slot(slot, check) else {
+    fn on_cancel(&mut self, slot: Slot, check: u16) -> Result<Bit, ProtocolError> {
+        let Some((handle, action)) = self.actions.at_slot(slot, check) else {
             return Err(ProtocolError::WrongSlot { what: "a cancel", slot, check });
         };
-        let outcome = match state {
+        let outcome = match action.state {
             ActionState::Queued { redelivered: false, .. } => CancelOutcome::Cancelled,
             // It may have run in the epoch before (trap T28): it will not run now, but nobody may say that it never did.
+            ActionState::Queued { .. } if mutated!(CancelAfterCrashSaysCancelled) => CancelOutcome::Cancelled,
             ActionState::Queued { redelivered: true, .. } => CancelOutcome::MaybeExecuted,
-            ActionState::Executing { .. } => CancelOutcome::Executing,
-            ActionState::Answered | ActionState::Taken => CancelOutcome::Answered,
+            ActionState::Executing { .. } if mutated!(CancelOfRunningSaysCancelled) => CancelOutcome::Cancelled,
+            // The first record decides, and its beginning was first (trap T28).
+            ActionState::Beginning { .. } | ActionState::Executing { .. } => CancelOutcome::Executing,
+            ActionState::Answered { .. } | ActionState::Taken => CancelOutcome::Answered,
         };
         match outcome {
             CancelOutcome::Cancelled => {
-                self.actions.drop_queued(handle);
-                self.log(Body::Refusal { slot, check, reason: Refusal::Cancelled });
+                self.drop_queued(handle, Refusal::Cancelled);
             }
             CancelOutcome::MaybeExecuted => {
-                self.actions.drop_queued(handle);
-                self.log(Body::Refusal { slot, check, reason: Refusal::Unknown });
+                self.drop_queued(handle, Refusal::Unknown);
             }
             CancelOutcome::Executing => self.event(ServerEvent::CancelRequested(handle)),
             CancelOutcome::Answered => {}
         }
-        self.log(Body::CancelResult { slot, check, outcome });
-        Ok(true)
+        if !mutated!(CancelOutcomeMissing) {
+            self.log_after(None, Body::CancelResult { slot, check, outcome });
+        }
+        Ok(Bit::ONE)
+    }
+
+    /// A queued action will not run.
+    fn drop_queued(&mut self, action: ActionHandle, refusal: Refusal) {
+        if mutated!(CancelledStillRuns) {
+            let (slot, check) = (action.slot, action.number.check());
+            return self.log(Body::Refusal { slot, check, reason: refusal });
+        }
+        if let Some(finished) = self.actions.finish(action) {
+            self.conclude(action.number, &finished, Answer::Refused(refusal));
+        }
     }
 }

@@ -74,7 +74,7 @@ fn an_offer_that_was_taken_back_is_revoked_when_the_node_returns() {
     let now = pair.now;
     assert_eq!(
         pair.server.as_mut().unwrap().take_unassigned(now),
-        [Unassigned { method: NEWS, payload: 5, redelivered: false }]
+        [Unassigned { number: BroadcastNumber(0), method: NEWS, payload: 5, redelivered: false }]
     );
     assert!(pair.server.as_mut().unwrap().take_unassigned(now).is_empty());
     pair.connect();
@@ -140,4 +140,52 @@ fn a_node_that_says_goodbye_runs_what_it_was_told_before() {
     assert!(pair.client.is_ended());
     let Some(ServerEvent::Ended(ended)) = pair.server_events.last() else { panic!("not ended") };
     assert_eq!(delivered(&pair).len() + ended.unassigned.len(), 1, "delivered here or elsewhere");
+}
+
+#[test]
+fn a_go_does_not_wait_behind_offers_that_were_not_sent() {
+    let config = Config { pool_size: 8, pool_size_max: 8, flush_after: Duration::ZERO, ..Config::default() };
+    let mut pair = Pair::new(config, true);
+    pair.run_for(Duration::from_millis(10));
+    let now = pair.now;
+    for payload in 0..1_000 {
+        pair.server.as_mut().unwrap().broadcast(now, NEWS, payload, false).unwrap();
+    }
+    while delivered(&pair).is_empty() {
+        assert!(pair.step());
+    }
+    let sent = pair.server.as_ref().unwrap().stats().sent;
+    assert!(sent <= 16, "{sent} messages were sent before the first broadcast ran");
+    while delivered(&pair).len() < 1_000 {
+        assert!(pair.step());
+    }
+    assert!(delivered(&pair).into_iter().eq(0..1_000));
+}
+
+/// Nobody can know whether a node that stands still has begun. Its run may come after the marked one, and is the only unmarked one.
+#[test]
+fn a_node_that_stood_still_runs_what_it_was_told_and_every_other_run_is_marked() {
+    let mut pair = Pair::new(Config { flush_after: Duration::ZERO, ..Config::default() }, true);
+    pair.run_for(Duration::from_millis(10));
+    let now = pair.now;
+    pair.server.as_mut().unwrap().broadcast(now, NEWS, 5, false).unwrap();
+    while !pair.server_events.contains(&ServerEvent::BroadcastAssigned(BroadcastNumber(0))) {
+        assert!(pair.step());
+    }
+    // The go is on its way to a node whose process is stopped; the server sees a dead link.
+    let server = pair.server.as_mut().unwrap();
+    server.handle(pair.now, Input::LinkDown);
+    pair.now = pair.now + Duration::from_secs(400);
+    server.handle(pair.now, Input::Timeout);
+    assert!(delivered(&pair).is_empty());
+    pair.drain(); // The session ends; then the node goes on, and finds what had arrived.
+    let ended = pair.server_events.iter().find_map(|event| match event {
+        ServerEvent::Ended(ended) => Some(ended),
+        _ => None,
+    });
+    let left: Vec<_> = ended.unwrap().unassigned.iter().map(|left| (left.payload, left.redelivered)).collect();
+    assert_eq!(left, [(5, true)], "the next node is told that it may have run");
+    let (number, method) = (BroadcastNumber(0), NEWS);
+    let run = ClientEvent::Broadcast { number, method, redelivered: false, payload: 5 };
+    assert!(pair.client_events.contains(&run));
 }

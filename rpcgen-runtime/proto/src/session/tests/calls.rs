@@ -4,7 +4,7 @@ use std::time::Duration;
 use std::vec::Vec;
 
 use super::pair::*;
-use crate::config::Config;
+use crate::config::{AdaptiveDeadline, Config};
 use crate::frame::{CancelOutcome, Refusal};
 use crate::ids::*;
 use crate::session::*;
@@ -182,7 +182,7 @@ fn a_full_log_says_so_and_keeps_nothing_of_the_call() {
 
 #[test]
 fn an_answer_for_another_call_of_the_slot_closes_the_link() {
-    use crate::frame::{Body, Frame, LinkFrame, Riders, Sequenced, WireId};
+    use crate::frame::{Body, Frame, LinkFrame, Sequenced, WireId};
     let mut pair = Pair::new(Config::default(), false);
     pair.answers = false;
     pair.send(1);
@@ -193,7 +193,7 @@ fn an_answer_for_another_call_of_the_slot_closes_the_link() {
     let (due, frame) = pair.down.frames.pop_back().unwrap();
     let LinkFrame::Frame(Frame { message: Some(Sequenced { id, .. }), .. }) = frame else { panic!("not the answer") };
     assert!(matches!(id, WireId::Full(_)));
-    let forged = Frame { bits: None, riders: Riders::default(), message: Some(Sequenced { id, body: wrong }) };
+    let forged = Frame { bits: None, riders: None, message: Some(Sequenced { id, body: wrong }) };
     pair.down.frames.push_back((due, LinkFrame::Frame(forged)));
     pair.run_for(Duration::from_millis(5));
     assert!(matches!(pair.close_reasons[..], [CloseReason::Protocol(crate::error::ProtocolError::WrongSlot { .. })]));
@@ -244,4 +244,171 @@ fn a_slot_is_not_free_until_its_answer_is_guaranteed() {
     };
     assert!(pair.close_reasons.iter().any(wrong_slot), "{:?}", pair.close_reasons);
     pair.run_until_answered(2, Duration::from_secs(5));
+}
+
+/// The outcomes of the cancels of a call.
+fn outcomes(pair: &Pair, call: CallHandle) -> Vec<CancelOutcome> {
+    let outcome = |event: &ClientEvent<u64>| match event {
+        ClientEvent::CancelResult(handle, outcome) if *handle == call => Some(*outcome),
+        _ => None,
+    };
+    pair.client_events.iter().filter_map(outcome).collect()
+}
+
+/// A call that was cancelled in time: its answer has come, the outcome of its cancel is lost.
+fn cancelled_without_outcome(pair: &mut Pair) -> CallHandle {
+    pair.run_for(Duration::from_millis(10));
+    let now = pair.now;
+    pair.server.as_mut().unwrap().pause_business(now, true);
+    let call = pair.send(1);
+    pair.run_for(Duration::from_millis(10));
+    assert!(pair.client.cancel(pair.now, call));
+    pair.drain();
+    pair.step();
+    assert_eq!(pair.down.frames.len(), 2, "the answer and the outcome are on their way");
+    pair.down.frames.pop_back();
+    pair.step();
+    assert_eq!(pair.answered[&call.number], Answer::Refused(Refusal::Cancelled));
+    assert_eq!(outcomes(pair, call), []);
+    call
+}
+
+#[test]
+fn a_cancel_whose_outcome_died_with_the_server_came_to_what_the_answer_says() {
+    let mut pair = Pair::new(Config::default(), true);
+    let call = cancelled_without_outcome(&mut pair);
+    pair.crash_server();
+    pair.connect();
+    pair.run_for(Duration::from_secs(2));
+    assert_eq!(outcomes(&pair, call), [CancelOutcome::Cancelled]);
+    assert_eq!(pair.begun, [], "cancel_xor_execute");
+}
+
+#[test]
+fn a_disconnect_at_its_limit_tells_the_outcome_of_every_cancel() {
+    let mut pair = Pair::new(Config::default(), true);
+    let held = cancelled_without_outcome(&mut pair);
+    let open = pair.send(2);
+    pair.run_for(Duration::from_millis(10));
+    pair.cut();
+    assert!(pair.client.cancel(pair.now, open), "it may have run, so only the server could say");
+    pair.client.disconnect(pair.now, Duration::from_secs(1));
+    pair.run_for(Duration::from_secs(2));
+    assert_eq!(outcomes(&pair, held), [CancelOutcome::Cancelled]);
+    assert_eq!(outcomes(&pair, open), [CancelOutcome::MaybeExecuted]);
+    assert_eq!(pair.answered[&open.number], Answer::Refused(Refusal::Unknown));
+    assert_eq!(pair.client_events.last(), Some(&ClientEvent::Disconnected { dropped: Vec::from([open]) }));
+}
+
+#[test]
+fn a_call_that_is_too_large_for_the_next_server_is_unknown_if_it_may_have_run() {
+    let mut pair = Pair::new(Config::default(), true);
+    pair.answers = false;
+    let sent = pair.send(large(100_000));
+    pair.run_for(Duration::from_millis(10));
+    pair.crash_server();
+    pair.config.frame_bytes_max = 8 * 1024;
+    let unsent = pair.send(large(100_000));
+    assert!(pair.client.cancel(pair.now, sent));
+    pair.client.disconnect(pair.now, Duration::from_secs(60));
+    pair.connect();
+    pair.run_for(Duration::from_secs(3));
+    assert_eq!(pair.answered[&sent.number], Answer::Refused(Refusal::Unknown));
+    assert_eq!(outcomes(&pair, sent), [CancelOutcome::MaybeExecuted]);
+    assert_eq!(pair.answered[&unsent.number], Answer::Refused(Refusal::RequestTooLarge));
+    assert!(pair.client.is_ended(), "drain_terminates");
+}
+
+#[test]
+fn an_adaptive_deadline_follows_the_times_of_the_action() {
+    let rule = AdaptiveDeadline { percentile: 90, multiple: 3, floor: Duration::from_millis(200) };
+    let mut pair = Pair::new(Config { adaptive_deadline: Some(rule), ..Config::default() }, true);
+    pair.answers = false;
+    pair.run_for(Duration::from_millis(10));
+    for number in 0..30 {
+        pair.send(number);
+        pair.run_for(Duration::from_millis(300));
+        let action = pair.begun.last().unwrap().0;
+        pair.answer(action, 0);
+    }
+    let is_pending = |event: &&ClientEvent<u64>| matches!(event, ClientEvent::StillPending(_));
+    assert_eq!(pair.client_events.iter().filter(is_pending).count(), 0);
+    pair.send(30);
+    pair.run_for(Duration::from_millis(1_100));
+    assert_eq!(pair.client_events.iter().filter(is_pending).count(), 0, "usual times take up to 384 ms");
+    pair.run_for(Duration::from_millis(100));
+    assert_eq!(pair.client_events.iter().filter(is_pending).count(), 1);
+}
+
+fn with_begin_records() -> Pair {
+    let mut pair = Pair::new(Config::default(), true);
+    pair.config.begin_records = true;
+    pair
+}
+
+/// The action that is about to begin.
+fn beginning(pair: &Pair) -> ActionHandle {
+    let action = |event: &ServerEvent<u64>| match event {
+        ServerEvent::Begin { action, .. } => Some(*action),
+        _ => None,
+    };
+    pair.server_events.iter().find_map(action).expect("nothing is about to begin")
+}
+
+#[test]
+fn an_action_is_not_handed_over_before_its_beginning_is_on_record() {
+    let mut pair = with_begin_records();
+    let call = pair.send(1);
+    pair.run_for(Duration::from_secs(1));
+    let action = beginning(&pair);
+    assert_eq!(pair.begun, []);
+    pair.client.cancel(pair.now, call);
+    pair.run_for(Duration::from_millis(10));
+    assert_eq!(outcomes(&pair, call), [CancelOutcome::Executing], "the record that was first decides");
+    let now = pair.now;
+    pair.server.as_mut().unwrap().begun(now, action, 1);
+    pair.server.as_mut().unwrap().begun(now, action, 1);
+    pair.run_until_answered(1, Duration::from_secs(1));
+    assert_eq!(pair.begun.len(), 1);
+    assert!(!pair.begun[0].3);
+}
+
+#[test]
+fn an_action_that_began_too_often_is_parked() {
+    for times in 1..6 {
+        let mut pair = with_begin_records();
+        let call = pair.send(1);
+        pair.run_for(Duration::from_secs(1));
+        let (now, action) = (pair.now, beginning(&pair));
+        pair.server.as_mut().unwrap().begun(now, action, times);
+        pair.run_until_answered(1, Duration::from_secs(1));
+        if times <= crate::config::BEGUN_MAX {
+            assert_eq!(pair.answered[&call.number], Answer::Response(2));
+            assert_eq!(pair.begun[0].3, times > 1, "redelivered");
+        } else {
+            assert_eq!(pair.answered[&call.number], Answer::Refused(Refusal::Poisoned));
+            assert_eq!(pair.begun, []);
+        }
+    }
+}
+
+#[test]
+fn a_handler_that_fails_again_after_a_crash_is_named_and_not_run_once_more() {
+    let mut pair = Pair::new(Config::default(), true);
+    pair.answers = false;
+    let call = pair.send(1);
+    pair.run_for(Duration::from_millis(10));
+    pair.crash_server(); // Perhaps because of it.
+    pair.connect();
+    pair.run_for(Duration::from_millis(10));
+    let (action, _, _, redelivered) = pair.begun[0];
+    assert!(redelivered);
+    let now = pair.now;
+    pair.server.as_mut().unwrap().answer(now, action, Answer::Refused(Refusal::HandlerPanicked));
+    pair.run_for(Duration::from_secs(2));
+    assert_eq!(pair.answered[&call.number], Answer::Refused(Refusal::Poisoned));
+    pair.crash_server();
+    pair.connect();
+    pair.run_for(Duration::from_secs(2));
+    assert_eq!(pair.begun, []);
 }

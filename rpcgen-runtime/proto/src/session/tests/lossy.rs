@@ -1,10 +1,14 @@
 //! Links that lose, duplicate and reorder.
 
+use std::boxed::Box;
 use std::collections::BTreeSet;
 use std::time::Duration;
+use std::vec::Vec;
 
 use super::pair::*;
 use crate::config::Config;
+use crate::frame::{Frame, LinkFrame, MissingRange, Riders};
+use crate::ids::Position;
 use crate::rng::SplitMix64;
 use crate::session::CloseReason;
 
@@ -113,4 +117,45 @@ fn a_lossy_link_becomes_silent_when_everything_is_guaranteed() {
     pair.run_for(Duration::from_secs(60));
     let heartbeats = pair.frames_seen - frames;
     assert!(heartbeats <= 2 * 2 * 60 / 5, "quiescent_when_idle: {heartbeats} frames in a minute");
+}
+
+#[test]
+fn resends_stay_in_proportion_to_the_loss_on_a_link_with_a_long_round_trip() {
+    for flush in [0, 20, 1_000] {
+        let config = Config { flush_after: Duration::from_millis(flush), ..Config::default() };
+        let mut pair = Pair::new(config, false);
+        pair.cut();
+        pair.latency = Duration::from_millis(100);
+        pair.connect();
+        (pair.up.drop, pair.down.drop) = (0.1, 0.1);
+        for number in 0..3_000 {
+            pair.send(number);
+        }
+        pair.run_until_answered(3_000, Duration::from_secs(3_600));
+        for stats in [pair.client.stats(), pair.server.as_ref().unwrap().stats()] {
+            let ratio = stats.resent as f64 / stats.sent as f64;
+            assert!(ratio <= 0.4, "amplification_bounded: {ratio:.2} re-sent for each new message, flush {flush} ms");
+        }
+    }
+}
+
+#[test]
+fn who_asks_again_and_again_and_guarantees_nothing_gets_little() {
+    let mut pair = Pair::new(Config { flush_after: Duration::ZERO, ..Config::default() }, false);
+    pair.run_for(Duration::from_millis(10));
+    pair.down.drop = 1.0;
+    for number in 0..50 {
+        pair.send(number);
+    }
+    let sent = pair.client.stats().sent;
+    let missing = MissingRange { first: Position(1), count: u32::try_from(sent - 1).unwrap() };
+    let riders = Riders { where_is: Vec::from([missing]), ..Riders::default() };
+    for _ in 0..500 {
+        let frame = Frame { bits: None, riders: Some(Box::new(riders.clone())), message: None };
+        pair.down.frames.push_back((pair.now, LinkFrame::Frame(frame)));
+        pair.run_for(Duration::from_millis(25)); // Time goes on, also when the oldest message has to wait to be paid for.
+    }
+    // A stock of half the pool and 64, and one each round trip.
+    let resent = pair.client.stats().resent;
+    assert!(resent <= 50 + 64 + 500 * 25 / 20 + 1, "amplification_bounded: {resent} re-sent");
 }

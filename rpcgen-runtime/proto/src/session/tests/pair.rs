@@ -5,22 +5,36 @@ use std::time::Duration;
 use std::vec;
 use std::vec::Vec;
 
+use super::toy_log::{Entry, ToyLog};
 use crate::config::Config;
 use crate::frame::LinkFrame;
 use crate::ids::*;
+use crate::record::{ClientRecord, Life};
 use crate::rng::SplitMix64;
 use crate::server::{Admission, Registry, RegistryConfig};
 use crate::session::*;
 use crate::time::Instant;
 
+/// The high half, if there is one, says how large the payload is said to be.
 impl Payload for u64 {
     fn size_bytes(&self) -> usize {
-        8
+        usize::try_from(self >> 32).unwrap().max(8)
     }
+
+    fn digest(&self) -> u64 {
+        crate::digest::of(&self.to_le_bytes())
+    }
+}
+
+/// A payload that is said to be so large.
+pub(super) fn large(bytes: u32) -> u64 {
+    u64::from(bytes) << 32
 }
 
 pub(super) const ECHO: MethodId = MethodId(0);
 pub(super) const NEWS: MethodId = MethodId(0);
+/// An action without records.
+pub(super) const VOLATILE: MethodId = MethodId(9);
 
 /// Frames on their way in one direction.
 #[derive(Default)]
@@ -56,6 +70,17 @@ pub(super) struct Pair {
     pub(super) frames_seen: usize,
     pub(super) close_reasons: Vec<CloseReason>,
     epoch: u64,
+    /// Of ends with a durable log.
+    pub(super) client_log: Option<ToyLog<ClientRecord<u64>>>,
+    pub(super) server_log: Option<ToyLog<Entry>>,
+    /// Answers that a client that was restarted found on record.
+    pub(super) recovered: BTreeMap<CallNumber, Answer<u64>>,
+    /// Actions that wait for their beginning, the fewest beginnings first; and how often each had begun.
+    pub(super) begins: Vec<(u32, ActionHandle)>,
+    /// Restarts of the client.
+    pub(super) restarts: u32,
+    /// Steps since the time last went on.
+    steps_at_now: u32,
 }
 
 impl Pair {
@@ -64,16 +89,26 @@ impl Pair {
     }
 
     pub(super) fn seeded(config: Config, reliable_ordered: bool, seed: u64) -> Self {
-        let identity = ClientIdentity {
+        let mut pair = Self::unlinked(config, reliable_ordered, seed);
+        pair.connect();
+        pair
+    }
+
+    pub(super) fn identity(life: Life) -> ClientIdentity {
+        ClientIdentity {
             client: ClientId(7),
-            incarnation: Incarnation(1),
+            incarnation: Incarnation(u64::from(life == Life(0))),
+            life,
             service: "test.Echo".into(),
             fingerprint: 42,
             broadcasts: vec![NEWS],
-        };
-        let mut pair = Self {
+        }
+    }
+
+    pub(super) fn unlinked(config: Config, reliable_ordered: bool, seed: u64) -> Self {
+        Self {
             now: Instant::START,
-            client: ClientSession::new(config.clone(), identity, seed),
+            client: ClientSession::new(config.clone(), Self::identity(Life(0)), seed),
             config,
             generator: SplitMix64::new(seed),
             registry: Self::registry(1),
@@ -91,9 +126,13 @@ impl Pair {
             frames_seen: 0,
             close_reasons: Vec::new(),
             epoch: 1,
-        };
-        pair.connect();
-        pair
+            client_log: None,
+            server_log: None,
+            recovered: BTreeMap::new(),
+            begins: Vec::new(),
+            restarts: 0,
+            steps_at_now: 0,
+        }
     }
 
     fn registry(epoch: u64) -> Registry<u64> {
@@ -121,6 +160,12 @@ impl Pair {
     pub(super) fn crash_server(&mut self) {
         self.server = None;
         self.begun.clear();
+        if let Some(log) = &mut self.server_log {
+            log.crash();
+            self.recover_server();
+            self.cut();
+            return;
+        }
         self.epoch += 1;
         self.registry = Self::registry(self.epoch);
         self.cut();
@@ -189,6 +234,8 @@ impl Pair {
                     }
                     self.down.frames.clear();
                 }
+                Output::Persist(mark, record) => self.persist_client(mark, record),
+                Output::Forget(_) => panic!("a client forgets nothing"),
                 Output::Timeout(_) => return,
             }
         }
@@ -215,6 +262,10 @@ impl Pair {
                     self.client.handle(self.now, Input::LinkDown);
                     self.up.frames.clear();
                 }
+                Output::Persist(mark, record) => self.persist_server(mark, record),
+                Output::Forget(number) => {
+                    self.server_log.as_mut().expect("only with a log").note(Entry::Forget(number));
+                }
                 Output::Timeout(_) => return,
             }
         }
@@ -230,8 +281,11 @@ impl Pair {
                 }
             }
             ServerEvent::Ended(ended) => {
-                self.registry.ended(self.now, ended.clone());
+                self.registry.ended(self.now, *ended.clone());
             }
+            ServerEvent::Begin { action, .. } => self.begin(*action),
+            ServerEvent::Used => self.registry.used(ClientId(7)),
+            ServerEvent::Disputed => self.registry.disputed(self.now, ClientId(7)),
             _ => {}
         }
         self.server_events.push(event);
@@ -239,14 +293,19 @@ impl Pair {
 
     fn deliver_up(&mut self, frame: LinkFrame<u64>) {
         if let LinkFrame::Hello(hello) = frame {
-            match self.registry.admit(self.now, hello) {
+            match self.registry.admit(self.now, *hello) {
                 Admission::Open(opening) => {
+                    self.server_log.iter_mut().for_each(ToyLog::begin_session);
                     self.server =
-                        Some(ServerSession::open(self.now, self.config.clone(), *opening, self.reliable_ordered));
+                        Some(ServerSession::open(self.now, self.server_config(), *opening, self.reliable_ordered));
                 }
                 Admission::Resume(_, hello) => {
                     let now = self.now;
                     self.server.as_mut().unwrap().resume(now, &hello, self.reliable_ordered);
+                }
+                Admission::Restart(opening) => {
+                    let now = self.now;
+                    self.server.as_mut().unwrap().restart(now, *opening, self.reliable_ordered);
                 }
                 Admission::Reject(reject) => {
                     self.down.frames.push_back((self.now + self.latency, LinkFrame::Reject(reject)));
@@ -281,6 +340,8 @@ impl Pair {
     pub(super) fn step(&mut self) -> bool {
         self.drain();
         let Some(next) = self.next_deadline() else { return false };
+        self.steps_at_now = if next > self.now { 0 } else { self.steps_at_now + 1 };
+        assert!(self.steps_at_now < 100_000, "progress: time stands still");
         self.now = self.now.max(next);
         while let Some(frame) = take_due(&mut self.up, self.now) {
             self.deliver_up(frame);

@@ -85,3 +85,91 @@ fn a_sender_whose_bytes_are_all_in_flight_does_not_wait_for_the_flush_of_its_pee
         pair.run_until_answered(50, Duration::from_secs(1));
     }
 }
+
+fn sizes(pair: &Pair) -> (u64, u64) {
+    let stats = pair.server.as_ref().unwrap().stats();
+    (stats.pools_grown, stats.pools_halved)
+}
+
+/// Calls in bursts of 100, each answered before the next.
+fn burst(pair: &mut Pair, bursts: usize) {
+    for _ in 0..bursts {
+        let before = pair.answered.len();
+        for number in 0..100 {
+            pair.send(number);
+        }
+        pair.run_until_answered(before + 100, Duration::from_secs(600));
+    }
+}
+
+#[test]
+fn a_pool_that_grew_is_halved_after_a_long_idle_time_and_grows_back_under_load() {
+    for reliable_ordered in [true, false] {
+        let mut pair = Pair::new(Config { pool_size: 8, ..Config::default() }, reliable_ordered);
+        burst(&mut pair, 20);
+        let (grown, halved) = sizes(&pair);
+        assert!(grown >= 4 && halved == 0, "{grown} {halved}");
+        pair.run_for(Duration::from_secs(59));
+        assert_eq!(sizes(&pair), (grown, 0));
+        pair.run_for(Duration::from_secs(2));
+        assert_eq!(sizes(&pair), (grown, 2), "one in each lane");
+        pair.run_for(Duration::from_secs(600));
+        assert_eq!(sizes(&pair), (grown, 2), "the lane comes to the new range first");
+        burst(&mut pair, 20);
+        let (grown_back, _) = sizes(&pair);
+        assert!(grown_back > grown, "grows back under load");
+        let blocked = pair.client.stats().pool_blocked + pair.server.as_ref().unwrap().stats().pool_blocked;
+        burst(&mut pair, 10);
+        let blocked_later = pair.client.stats().pool_blocked + pair.server.as_ref().unwrap().stats().pool_blocked;
+        assert_eq!(blocked, blocked_later, "never blocks twice at one size under the same load");
+        assert_eq!(pair.close_reasons, []);
+    }
+}
+
+#[test]
+fn a_pool_is_never_halved_below_its_first_size() {
+    let mut pair = Pair::new(Config { pool_size: 8, ..Config::default() }, true);
+    burst(&mut pair, 5);
+    let mut halved = 0;
+    for _ in 0..60 {
+        for _ in 0..20 {
+            let count = pair.answered.len() + 1;
+            pair.send(1);
+            pair.run_until_answered(count, Duration::from_secs(5));
+        }
+        pair.run_for(Duration::from_secs(61));
+        halved = sizes(&pair).1;
+    }
+    let (grown, _) = sizes(&pair);
+    assert_eq!(halved, grown, "as often as it grew, then no more");
+    assert_eq!(pair.close_reasons, []);
+}
+
+#[test]
+fn halving_survives_loss_cuts_and_messages_that_cross_it() {
+    for seed in 0..20 {
+        let config = Config { pool_size: 4, pool_idle: Duration::from_millis(20), ..Config::default() };
+        let mut pair = Pair::seeded(Config { flush_after: Duration::ZERO, ..config }, false, seed);
+        (pair.up.drop, pair.down.drop) = (0.2, 0.2);
+        for number in 0..600 {
+            pair.send(number);
+            if number % 50 == 49 {
+                let pause = u64::from(pair.generator.below(60));
+                pair.run_for(Duration::from_millis(pause));
+            }
+            if number % 170 == 169 {
+                pair.cut();
+            }
+            if !pair.is_linked {
+                pair.connect();
+            }
+        }
+        pair.run_until_answered(600, Duration::from_secs(3_600));
+        assert!(sizes(&pair).1 > 0, "seed {seed}");
+        assert!(
+            pair.close_reasons.iter().all(|reason| *reason == CloseReason::Silent),
+            "seed {seed}: {:?}",
+            pair.close_reasons
+        );
+    }
+}

@@ -5,7 +5,7 @@ use std::vec;
 
 use super::pair::*;
 use crate::config::Config;
-use crate::frame::{FreshReason, Refusal};
+use crate::frame::{FreshReason, LinkFrame, Refusal};
 use crate::session::*;
 
 #[test]
@@ -222,14 +222,15 @@ fn a_second_client_with_the_same_id_and_no_proof_is_refused() {
     let identity = ClientIdentity {
         client: crate::ids::ClientId(7),
         incarnation: crate::ids::Incarnation(2),
+        life: crate::record::Life(0),
         service: "test.Echo".into(),
         fingerprint: 42,
         broadcasts: vec![],
     };
     let mut thief: ClientSession<u64> = ClientSession::new(Config::default(), identity, 99);
     thief.handle(pair.now, Input::LinkUp { reliable_ordered: true });
-    let Output::Transmit(crate::frame::LinkFrame::Hello(hello)) = thief.poll_output() else { panic!("no hello") };
-    let admission = pair.registry.admit(pair.now, hello);
+    let Output::Transmit(LinkFrame::Hello(hello)) = thief.poll_output() else { panic!("no hello") };
+    let admission = pair.registry.admit(pair.now, *hello);
     let crate::server::Admission::Reject(reject) = admission else { panic!("admitted") };
     assert_eq!(reject.reason, crate::frame::RejectReason::BadProof);
     pair.send(2);
@@ -257,4 +258,21 @@ fn a_planned_restart_of_the_server_fails_no_call() {
     pair.run_until_answered(2, Duration::from_secs(5));
     assert_eq!(pair.answered[&second.number], Answer::Response(3));
     assert_eq!(pair.close_reasons, []);
+}
+
+#[test]
+fn a_server_that_takes_a_returning_client_for_a_new_one_is_told_what_may_have_run() {
+    let mut pair = Pair::new(Config::default(), true);
+    pair.answers = false;
+    let call = pair.send(1);
+    pair.run_for(Duration::from_millis(10));
+    pair.crash_server();
+    pair.connect();
+    let Some((_, LinkFrame::Hello(hello))) = pair.up.frames.front_mut() else { panic!("a hello is on its way") };
+    hello.resume = None;
+    pair.answers = true;
+    pair.run_until_answered(1, Duration::from_secs(10));
+    assert_eq!((pair.begun[0].1.number, pair.begun[0].3), (call.number, true), "redelivered");
+    let fresh = pair.client_events.iter().rev().find(|event| matches!(event, ClientEvent::Linked { .. }));
+    assert!(matches!(fresh, Some(ClientEvent::Linked { fresh: Some(FreshReason::Asked), .. })), "{fresh:?}");
 }

@@ -5,10 +5,15 @@
 //! An array says where it begins, so that applying one twice changes nothing, and one that would leave a gap is recognised instead
 //! of applied (trap T3).
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
 use crate::ids::Position;
+use crate::marks::mark;
+use crate::mutants::mutated;
 
 /// Guarantees for consecutive positions of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +35,7 @@ pub enum Bits {
         /// How many bits.
         count: u32,
         /// The bits, `count.div_ceil(8)` bytes.
-        bytes: Vec<u8>,
+        bytes: Box<[u8]>,
     },
 }
 
@@ -85,10 +90,17 @@ pub(crate) fn place(array: &BitArray, guaranteed: Position, width: BaseWidth) ->
         BaseWidth::Bits16 => i64::from((array.base as u16).wrapping_sub(guaranteed.0 as u16) as i16),
         BaseWidth::Bits32 => i64::from(array.base.wrapping_sub(guaranteed.0 as u32) as i32),
     };
+    if mutated!(BitsPlacedWithoutBase) {
+        return Placed::From(0);
+    }
     if ahead > 0 {
         return Placed::Gap;
     }
-    Placed::From(u32::try_from(-ahead).unwrap_or(u32::MAX).min(array.bits.count()))
+    let first = u32::try_from(-ahead).unwrap_or(u32::MAX).min(array.bits.count());
+    if first == array.bits.count() {
+        mark!(BitsNoNews);
+    }
+    Placed::From(first)
 }
 
 /// The receiving side's bits, gathered until something carries them.
@@ -121,8 +133,8 @@ impl Gathered {
 
     /// The next position's bit, and the size of the pool that its ID was drawn from.
     pub(crate) fn push(&mut self, guaranteed: bool, pool_size: u32) {
-        self.reach = u64::from(pool_size);
-        if !guaranteed {
+        self.reach = u64::from(if mutated!(BitsReachTooShort) { (pool_size / 8).max(1) } else { pool_size });
+        if !guaranteed && !mutated!(RefusalSaysGuaranteed) {
             self.refused.push_back(self.end);
         }
         self.end.0 += 1;
@@ -133,7 +145,8 @@ impl Gathered {
 
     /// The bits for a frame that is logged: all since the last such frame. Returns where they begin.
     pub(crate) fn take(&mut self) -> (Position, Option<BitArray>) {
-        let from = self.clamp(self.cursor);
+        let from =
+            self.clamp(Position(self.cursor.0 + u64::from(mutated!(BitsBeginTooLate) && self.cursor < self.end)));
         self.cursor = self.end;
         (from, self.array(from))
     }
@@ -144,7 +157,11 @@ impl Gathered {
     }
 
     fn clamp(&self, from: Position) -> Position {
-        from.max(Position(self.end.0.saturating_sub(self.reach)))
+        let reached = Position(self.end.0.saturating_sub(self.reach));
+        if from < reached {
+            mark!(BitsClamped);
+        }
+        from.max(reached)
     }
 
     fn array(&self, from: Position) -> Option<BitArray> {
@@ -156,9 +173,10 @@ impl Gathered {
         let base = from.0 as u32;
         let first_refused = self.refused.partition_point(|refused| *refused < from);
         if first_refused == self.refused.len() {
-            return Some(BitArray { base, bits: Bits::Ones(count) });
+            return Some(BitArray { base, bits: Bits::Ones(count + u32::from(mutated!(BitsCountOneMore))) });
         }
-        let mut bytes = alloc::vec![0xff_u8; count.div_ceil(8) as usize];
+        mark!(BitsMixed);
+        let mut bytes = alloc::vec![0xff_u8; count.div_ceil(8) as usize].into_boxed_slice();
         if !count.is_multiple_of(8)
             && let Some(last) = bytes.last_mut()
         {
@@ -195,7 +213,7 @@ mod tests {
     fn refusals_make_a_mixed_array() {
         let (_, array) = gathered(&[true, false, true, true, true, true, true, true, true]).take();
         let array = array.unwrap();
-        assert_eq!(array.bits, Bits::Mixed { count: 9, bytes: alloc::vec![0b1111_1101, 1] });
+        assert_eq!(array.bits, Bits::Mixed { count: 9, bytes: Box::from([0b1111_1101, 1]) });
         assert!(array.bits.get(0) && !array.bits.get(1) && array.bits.get(8) && !array.bits.get(9));
     }
 
