@@ -1,0 +1,57 @@
+//! Why a transaction was not committed.
+
+use std::error::Error as _;
+
+use rpcgen_runtime::completion::sql::Failure;
+use tokio_postgres::error::SqlState;
+
+/// Why a transaction was not committed, or the database not opened. A handler gives it back as it is: with `?`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// PostgreSQL, or the way there.
+    #[error("{}", described(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    /// Another server has opened the database: this one commits nothing any more.
+    #[error("another server has taken over the database: it is owner {owner}, this one was {was}")]
+    TakenOver {
+        /// Who it is now.
+        owner: u64,
+        /// Who this one was.
+        was: u64,
+    },
+    /// Another attempt at the same call ended in between; the next one finds out how.
+    #[error("another attempt at the same call has just ended")]
+    Raced,
+    /// A handler's statement ended its transaction. What it did before is committed, and its answer is not.
+    #[error("a handler ended its transaction by itself")]
+    EndedByHandler,
+}
+
+/// The driver's error says little by itself.
+fn described(error: &tokio_postgres::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+impl Error {
+    pub(crate) fn failure(&self) -> Failure {
+        match self {
+            Self::Raced => Failure::Transient,
+            Self::TakenOver { .. } => Failure::Stopped,
+            Self::EndedByHandler => Failure::Permanent,
+            Self::Postgres(error) => of_postgres(error),
+        }
+    }
+}
+
+fn of_postgres(error: &tokio_postgres::Error) -> Failure {
+    let is_passing = match error.code() {
+        // Classes of the standard: connection, rollback (deadlock, serialization), resources, intervention, system.
+        Some(code) => {
+            ["08", "40", "53", "57", "58"].iter().any(|class| code.code().starts_with(class))
+                || *code == SqlState::LOCK_NOT_AVAILABLE
+        }
+        None => error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>()),
+    };
+    if is_passing { Failure::Transient } else { Failure::Permanent }
+}

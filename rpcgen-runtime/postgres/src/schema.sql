@@ -1,0 +1,25 @@
+-- Completion records of rpcgen: one row for each call whose answer its caller may still ask for.
+-- A row is inserted first in the transaction that has the call's effect, as its lock; it goes, in batches, once the caller has the answer.
+-- Never delete a row by hand: its call could then run again.
+
+create table if not exists rpcgen_completions (
+    client       bytea    not null,  -- 16 bytes: who called
+    incarnation  bigint   not null,  -- in which life of a client without a log on disk; 0 with one. Unsigned, kept as signed
+    number       bigint   not null,  -- the how manyth call
+    method       integer  not null,  -- which action of the service, in the order of declaration
+    digest       bigint   not null,  -- FNV-1a 64 of method and request: the same key with another one is an error
+    owner_epoch  bigint   not null,  -- which server wrote it: see rpcgen_owner
+    begun_at     timestamptz not null default now(),  -- for people
+    is_failure   boolean,            -- true: the answer is the action's typed error. Null only within the transaction
+    answer       bytea,              -- as it travels. Null only within the transaction
+    primary key (client, incarnation, number)  -- finds a record, and what a client has retired: there is no other index
+) with (fillfactor = 80);  -- the answer is written into the row's own page
+
+-- Who may write completion records: one row. A server that opens the database counts it up; one that finds another number has been
+-- taken over, and commits nothing any more.
+create table if not exists rpcgen_owner (
+    id    integer primary key check (id = 1),
+    epoch bigint not null
+);
+
+insert into rpcgen_owner (id, epoch) values (1, 0) on conflict do nothing;

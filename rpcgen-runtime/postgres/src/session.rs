@@ -1,0 +1,104 @@
+//! Connections: a few, reused, each with its statements.
+//!
+//! Knows: what a connection has to be before it is used: the owner's. Does not know: calls.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_postgres::{Client, Config, NoTls, Statement};
+
+use crate::Error;
+
+/// Statements that a connection keeps compiled; beyond, it forgets them all.
+const STATEMENTS_MAX: usize = 256;
+
+/// A connection.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    statements: HashMap<String, Statement>,
+}
+
+impl Session {
+    pub(crate) async fn connect(config: &Config) -> Result<Self, Error> {
+        let (client, connection) = config.connect(NoTls).await?;
+        // It ends with the client; why it ended is told to whoever uses the client.
+        tokio::spawn(connection);
+        Ok(Self { client, statements: HashMap::new() })
+    }
+
+    pub(crate) async fn statement(&mut self, sql: &str) -> Result<Statement, Error> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        if self.statements.len() >= STATEMENTS_MAX {
+            self.statements.clear();
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+}
+
+/// The connections of an owner.
+pub(crate) struct Pool {
+    pub(crate) config: Config,
+    pub(crate) epoch: u64,
+    idle: Mutex<Vec<Session>>,
+    room: Arc<Semaphore>,
+    /// Why nothing is committed any more.
+    pub(crate) stopped: watch::Sender<Option<String>>,
+}
+
+/// A connection that is in use; nobody else has it.
+pub(crate) struct Lent {
+    pub(crate) session: Session,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    pub(crate) fn new(config: Config, epoch: u64, connections_max: usize) -> Self {
+        Self {
+            config,
+            epoch,
+            idle: Mutex::default(),
+            room: Arc::new(Semaphore::new(connections_max)),
+            stopped: watch::Sender::new(None),
+        }
+    }
+
+    /// A connection, when there is one.
+    pub(crate) async fn lend(&self) -> Result<Lent, Error> {
+        let room = Arc::clone(&self.room).acquire_owned().await.expect("nobody closes it");
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        while let Some(session) = idle() {
+            if !session.client.is_closed() {
+                return Ok(Lent { session, _room: room });
+            }
+        }
+        let session = Session::connect(&self.config).await?;
+        // While this connection holds the lock, nobody has taken over: who does so ends it first. So the epoch is looked at after that.
+        session
+            .client
+            .batch_execute("select pg_advisory_lock_shared(1919968103, 'rpcgen_owner'::regclass::oid::int)")
+            .await?;
+        self.check_owner(&session).await?;
+        Ok(Lent { session, _room: room })
+    }
+
+    /// Whether this process is still the owner.
+    pub(crate) async fn check_owner(&self, session: &Session) -> Result<(), Error> {
+        let owner: i64 = session.client.query_one("select epoch from rpcgen_owner", &[]).await?.get(0);
+        if owner.cast_unsigned() == self.epoch {
+            return Ok(());
+        }
+        let error = Error::TakenOver { owner: owner.cast_unsigned(), was: self.epoch };
+        self.stopped.send_replace(Some(error.to_string()));
+        Err(error)
+    }
+
+    /// Takes one back that is outside of a transaction.
+    pub(crate) fn take_back(&self, lent: Lent) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lent.session);
+    }
+}

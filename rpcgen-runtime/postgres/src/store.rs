@@ -1,0 +1,167 @@
+//! Completion records: locked first, answered last, in the handler's transaction.
+//!
+//! Knows: the tables of `schema.sql`. Does not know: what handlers do.
+
+use std::sync::{Arc, Weak};
+
+use rpcgen_runtime::completion::sql::{Begun, Failure, SqlDatabase};
+use rpcgen_runtime::completion::{
+    Backoff, CallRecord, Completion, CompletionStore, RecordedAnswer, StoreError, StoreFuture,
+};
+use rpcgen_runtime::{CallKey, CallNumber, ClientId, Incarnation};
+use tokio::sync::mpsc;
+
+use crate::session::{Lent, Pool, Session};
+use crate::{Error, Postgres, Transaction};
+
+/// Waits for another attempt at the same call, if there is one. No row comes of an owner that is none any more.
+const LOCK: &str = "insert into rpcgen_completions (client, incarnation, number, method, digest, owner_epoch)
+    select $1, $2, $3, $4, $5, $6 from rpcgen_owner where epoch = $6 on conflict do nothing";
+const ANSWER: &str = "update rpcgen_completions set is_failure = $4, answer = $5
+    where client = $1 and incarnation = $2 and number = $3";
+const FIND: &str = "select digest, is_failure, answer from rpcgen_completions
+    where client = $1 and incarnation = $2 and number = $3";
+/// The oldest first, a thousand at most: the lock on the table's pages is short, and so is what a crash undoes.
+const RETIRE: &str = "delete from rpcgen_completions where client = $1 and incarnation = $2 and number < least($3, coalesce(
+    (select number from rpcgen_completions where client = $1 and incarnation = $2 order by number limit 1 offset 1000), $3))";
+
+/// A call key as it stands in the table. PostgreSQL's integers are signed: the largest numbers are negative there, and found all the same.
+struct Key {
+    client: [u8; 16],
+    incarnation: i64,
+    number: i64,
+}
+
+impl From<CallKey> for Key {
+    fn from(key: CallKey) -> Self {
+        Self {
+            client: key.client.0.to_be_bytes(),
+            incarnation: key.incarnation.0.cast_signed(),
+            number: key.number.0.cast_signed(),
+        }
+    }
+}
+
+impl Postgres {
+    /// Begins and locks, in one round trip. `false`: there is a row, or this is no owner.
+    async fn lock(&self, session: &mut Session, call: &CallRecord) -> Result<bool, Error> {
+        let statement = session.statement(LOCK).await?;
+        let (key, client) = (Key::from(call.key), &session.client);
+        let (method, digest) = (call.method.0.cast_signed(), call.digest.cast_signed());
+        let epoch = self.pool.epoch.cast_signed();
+        let params: crate::Params<'_> = &[&&key.client[..], &key.incarnation, &key.number, &method, &digest, &epoch];
+        let (begun, inserted) = tokio::join!(client.batch_execute("begin"), client.execute(&statement, params));
+        begun?;
+        Ok(inserted? == 1)
+    }
+
+    async fn find_with(session: &mut Session, key: CallKey) -> Result<Option<Completion>, Error> {
+        let (statement, key) = (session.statement(FIND).await?, Key::from(key));
+        let row = session.client.query_opt(&statement, &[&&key.client[..], &key.incarnation, &key.number]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let (Some(is_failure), Some(answer)) = (row.get::<_, Option<bool>>(1), row.get::<_, Option<Vec<u8>>>(2)) else {
+            return Err(Error::EndedByHandler);
+        };
+        let answer = RecordedAnswer { is_failure, bytes: answer.into() };
+        Ok(Some(Completion { digest: row.get::<_, i64>(0).cast_unsigned(), answer }))
+    }
+
+    async fn ask(&self, key: CallKey) -> Result<Option<Completion>, Error> {
+        let mut lent = self.pool.lend().await?;
+        let found = Self::find_with(&mut lent.session, key).await?;
+        // What an owner that is none any more says may be old.
+        self.pool.check_owner(&lent.session).await?;
+        self.pool.take_back(lent);
+        Ok(found)
+    }
+}
+
+impl SqlDatabase for Postgres {
+    type Transaction = Transaction;
+    type Error = Error;
+
+    async fn begin(&self, call: &CallRecord) -> Result<Begun<Transaction>, Error> {
+        let lent = self.pool.lend().await?;
+        let mut transaction = Transaction::new(lent, Arc::clone(&self.pool));
+        if self.lock(&mut transaction.lent().session, call).await? {
+            return Ok(Begun::New(transaction));
+        }
+        let Lent { session, .. } = transaction.lent();
+        self.pool.check_owner(session).await?;
+        let found = Self::find_with(session, call.key).await?;
+        found.map(Begun::Completed).ok_or(Error::Raced)
+    }
+
+    /// The row goes with the rest, and is inserted again: who was quicker meanwhile is found by the next attempt.
+    async fn undo(&self, transaction: &mut Transaction, call: &CallRecord) -> Result<(), Error> {
+        let session = &mut transaction.lent().session;
+        session.client.batch_execute("rollback").await?;
+        if self.lock(session, call).await? { Ok(()) } else { Err(Error::Raced) }
+    }
+
+    async fn commit(
+        &self,
+        mut transaction: Transaction,
+        call: &CallRecord,
+        answer: &RecordedAnswer,
+    ) -> Result<(), Error> {
+        let session = &mut transaction.lent().session;
+        let (statement, key) = (session.statement(ANSWER).await?, Key::from(call.key));
+        let params: crate::Params<'_> =
+            &[&&key.client[..], &key.incarnation, &key.number, &answer.is_failure, &&answer.bytes[..]];
+        let client = &session.client;
+        // One round trip: where the first fails, PostgreSQL makes a rollback of the second.
+        let (answered, committed) = tokio::join!(client.execute(&statement, params), client.batch_execute("commit"));
+        let answered = answered?;
+        committed?;
+        transaction.ended();
+        if answered == 1 { Ok(()) } else { Err(Error::EndedByHandler) }
+    }
+
+    fn failure(error: &Error) -> Failure {
+        error.failure()
+    }
+}
+
+impl CompletionStore for Postgres {
+    fn find(&self, key: CallKey) -> StoreFuture<'_, Result<Option<Completion>, StoreError>> {
+        Box::pin(async move {
+            self.ask(key).await.map_err(|error| match error.failure() {
+                Failure::Transient => StoreError::Unavailable(error.to_string()),
+                Failure::Stopped | Failure::Permanent => StoreError::Stopped(error.to_string()),
+            })
+        })
+    }
+
+    fn retire(&self, client: ClientId, incarnation: Incarnation, below: CallNumber) {
+        // It ends with the last handle only.
+        let _ = self.retired.send(CallKey { client, incarnation, number: below });
+    }
+}
+
+/// Deletes what clients have retired, some at a time.
+pub(crate) async fn clean_up(pool: Weak<Pool>, mut retired: mpsc::UnboundedReceiver<CallKey>) {
+    while let Some(key) = retired.recv().await {
+        let mut backoff = Backoff::default();
+        loop {
+            let Some(pool) = pool.upgrade().filter(|pool| pool.stopped.borrow().is_none()) else { return };
+            match delete_some(&pool, key).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "records that may go stay for a while");
+                    backoff.wait().await;
+                }
+            }
+        }
+    }
+}
+
+async fn delete_some(pool: &Pool, key: CallKey) -> Result<u64, Error> {
+    let mut lent = pool.lend().await?;
+    let (statement, key) = (lent.session.statement(RETIRE).await?, Key::from(key));
+    let params: crate::Params<'_> = &[&&key.client[..], &key.incarnation, &key.number];
+    let deleted = lent.session.client.execute(&statement, params).await?;
+    pool.take_back(lent);
+    Ok(deleted)
+}

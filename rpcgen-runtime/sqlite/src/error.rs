@@ -1,0 +1,48 @@
+//! Why a database cannot be used, or not any more.
+
+use rusqlite::ErrorCode;
+
+/// A database does not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// SQLite says no; while another process holds the write lock it says so after ten seconds.
+    #[error("the database cannot be opened for exactly-once effects: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// Commits would not be durable.
+    #[error(
+        "the database has the journal mode `{0}`, and only `wal` is supported; is it on a network file system, or in memory?"
+    )]
+    JournalMode(String),
+    /// The system has no thread for it.
+    #[error("the writer's thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What an error of SQLite means for a group of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// It may pass: another process writes, or there is no room.
+    Transient,
+    /// What is on the disk is not known any more. PostgreSQL learned it the hard way: a sync that failed is not tried again.
+    Fatal,
+    /// A mistake of the handler's.
+    OfHandler,
+}
+
+pub(crate) fn meaning(error: &rusqlite::Error) -> Meaning {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull | ErrorCode::OutOfMemory) => {
+            Meaning::Transient
+        }
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => Meaning::Fatal,
+        _ => Meaning::OfHandler,
+    }
+}
