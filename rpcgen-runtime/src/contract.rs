@@ -2,8 +2,11 @@
 //!
 //! Knows: the shape of services, actions and broadcasts. Does not know: how they are sent and run.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::time::Duration;
 
+use rpcgen_proto::ids::{AppId, MethodId};
 use rpcgen_proto::payload::Writer;
 
 use crate::carried::Message;
@@ -24,10 +27,18 @@ pub struct ServiceDescriptor {
 }
 
 impl ServiceDescriptor {
-    /// The first action that asks for a log on disk, which this version does not have.
+    /// The first action that asks for a log on disk.
     pub(crate) fn first_on_disk(&self) -> Option<String> {
         let action = self.actions.iter().find(|action| action.persist == Persist::Disk)?;
         Some(format!("{}.{}", self.name, action.name))
+    }
+}
+
+impl ServiceDescriptor {
+    /// The actions that have the promise of memory logs although there is a log on disk.
+    pub(crate) fn volatile(&self) -> BTreeSet<MethodId> {
+        let numbered = (0_u32..).zip(self.actions);
+        numbered.filter(|(_, action)| action.persist == Persist::Memory).map(|(number, _)| MethodId(number)).collect()
     }
 }
 
@@ -45,9 +56,11 @@ pub struct ActionDescriptor {
 /// Where a call is logged before it counts as accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persist {
-    /// In memory: survives links and the other end, not this process.
+    /// It does not say: on disk if its end has a log there, else in memory.
+    Default,
+    /// In memory, also if there is a log on disk: survives links and the other end, not this process.
     Memory,
-    /// On disk.
+    /// On disk. Without a log there a client does not connect, and a server does not listen.
     Disk,
 }
 
@@ -64,6 +77,8 @@ pub struct BroadcastDescriptor {
 pub trait Action: Message {
     /// Its number in its service.
     const METHOD: u32;
+    /// The client of its service.
+    type Stub: Stub;
     /// The response as it travels.
     type Response: Message;
     /// What a caller gets and a handler returns.
@@ -71,7 +86,9 @@ pub trait Action: Message {
     /// Its business error; [`Infallible`](std::convert::Infallible) without `fails`.
     type Error: Message + std::error::Error;
     /// What a handler returns: `Result<Output, Error>`, or `Output` without `fails`.
-    type Result: Send;
+    type Result: HandlerResult<Self::Output, Self::Error>;
+    /// Whose it is.
+    fn app_id(&self) -> AppId;
     /// What the handler returned, as it travels.
     ///
     /// # Errors
@@ -87,8 +104,29 @@ pub trait Action: Message {
     fn origin_keys(captured: &Self::Captured, response: &Self::Response, keys: &mut OriginKeys);
 }
 
+/// What a handler returns, made of its parts: `Result<O, E>` of an action that can fail, `O` of one that cannot.
+pub trait HandlerResult<O, E>: Sized + Send + 'static {
+    /// The handler's answer.
+    fn from_result(result: Result<O, E>) -> Self;
+}
+
+impl<O: Send + 'static, E: Send + 'static> HandlerResult<O, E> for Result<O, E> {
+    fn from_result(result: Self) -> Self {
+        result
+    }
+}
+
+impl<O: Send + 'static> HandlerResult<O, Infallible> for O {
+    fn from_result(result: Result<O, Infallible>) -> Self {
+        match result {
+            Ok(output) => output,
+            Err(never) => match never {},
+        }
+    }
+}
+
 /// A broadcast: implemented by its message.
-pub trait Broadcast: Message {
+pub trait Broadcast: Message + Clone {
     /// Its number in its service.
     const METHOD: u32;
     /// The key of the node that it is for: the same bytes that [`Action::origin_keys`] added. `None`: any node that handles it.

@@ -11,6 +11,7 @@ use rpcgen_proto::ids::CallNumber;
 use rpcgen_proto::payload::EncodeError;
 
 pub use crate::driver::address::AddressError;
+pub use crate::durable::OpenLogError;
 
 /// No connected client came of it.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +35,28 @@ pub enum ConnectError {
     },
     /// An action asks for a log on disk.
     #[error(
-        "`{action}` asks for @persist(disk), which this version does not have; remove it, or say \
+        "`{action}` asks for @persist(disk), and this client has no log on disk; give it a directory with `ClientBuilder::log`, or say \
          `ClientBuilder::memory_instead_of_disk`: its calls then survive links and the server, not this process"
     )]
     NoDiskLog {
         /// Which.
         action: String,
+    },
+    /// The log on disk cannot be used.
+    #[error(transparent)]
+    Log(#[from] OpenLogError),
+    /// This node handles more broadcasts than a server can be told in a hello.
+    #[error(
+        "a hello that names {broadcasts} broadcasts has {bytes} bytes, and servers read at most {limit}; handle fewer with one client, or \
+         split the service"
+    )]
+    HelloTooLarge {
+        /// How many are handled.
+        broadcasts: usize,
+        /// How large the hello may become.
+        bytes: usize,
+        /// How large it may be.
+        limit: usize,
     },
     /// The server refused, and would again.
     #[error("the server at {address} refused: {}", reject.message)]
@@ -77,14 +94,28 @@ pub enum ListenError {
     },
     /// An action asks for a log on disk.
     #[error(
-        "`{action}` asks for @persist(disk), which this version does not have; remove it, or say \
+        "`{action}` asks for @persist(disk), and this server has no log on disk; give it a directory with `ServerBuilder::log`, or say \
          `ServerBuilder::memory_instead_of_disk`: a server that crashes then runs what is unanswered again"
     )]
     NoDiskLog {
         /// Which.
         action: String,
     },
-    /// Two services of one name, or none.
+    /// The log on disk cannot be used.
+    #[error(transparent)]
+    Log(#[from] OpenLogError),
+    /// The log has sessions or broadcasts of a service that this server does not serve: what was accepted for it would never be done.
+    #[error(
+        "the log in {directory} has work of the service `{service}`, which this server does not serve; serve it, or give this server \
+         another directory"
+    )]
+    ServiceMissing {
+        /// The directory.
+        directory: String,
+        /// Which.
+        service: String,
+    },
+    /// No service, or two implementations of one for the same app id.
     #[error("{0}")]
     Services(String),
 }
@@ -102,6 +133,15 @@ pub enum SendError {
     /// The client is disconnected, or the server refused it for good.
     #[error("the client is disconnected")]
     Disconnected,
+    /// The disk has no space for the call's record.
+    #[error("the client's log is full: the disk has no space for the call; try again when there is some")]
+    DiskFull,
+    /// The client's log stopped before the call's record was known to be durable. Whether it is on record shows when the log is opened
+    /// again.
+    #[error(
+        "the client's log has stopped after an error of its disk: nothing is accepted any more; end this client and look at the disk"
+    )]
+    LogStopped,
 }
 
 /// How a call ended, if not with its response.
@@ -122,6 +162,9 @@ pub enum CallError<E> {
     Undecodable(String),
     /// The answer was taken before: a finished call was awaited again.
     AnswerTaken,
+    /// The client has ended, and the call is in its log: the next client of that directory goes on with it
+    /// ([`Client::recovered`](crate::Client::recovered)).
+    OnRecord,
 }
 
 impl<E> From<SendError> for CallError<E> {
@@ -142,6 +185,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
                 write!(f, "the action ran, but its answer cannot be read ({why}); build both ends from one .rpc file")
             }
             Self::AnswerTaken => f.write_str("the answer of this call was taken before"),
+            Self::OnRecord => f.write_str(
+                "the client has ended; the call is in its log, and the next client of that directory goes on with it",
+            ),
         }
     }
 }
@@ -163,11 +209,13 @@ fn describe(refusal: Refusal) -> &'static str {
         Refusal::HandlerPanicked => "the handler panicked; see the server's log; what it did before is not known",
         Refusal::HandlerDropped => "the handler ended without an answer; see the server's log",
         Refusal::UnknownAction => "the server has no such action; it did not run; build both ends from one .rpc file",
+        Refusal::UnknownApp => {
+            "nobody serves this app id at the server; it did not run; add a business implementation for it there"
+        }
         Refusal::Undecodable => {
             "the server cannot read the request; it did not run; build both ends from one .rpc file"
         }
         Refusal::Overloaded => "the server has no room for the call; it did not run; call again later",
-        Refusal::ShuttingDown => "the server is shutting down; the call did not run; call again later",
         Refusal::Unknown => {
             "whether the call ran is not known: the state that knew was lost or has expired; ask the business before calling again"
         }
@@ -177,7 +225,9 @@ fn describe(refusal: Refusal) -> &'static str {
         Refusal::AnswerTooLarge => {
             "the action ran, but its answer is larger than a frame may be; raise `frame_bytes_max` of the server"
         }
+        Refusal::Poisoned => "its handler failed again when it was run again after a crash; it is not run once more",
         Refusal::RequestTooLarge => "the request is larger than the server's frames may be; it did not run",
+        Refusal::NoSpace => "the server's disk has no space for the call; it did not run; call again later",
         _ => "the server refused the call",
     }
 }
@@ -203,6 +253,12 @@ pub enum BroadcastError {
     /// A field exceeds its limit.
     #[error("the broadcast cannot be encoded: {0}")]
     Encode(#[from] EncodeError),
+    /// The disk of the server has no space for it.
+    #[error("the server's log is full: the disk has no space for the broadcast; try again when there is some")]
+    DiskFull,
+    /// The log of the server has stopped. The broadcast may be on record, and go to a node when the log is opened again.
+    #[error("the server's log has stopped: {0}")]
+    LogStopped(String),
     /// This server does not serve the service.
     #[error("service `{0}` is not served by this server; add it with `ServerBuilder::serve`")]
     UnknownService(&'static str),

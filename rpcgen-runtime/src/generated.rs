@@ -9,16 +9,23 @@ pub use rpcgen_proto::payload::{Decode, DecodeError, Encode, Reader, Timestamp, 
 pub use uuid::Uuid;
 
 pub use crate::carried::{Carried, Message};
-pub use crate::client::{BroadcastHandlers, Client, ClientBuilder, Request};
+pub use crate::client::{BroadcastHandlers, Call, Client, ClientBuilder, Delivery, RecoveredCall, Request};
 pub use crate::contract::{
     Action, ActionDescriptor, Broadcast, BroadcastDescriptor, BroadcastStub, OriginKeys, Persist, ServiceDescriptor,
     Stub,
 };
 pub use crate::error::{BroadcastError, CallError, ConnectError, DisconnectReport};
+pub use crate::mock::Mock;
 pub use crate::server::{BroadcastSender, Call as ServerCall, Dispatch, Handler, Service, handle, unknown_action};
 
 /// The version of this door.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 4;
+
+/// The calls of earlier runs, each with the type of its action. What is a call of none of them stays in the log: an earlier version of the
+/// service had that action.
+pub fn typed<R>(client: &Client, of: impl Fn(RecoveredCall) -> Option<R>) -> Vec<R> {
+    client.recovered().into_iter().filter_map(of).collect()
+}
 
 /// Generated code calls it in a constant: code of another version than the runtime's does not compile.
 pub const fn assert_abi<const VERSION: u32>() {

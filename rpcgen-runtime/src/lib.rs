@@ -29,30 +29,44 @@
 //!
 //! # What survives what
 //!
-//! | step | name | survives (logs in memory) |
-//! | --- | --- | --- |
-//! | `send().await` | accepted | a lost link, a crash of the server |
-//! | `call.guaranteed().await` | guaranteed | a lost link, this process being away |
-//! | `call.await` | answered | |
+//! | step | name | survives (logs in memory) | survives (logs on disk) |
+//! | --- | --- | --- | --- |
+//! | `send().await` | accepted | a lost link, a crash of the server | any crash of either end |
+//! | `call.guaranteed().await` | guaranteed | a lost link, this process being away | any crash; the server goes on without the client |
+//! | `call.await` | answered | | any crash, until the answer is taken |
+//!
+//! Logs are in memory unless [`ClientBuilder::log`](client::ClientBuilder::log) and
+//! [`ServerBuilder::log`](server::ServerBuilder::log) name a directory, each for its own end. [`Client::recovered`] hands out what an
+//! earlier process left.
 //!
 //! A server that crashed has lost its memory: it runs an unanswered action again, and says so ([`Call::redelivered`]). Over
 //! `thread://` the message of an action that had begun went with its handler: such a call ends as [`CallError::Unknown`].
 //!
+//! Between threads nothing is encoded, and so nothing is measured either: `@max` is not checked there (it guards a process against
+//! foreign bytes, and costs as much as encoding), and a message counts as its size without what it keeps on the heap: the limits of
+//! [`Config`] in messages bound the logs, those in bytes do not. A request that is too long is refused by `send()` as soon as the same
+//! program runs over a network.
+//!
 //! A handler is polled once in the task of its session, and goes to a task of its own if it waits: do not block in one.
 #![forbid(unsafe_code)]
 
+mod blocks;
 mod carried;
 pub mod client;
+pub mod completion;
 mod contract;
 mod driver;
+mod durable;
 pub mod error;
 #[doc(hidden)]
 pub mod generated;
+mod interest;
+pub mod mock;
 mod random;
 mod run;
 pub mod server;
 
-pub use rpcgen_proto::config::Config;
+pub use rpcgen_proto::config::{AdaptiveDeadline, Config};
 pub use rpcgen_proto::faults::{FaultCounters, FaultPlan};
 pub use rpcgen_proto::frame::{CancelOutcome, Refusal, Reject, RejectReason};
 pub use rpcgen_proto::ids::{AppId, CallKey, CallNumber, ClientId, Incarnation};
@@ -61,11 +75,14 @@ pub use rpcgen_proto::server::RegistryConfig;
 pub use rpcgen_proto::session::Stats;
 pub use uuid::Uuid;
 
-pub use crate::client::{Client, ClientStats};
+pub use crate::client::{Client, ClientStats, Delivery, PendingCall, RecoveredCall, Step};
 pub use crate::driver::address::{Address, AddressError};
+pub use crate::durable::{LogProgress, LogStats};
 pub use crate::error::{
-    BroadcastError, CallError, ConnectError, DisconnectReport, DroppedCall, ListenError, NotGuaranteed, SendError,
+    BroadcastError, CallError, ConnectError, DisconnectReport, DroppedCall, ListenError, NotGuaranteed, OpenLogError,
+    SendError,
 };
+pub use crate::interest::{Interest, TooManyTopics};
 pub use crate::server::{AcceptLimits, Call, Server, ServerStats, ShutdownReport};
 
 /// Includes the stubs that `rpcgen::compile` generated in a build script: `pub mod bank { rpcgen_runtime::include_rpc!("bank"); }`.

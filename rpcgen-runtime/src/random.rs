@@ -10,6 +10,11 @@ pub(crate) fn u128() -> u128 {
     u128::from_le_bytes(bytes())
 }
 
+/// 32 unpredictable bits.
+pub(crate) fn u32() -> u32 {
+    u32::from_le_bytes(bytes())
+}
+
 /// Unpredictable bytes.
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

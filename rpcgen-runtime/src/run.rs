@@ -8,17 +8,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use rpcgen_proto::frame::Refusal;
+
 /// A handler's future.
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A panic of a handler, as a text for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Panicked(pub(crate) String);
+pub(crate) struct Panicked {
+    pub(crate) text: String,
+    /// It was no panic: a part of the runtime that the handler called answers in its place.
+    pub(crate) refusal: Option<Refusal>,
+}
 
 impl Panicked {
     fn new(payload: &(dyn Any + Send)) -> Self {
         let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
-        Self(text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned()))
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned());
+        Self { text, refusal: payload.downcast_ref::<Refusal>().copied() }
     }
 }
 
@@ -57,6 +64,6 @@ mod tests {
     #[test]
     fn panic_of_a_handler_becomes_a_text() {
         let mut future: BoxFuture<()> = Box::pin(async { panic!("no {}", "money") });
-        assert_eq!(poll_once(&mut future), Poll::Ready(Err(Panicked("no money".to_owned()))));
+        assert_eq!(poll_once(&mut future), Poll::Ready(Err(Panicked { text: "no money".to_owned(), refusal: None })));
     }
 }

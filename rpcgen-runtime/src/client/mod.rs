@@ -5,30 +5,42 @@
 mod broadcasts;
 mod builder;
 mod call;
+mod cell;
+mod found;
+mod open_calls;
+mod pending;
 mod reconnect;
+mod records;
+mod recovered;
 mod task;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rpcgen_proto::faults::FaultCounters;
-use rpcgen_proto::ids::{ClientId, Incarnation};
+use rpcgen_proto::faults::{FaultCounters, FaultPlan};
+use rpcgen_proto::ids::{CallNumber, ClientId, Incarnation};
 use rpcgen_proto::session::Stats;
 use tokio::sync::oneshot;
 
-pub use self::broadcasts::BroadcastHandlers;
+pub use self::broadcasts::{BroadcastHandlers, Delivery};
 pub use self::builder::ClientBuilder;
-pub use self::call::{Answering, Call, Request};
-use self::call::{CallCell, WhenFull};
+use self::call::WhenFull;
+pub use self::call::{Answering, Call, Claim, Request};
+use self::cell::CallCell;
+pub use self::pending::{PendingCall, Step};
+pub use self::recovered::RecoveredCall;
 use crate::carried::Carried;
 use crate::contract::{Action, ServiceDescriptor};
+use crate::driver::clock::Clock;
 use crate::driver::inbox::{Inbox, lock};
+use crate::durable::{DiskLog, LogStats};
 use crate::error::DisconnectReport;
 
 /// What is common to the clients of all services: one session with a server, over one link at a time. Clones share it.
 ///
-/// When the last clone and the last open [`Call`] are dropped, the client ends at once and informally: what is unanswered is dropped
-/// here, and the server keeps its side until its reconnect timeout. [`Client::disconnect`] is the formal way.
+/// When the last clone and the last [`Call`] are dropped, what was accepted is still delivered and answered: the client leaves in
+/// the background, as [`Client::disconnect`] does with a limit of five minutes, and logs a warning if it had to drop calls. A process, or a
+/// tokio runtime, that ends before that takes the rest with it: `disconnect` is how to wait for it.
 #[derive(Clone, Debug)]
 pub struct Client {
     handle: Arc<ClientHandle>,
@@ -40,12 +52,14 @@ struct ClientHandle {
     inbox: Arc<Inbox<Command>>,
     shared: Arc<Shared>,
     in_process: bool,
+    /// Its log on disk, if it has one.
+    log: Option<Arc<DiskLog>>,
 }
 
 impl Drop for ClientHandle {
     fn drop(&mut self) {
         // The task may have ended before.
-        let _ = self.inbox.push(Command::Detach);
+        let _ = self.inbox.push(Command::Leave);
     }
 }
 
@@ -56,8 +70,11 @@ struct Shared {
     client: ClientId,
     incarnation: Incarnation,
     stats: Mutex<ClientStats>,
+    clock: Clock,
     /// How the last link, or attempt at one, ended.
     last_error: Mutex<String>,
+    /// Calls of earlier runs that nobody has asked for.
+    recovered: Mutex<Vec<Arc<CallCell>>>,
 }
 
 /// What a client asks of its task.
@@ -65,9 +82,18 @@ struct Shared {
 enum Command {
     Send(Submission),
     Cancel(Arc<CallCell>),
-    Disconnect { limit: Duration, reply: oneshot::Sender<DisconnectReport> },
+    Disconnect {
+        limit: Duration,
+        reply: oneshot::Sender<DisconnectReport>,
+    },
     CutLink,
-    Detach,
+    SetFaults(Option<FaultPlan>),
+    List(oneshot::Sender<Vec<Arc<CallCell>>>),
+    /// The application has the answer.
+    Claim(CallNumber),
+    /// The log on disk has stopped.
+    LogStopped(Arc<str>),
+    Leave,
 }
 
 /// A call on its way into the log.
@@ -109,7 +135,7 @@ impl Client {
         report.await.unwrap_or_default()
     }
 
-    /// Who this client is: with a log in memory, for as long as it lives.
+    /// Who this client is: with a log on disk for as long as that is there, with one in memory for as long as this lives.
     #[must_use]
     pub fn id(&self) -> ClientId {
         self.handle.shared.client
@@ -127,10 +153,54 @@ impl Client {
         *lock(&self.handle.shared.stats)
     }
 
+    /// How big its log on disk is. Waits for a sync that is under way. `None`: it has none, or it has ended.
+    #[must_use]
+    pub fn log_stats(&self) -> Option<LogStats> {
+        self.handle.log.as_ref()?.stats()
+    }
+
+    /// Waits until its log on disk stops after an error of the disk, and says why. The client has ended then: end this process or at least
+    /// this client, look at the disk, and make a new one with the same directory, which finds what is durable. Without a log on disk this
+    /// never returns.
+    pub async fn log_stopped(&self) -> String {
+        match &self.handle.log {
+            Some(log) => log.until_stopped().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// The service that this client calls.
     #[must_use]
     pub fn service(&self) -> &'static ServiceDescriptor {
         self.handle.shared.service
+    }
+
+    /// The calls that are accepted and not answered, in the order of their sending: for a page that shows them, with a button that
+    /// cancels one. None after the client has disconnected.
+    pub async fn pending_calls(&self) -> Vec<PendingCall> {
+        let (reply, cells) = oneshot::channel();
+        if self.handle.inbox.push(Command::List(reply)).is_err() {
+            return Vec::new();
+        }
+        let cells = cells.await.unwrap_or_default();
+        cells.into_iter().map(|cell| PendingCall::new(cell, Arc::clone(&self.handle))).collect()
+    }
+
+    /// The calls that earlier runs of this program left in the log on disk ([`ClientBuilder::log`]): without an answer, or with one that
+    /// nobody has claimed; in the order of their sending, and each once. They go on whether anybody asks for them or not. A call that is
+    /// awaited to its end is claimed and leaves the log; one that is dropped stays, and is found again by the next run.
+    ///
+    /// The client of a service has the same with the types of its actions.
+    pub fn recovered(&self) -> Vec<RecoveredCall> {
+        let cells = std::mem::take(&mut *lock(&self.handle.shared.recovered));
+        cells.into_iter().map(|cell| RecoveredCall::new(cell, Arc::clone(&self.handle))).collect()
+    }
+
+    /// Puts other faults on purpose in force of what this client sends, or none: for tests and demonstrations. The link is cut where the
+    /// change makes it lossy or lossless; the client reconnects, and nothing is lost.
+    pub fn set_faults(&self, plan: Option<FaultPlan>) {
+        // Without a task nothing is sent any more.
+        let _ = self.handle.inbox.push(Command::SetFaults(plan));
     }
 
     /// Drops the live link as if the network had; for tests and demonstrations. The client reconnects, and nothing is lost.

@@ -1,10 +1,16 @@
 //! When to try again: back-off with full jitter, so that a thousand clients of a restarted server do not come at once.
 //!
-//! Knows: how often it failed. Does not know: clocks, links.
+//! Knows: how often it failed, for how long one attempt may last. Does not know: what a link is for.
 
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use rpcgen_proto::rng::SplitMix64;
+
+use crate::driver::address::Address;
+use crate::driver::link::Link;
 
 /// Upper bound of the first wait.
 const FIRST: Duration = Duration::from_millis(100);
@@ -35,6 +41,19 @@ impl Backoff {
     pub(super) fn reset(&mut self) {
         self.failures = 0;
     }
+}
+
+/// How long one attempt to connect may take.
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(5);
+
+/// Makes a link, or gives up after a while.
+pub(super) fn connect(address: &Address) -> Pin<Box<dyn Future<Output = io::Result<Link>> + Send>> {
+    let address = address.clone();
+    Box::pin(async move {
+        tokio::time::timeout(ATTEMPT_WITHIN, Link::connect(&address))
+            .await
+            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "nothing answered there")))
+    })
 }
 
 #[cfg(test)]

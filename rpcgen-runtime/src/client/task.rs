@@ -2,45 +2,57 @@
 //!
 //! Knows: how calls and handles belong together, when to reconnect. Does not know: what a call says.
 
+mod leaving;
+mod on_record;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::io;
-use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rpcgen_log::Sequence;
+use rpcgen_proto::config::Config;
 use rpcgen_proto::faults::FaultPlan;
-use rpcgen_proto::frame::{Refusal, Reject};
+use rpcgen_proto::frame::{FrameRef, Refusal, Reject};
 use rpcgen_proto::ids::CallNumber;
+use rpcgen_proto::record::{ClientRecord, Mark};
 use rpcgen_proto::session::{Answer, CallHandle, ClientEvent, ClientSession, Input, Output};
 use rpcgen_proto::time::Instant;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::call::{CallCell, WhenFull};
-use super::reconnect::Backoff;
-use super::{BroadcastHandlers, ClientStats, Command, Shared, Submission};
+use super::broadcasts::{Arrived, Runs};
+use super::call::WhenFull;
+use super::cell::CallCell;
+use super::found::Left;
+use super::open_calls::OpenCalls;
+use super::reconnect::{Backoff, connect};
+use super::records::Records;
+use super::{BroadcastHandlers, ClientStats, Command, Delivery, Shared, Submission};
 use crate::carried::Carried;
 use crate::contract::ServiceDescriptor;
 use crate::driver::address::Address;
-use crate::driver::clock::Clock;
-use crate::driver::inbox::{Inbox, Taken, lock};
+use crate::driver::inbox::{Inbox, lock};
 use crate::driver::link::Link;
+use crate::driver::watch::Watch;
 use crate::driver::{Driver, Rounds, Side};
-use crate::error::{DisconnectReport, DroppedCall, SendError};
+use crate::error::{DisconnectReport, SendError};
 use crate::random;
 
-/// How long one attempt to connect may take.
-const ATTEMPT_WITHIN: Duration = Duration::from_secs(5);
 /// Withdrawn submissions are swept out of the queue once it is this long.
 const SWEEP_FROM: usize = 1_024;
+/// How long a client that nobody holds any more tries to get its calls answered: as long as a server keeps a session without a link.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5 * 60);
 
 /// What a client's task is made of.
 pub(super) struct Parts {
     pub(super) session: ClientSession<Carried>,
+    pub(super) left: Left,
     pub(super) service: &'static ServiceDescriptor,
+    pub(super) config: Config,
     pub(super) broadcasts: BroadcastHandlers,
     pub(super) faults: Option<FaultPlan>,
     pub(super) address: Address,
@@ -49,7 +61,7 @@ pub(super) struct Parts {
     pub(super) greeted: oneshot::Sender<Result<(), Reject>>,
 }
 
-/// The task. Ends after a disconnect, a final rejection, or when nobody holds the client any more.
+/// The task. Ends after a disconnect or a final rejection; it disconnects by itself when nobody holds the client any more.
 pub(super) struct ClientTask {
     driver: Driver<ClientSide>,
     connection: Connection,
@@ -60,6 +72,9 @@ pub(super) struct ClientTask {
     rounds: Rounds,
     shared: Arc<Shared>,
 }
+
+/// Whatever a server says, nobody waits longer than this before the next attempt.
+const TOLD_TO_WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// Where the link is to come from.
 enum Connection {
@@ -73,24 +88,37 @@ enum Connection {
 
 impl ClientTask {
     pub(super) fn new(parts: Parts) -> Self {
+        let Left { records, open, broadcasts, .. } = parts.left;
+        if let Some(records) = &records {
+            let inbox = Arc::clone(&parts.inbox);
+            records.log().when_stopped(move |cause| drop(inbox.push(Command::LogStopped(Arc::clone(cause)))));
+        }
+        let mut calls = OpenCalls::default();
+        open.into_iter().for_each(|(handle, cell)| calls.keep(handle, cell));
+        let mut runs = Runs::new(parts.broadcasts, parts.config.handlers_max as usize);
+        runs.go_on(broadcasts);
         let side = ClientSide {
             session: parts.session,
             service: parts.service,
-            broadcasts: parts.broadcasts,
-            calls: Vec::new(),
+            records,
+            newest_broadcast: None,
+            broadcasts: runs,
+            calls,
             waiting: VecDeque::new(),
             sweep_at: SWEEP_FROM,
             greeted: Some(parts.greeted),
             reports: Vec::new(),
+            report: DisconnectReport::default(),
             unanswered: BTreeMap::new(),
             shared: Arc::clone(&parts.shared),
             is_linked: false,
             was_linked: false,
             is_refused: false,
+            told_to_wait: Duration::ZERO,
             has_ended: false,
         };
         Self {
-            driver: Driver::new(side, Clock::start(), parts.faults),
+            driver: Driver::new(side, parts.shared.clock, Watch::new(&parts.config), parts.faults),
             connection: Connection::Connecting(connect(&parts.address)),
             backoff: Backoff::new(random::u64()),
             address: parts.address,
@@ -101,11 +129,11 @@ impl ClientTask {
         }
     }
 
-    /// Works off the commands. `Break`: nobody is there any more.
-    fn poll_commands(&mut self, cx: &mut Context<'_>) -> ControlFlow<(), bool> {
+    /// Works off the commands. Returns how many there were.
+    fn poll_commands(&mut self, cx: &mut Context<'_>) -> usize {
         let mut batch = std::mem::take(&mut self.batch);
-        let taken = self.inbox.poll_take(cx, &mut batch);
-        let mut is_detached = false;
+        self.inbox.poll_take(cx, &mut batch);
+        let count = batch.len();
         for command in batch.drain(..) {
             match command {
                 Command::Send(submission) => self.driver.command_of_batch(|side, now| side.submit(now, submission)),
@@ -113,15 +141,20 @@ impl ClientTask {
                 Command::Disconnect { limit, reply } => {
                     self.driver.command(cx, |side, now| side.disconnect(now, limit, reply));
                 }
+                Command::SetFaults(plan) => self.driver.set_faults(cx, plan),
+                // Who asked may be gone.
+                Command::List(reply) => drop(reply.send(self.driver.side.calls.in_order())),
+                Command::Claim(number) => self.driver.side.claim(number),
+                Command::LogStopped(cause) => self.driver.command(cx, |side, now| side.log_stopped(now, &cause)),
                 Command::CutLink => self.driver.cut(cx, "cut on purpose"),
-                Command::Detach => is_detached = true,
+                Command::Leave => self.driver.command(cx, |side, now| side.leave(now)),
             }
         }
         self.batch = batch;
-        if taken == Taken::Some {
+        if count > 0 {
             self.driver.settle(cx);
         }
-        if is_detached { ControlFlow::Break(()) } else { ControlFlow::Continue(taken == Taken::Some) }
+        count
     }
 
     /// Sees to it that there is a link, or will be. `true`: there is a new one.
@@ -159,7 +192,11 @@ impl ClientTask {
     }
 
     fn wait(&mut self) -> Connection {
-        Connection::Waiting(Box::pin(tokio::time::sleep(self.backoff.next_wait())))
+        let wait = match std::mem::take(&mut self.driver.side.told_to_wait) {
+            Duration::ZERO => self.backoff.next_wait(),
+            told => told, // Each client is told another instant.
+        };
+        Connection::Waiting(Box::pin(tokio::time::sleep(wait)))
     }
 
     fn publish(&self) {
@@ -177,11 +214,17 @@ impl ClientTask {
         for command in self.inbox.close_and_take() {
             match command {
                 Command::Send(submission) => submission.cell.rejected(SendError::Disconnected),
-                Command::Cancel(_) | Command::CutLink | Command::Detach => {}
-                Command::Disconnect { reply, .. } => drop(reply.send(DisconnectReport::default())),
+                Command::Claim(number) => self.driver.side.claim(number),
+                Command::Disconnect { reply, .. } => self.driver.side.reports.push(reply),
+                Command::Cancel(_)
+                | Command::CutLink
+                | Command::SetFaults(_)
+                | Command::List(_)
+                | Command::LogStopped(_)
+                | Command::Leave => {}
             }
         }
-        self.driver.side.abandon_calls();
+        self.driver.side.end();
     }
 }
 
@@ -193,21 +236,28 @@ impl Future for ClientTask {
         if !this.rounds.begin(cx) {
             return Poll::Pending;
         }
-        let Some(commanded) = this.poll_commands(cx).continue_value() else {
-            return Poll::Ready(());
-        };
-        let linked = this.poll_connection(cx);
-        let worked = this.driver.poll(cx);
-        if this.driver.side.is_refused {
-            this.driver.command(cx, |side, now| side.session.disconnect(now, Duration::ZERO));
-            this.driver.side.is_refused = false;
+        loop {
+            let commands = this.poll_commands(cx);
+            let linked = this.poll_connection(cx);
+            let turns = this.driver.side.poll_handlers(cx);
+            let durable = this.poll_durable(cx);
+            let work = commands + usize::from(linked) + turns + durable + this.driver.poll(cx);
+            if this.driver.side.is_refused {
+                this.driver.command(cx, |side, now| side.session.disconnect(now, Duration::ZERO));
+                this.driver.side.is_refused = false;
+            }
+            if this.driver.side.has_ended {
+                this.driver.side.broadcasts.run_the_rest();
+                this.publish();
+                this.end();
+                return Poll::Ready(());
+            }
+            this.driver.side.rest_records(work);
+            if !this.rounds.go_on(cx, work) {
+                this.publish();
+                return Poll::Pending;
+            }
         }
-        this.publish();
-        if this.driver.side.has_ended {
-            return Poll::Ready(());
-        }
-        this.rounds.end(cx, commanded || linked || worked);
-        Poll::Pending
     }
 }
 
@@ -218,29 +268,16 @@ impl Drop for ClientTask {
     }
 }
 
-fn connect(address: &Address) -> Pin<Box<dyn Future<Output = io::Result<Link>> + Send>> {
-    let address = address.clone();
-    Box::pin(async move {
-        tokio::time::timeout(ATTEMPT_WITHIN, Link::connect(&address))
-            .await
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "nothing answered there")))
-    })
-}
-
-/// A call that is accepted and not answered.
-#[derive(Clone)]
-struct OpenCall {
-    number: CallNumber,
-    cell: Arc<CallCell>,
-}
-
 /// The session and what hears its events.
 struct ClientSide {
     session: ClientSession<Carried>,
     service: &'static ServiceDescriptor,
-    broadcasts: BroadcastHandlers,
-    /// By the index of their handles.
-    calls: Vec<Option<OpenCall>>,
+    /// With a log on disk: what is in it.
+    records: Option<Records>,
+    /// Where the broadcast is on record of which the session is about to tell.
+    newest_broadcast: Option<Sequence>,
+    broadcasts: Runs,
+    calls: OpenCalls,
     /// Calls that found the log full.
     waiting: VecDeque<Submission>,
     sweep_at: usize,
@@ -248,6 +285,8 @@ struct ClientSide {
     greeted: Option<oneshot::Sender<Result<(), Reject>>>,
     /// Who waits for the end of the disconnect.
     reports: Vec<oneshot::Sender<DisconnectReport>>,
+    /// What they will be told.
+    report: DisconnectReport,
     /// Calls that ended without an answer while it went on: what the report may have to name.
     unanswered: BTreeMap<CallNumber, &'static str>,
     shared: Arc<Shared>,
@@ -255,6 +294,8 @@ struct ClientSide {
     /// Whether there was a welcome since the back-off last asked.
     was_linked: bool,
     is_refused: bool,
+    /// For how long the server told to wait before the next attempt; zero: it did not.
+    told_to_wait: Duration,
     has_ended: bool,
 }
 
@@ -277,8 +318,13 @@ impl ClientSide {
         }
         match self.session.send(now, submission.cell.method, submission.payload) {
             Ok(handle) => {
-                submission.cell.accepted(handle);
-                self.keep(handle, submission.cell);
+                // What is put on record is accepted when the record is durable.
+                if self.is_on_record(submission.cell.method) {
+                    submission.cell.recording(handle);
+                } else {
+                    submission.cell.accepted(handle, now);
+                }
+                self.calls.keep(handle, submission.cell);
             }
             Err(error) => submission.cell.rejected(error.into()),
         }
@@ -304,26 +350,6 @@ impl ClientSide {
         }
     }
 
-    fn keep(&mut self, handle: CallHandle, cell: Arc<CallCell>) {
-        let index = handle.index as usize;
-        if index >= self.calls.len() {
-            self.calls.resize(index + 1, None);
-        }
-        if let Some(place) = self.calls.get_mut(index) {
-            *place = Some(OpenCall { number: handle.number, cell });
-        }
-    }
-
-    fn call(&self, handle: CallHandle) -> Option<&CallCell> {
-        let call = self.calls.get(handle.index as usize)?.as_ref()?;
-        (call.number == handle.number).then_some(&*call.cell)
-    }
-
-    fn take_call(&mut self, handle: CallHandle) -> Option<Arc<CallCell>> {
-        let call = self.calls.get_mut(handle.index as usize)?;
-        call.take_if(|call| call.number == handle.number).map(|call| call.cell)
-    }
-
     fn cancel(&mut self, now: Instant, cell: &CallCell) {
         if let Some(handle) = cell.handle() {
             // `false`: it ended meanwhile, or was asked before; the waiter learns either from the cell.
@@ -331,16 +357,8 @@ impl ClientSide {
         }
     }
 
-    fn disconnect(&mut self, now: Instant, limit: Duration, reply: oneshot::Sender<DisconnectReport>) {
-        self.reports.push(reply);
-        for submission in self.waiting.drain(..) {
-            submission.cell.rejected(SendError::Disconnected);
-        }
-        self.session.disconnect(now, limit);
-    }
-
     fn on_answered(&mut self, now: Instant, handle: CallHandle, answer: Answer<Carried>) {
-        if let Some(cell) = self.take_call(handle) {
+        if let Some(cell) = self.calls.take(handle) {
             if !self.reports.is_empty() && matches!(answer, Answer::Refused(Refusal::Unknown | Refusal::Cancelled)) {
                 self.unanswered.insert(handle.number, self.action_name(&cell));
             }
@@ -351,22 +369,10 @@ impl ClientSide {
         }
     }
 
-    fn on_disconnected(&mut self, dropped: &[CallHandle]) {
-        let calls = dropped.iter().map(|handle| DroppedCall {
-            number: handle.number,
-            action: self.unanswered.get(&handle.number).copied().unwrap_or_default(),
-        });
-        let report = DisconnectReport { dropped: calls.collect() };
-        for reply in self.reports.drain(..) {
-            // Whoever asked may be gone.
-            let _ = reply.send(report.clone());
-        }
-        self.has_ended = true;
-    }
-
     fn on_rejected(&mut self, reject: Reject) {
         *lock(&self.shared.last_error) = reject.message.clone();
         if !reject.is_final() {
+            self.told_to_wait = reject.pause.min(TOLD_TO_WAIT_MAX);
             return;
         }
         tracing::error!(service = self.service.name, reason = ?reject.reason, "the server refused for good: {}", reject.message);
@@ -376,9 +382,28 @@ impl ClientSide {
         }
     }
 
+    /// Broadcasts that wait for their handlers' turn leave less room for further ones.
+    fn tell_waiting(&mut self) {
+        let (messages, bytes) = self.broadcasts.waiting();
+        self.session.hold_broadcasts(messages, bytes);
+    }
+
+    fn poll_handlers(&mut self, cx: &mut Context<'_>) -> usize {
+        let had_turns = self.broadcasts.poll_turns(cx);
+        if had_turns {
+            self.tell_waiting();
+        }
+        usize::from(had_turns)
+    }
+
     fn abandon_calls(&mut self) {
-        for call in self.calls.drain(..).flatten() {
-            call.cell.abandoned();
+        let cells: Vec<_> = self.calls.take_all().collect();
+        for cell in cells {
+            if self.is_on_record(cell.method) {
+                cell.kept();
+            } else {
+                cell.abandoned();
+            }
         }
         for submission in self.waiting.drain(..) {
             submission.cell.rejected(SendError::Disconnected);
@@ -392,13 +417,26 @@ impl ClientSide {
 
 impl Side for ClientSide {
     type Event = ClientEvent<Carried>;
+    type Record = ClientRecord<Carried>;
 
     fn handle(&mut self, now: Instant, input: Input<Carried>) {
         self.session.handle(now, input);
     }
 
-    fn poll_output(&mut self) -> Output<Carried, Self::Event> {
-        self.session.poll_output()
+    fn poll_output(&mut self, lend: impl FnMut(FrameRef<'_, Carried>)) -> Output<Carried, Self::Event, Self::Record> {
+        self.session.poll_output_lending(lend)
+    }
+
+    fn persist(&mut self, now: Instant, mark: Mark, record: Self::Record) {
+        self.put_on_record(now, mark, record);
+    }
+
+    fn forget(&mut self, _: CallNumber) {
+        // A client's calls are over when their answers are claimed.
+    }
+
+    fn batch_done(&mut self) {
+        self.records_done();
     }
 
     fn on_event(&mut self, now: Instant, event: Self::Event) {
@@ -414,25 +452,43 @@ impl Side for ClientSide {
             ClientEvent::LinkLost => self.is_linked = false,
             ClientEvent::Rejected(reject) => self.on_rejected(reject),
             ClientEvent::Guaranteed(handle) => {
-                if let Some(cell) = self.call(handle) {
+                if let Some(cell) = self.calls.get(handle) {
                     cell.guaranteed();
                 }
             }
             ClientEvent::Answered(handle, answer) => self.on_answered(now, handle, answer),
             ClientEvent::CancelResult(handle, outcome) => {
-                if let Some(cell) = self.call(handle) {
+                if let Some(cell) = self.calls.get(handle) {
                     cell.cancel_result(outcome);
                 }
             }
             ClientEvent::StillPending(handle) => {
-                let action = self.call(handle).map_or("", |cell| self.action_name(cell));
+                let action = self.calls.get(handle).map_or("", |cell| self.action_name(cell));
                 tracing::debug!(action, number = handle.number.0, "the handler is slow, and alive");
             }
             ClientEvent::Overdue(handle) => {
-                let action = self.call(handle).map_or("", |cell| self.action_name(cell));
+                let action = self.calls.get(handle).map_or("", |cell| self.action_name(cell));
                 tracing::warn!(action, number = handle.number.0, "a call is overdue; it stays logged");
             }
-            ClientEvent::Broadcast { method, payload, .. } => self.broadcasts.run(method, payload),
+            ClientEvent::Broadcast { method, redelivered, payload, .. } => {
+                let record = self.newest_broadcast.take();
+                self.broadcasts.run(Arrived { delivery: Delivery::new(redelivered), method, payload, record });
+                self.tell_waiting();
+            }
+            ClientEvent::ServerRestored { seen, found } => {
+                let service = self.service.name;
+                tracing::error!(service, %seen, %found, "the server's log is older than what was seen of it: it was restored");
+            }
+            ClientEvent::Accepted(handle) => {
+                if let Some(cell) = self.calls.get(handle) {
+                    cell.accepted(handle, now);
+                }
+            }
+            ClientEvent::NotAccepted(handle) => {
+                if let Some(cell) = self.calls.take(handle) {
+                    cell.rejected(SendError::DiskFull);
+                }
+            }
             ClientEvent::Disconnected { dropped } => self.on_disconnected(&dropped),
         }
     }

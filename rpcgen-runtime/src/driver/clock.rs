@@ -44,9 +44,15 @@ impl Alarm {
     }
 
     /// `true`: `deadline` has come. Otherwise the task is woken then, or earlier.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, clock: &Clock, deadline: Option<Instant>) -> bool {
+    /// `now` is a moment ago.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        clock: &Clock,
+        mut now: Instant,
+        deadline: Option<Instant>,
+    ) -> bool {
         let Some(deadline) = deadline else { return false };
-        let mut now = clock.now();
         loop {
             if deadline <= now {
                 return true;

@@ -4,14 +4,17 @@
 //! a thousand frames at once.
 
 use bytes::BytesMut;
-use rpcgen_proto::frame::{DecodeError, FrameCodec, LinkFrame, Welcome};
+use rpcgen_proto::frame::{DecodeError, FrameCodec, FrameRef, LinkFrame, Welcome};
 
 use crate::carried::Carried;
 
-/// Room made for each read. Small enough to keep no memory for an idle link, large enough for hundreds of small frames.
+/// Room made for each read of a busy link: enough for hundreds of small frames.
 const READ_BYTES: usize = 64 * 1024;
+/// Room made for the first read, and for the first after a rest: ten thousand links that only hear a sign of life now and then take
+/// no more each.
+const FIRST_READ_BYTES: usize = 4 * 1024;
 /// Below so much free room, more is made before a read.
-const READ_BYTES_MIN: usize = 4 * 1024;
+const READ_BYTES_MIN: usize = 1024;
 /// A write buffer that grew beyond this is given back when it is empty.
 const WRITE_BUFFER_KEPT_BYTES: usize = 256 * 1024;
 
@@ -23,6 +26,7 @@ pub(crate) struct Framing {
     input: BytesMut,
     output: Vec<u8>,
     written: usize,
+    written_in_all: u64,
 }
 
 impl Framing {
@@ -33,12 +37,15 @@ impl Framing {
             input: BytesMut::new(),
             output: Vec::new(),
             written: 0,
+            written_in_all: 0,
         }
     }
 
     /// Where to read to: always has room.
     pub(crate) fn read_buffer(&mut self) -> &mut BytesMut {
-        if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
+        if self.input.capacity() == 0 {
+            self.input.reserve(FIRST_READ_BYTES);
+        } else if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
             // A frame larger than the buffer makes it double, so that it is not copied for each read.
             self.input.reserve(READ_BYTES.max(self.input.len()));
         }
@@ -67,6 +74,11 @@ impl Framing {
         }
     }
 
+    /// The same of a frame that is lent.
+    pub(crate) fn push_frame(&mut self, frame: FrameRef<'_, Carried>) {
+        self.codec.encode_frame(frame, &mut self.output);
+    }
+
     /// The same, and lets the encoded frame be changed. For faults on purpose.
     pub(crate) fn push_corrupted(&mut self, frame: &LinkFrame<Carried>, corrupt: impl FnOnce(&mut [u8])) {
         let start = self.output.len();
@@ -82,6 +94,7 @@ impl Framing {
     /// So many bytes of it were written.
     pub(crate) fn advance(&mut self, written: usize) {
         self.written += written;
+        self.written_in_all += written as u64;
         if self.written >= self.output.len() {
             self.output.clear();
             self.written = 0;
@@ -91,6 +104,21 @@ impl Framing {
             self.output.drain(..self.written);
             self.written = 0;
         }
+    }
+
+    /// Nothing has happened for a while: what is empty takes no memory.
+    pub(crate) fn rest(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if self.output.is_empty() {
+            self.output = Vec::new();
+        }
+    }
+
+    /// How many bytes were written since the link is up.
+    pub(crate) fn written_in_all(&self) -> u64 {
+        self.written_in_all
     }
 
     /// From the welcome on, both ends use what it says.

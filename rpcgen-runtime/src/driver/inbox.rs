@@ -7,9 +7,17 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
+use crate::durable::Sleeper;
+
 /// Locks, whatever happened to an earlier holder: our critical sections leave their data whole at each point where they could panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<T: Send> Sleeper for Inbox<T> {
+    fn wake(&self) {
+        Self::wake(self);
+    }
 }
 
 /// What a look into an [`Inbox`] found.
@@ -56,12 +64,10 @@ impl<T> Inbox<T> {
         Ok(())
     }
 
-    /// Moves a whole batch in; `false` when the inbox is closed (the batch is dropped).
+    /// Moves a whole batch in; `false` when the inbox is closed (the batch stays where it is).
     pub(crate) fn append(&self, batch: &mut VecDeque<T>) -> bool {
         let mut state = lock(&self.state);
         if state.closed {
-            drop(state);
-            batch.clear();
             return false;
         }
         if state.items.is_empty() {
@@ -93,6 +99,14 @@ impl<T> Inbox<T> {
             _ => state.waker = Some(cx.waker().clone()),
         }
         Taken::Nothing
+    }
+
+    /// Has the consumer look at what it looks at beside this inbox.
+    pub(crate) fn wake(&self) {
+        let waker = lock(&self.state).waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Refuses what comes from now on. What is in stays to be taken.

@@ -6,13 +6,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
-use rpcgen_proto::frame::{Close, DecodeError, LinkFrame};
+use rpcgen_proto::frame::{Close, DecodeError, FrameRef, LinkFrame};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::address::Address;
 use super::tcp::TcpLink;
 use super::threads::{self, ThreadLink};
+use super::watch::TooSlow;
 use crate::carried::Carried;
 
 /// Why a link is gone.
@@ -24,6 +25,9 @@ pub(crate) enum LinkError {
     /// The transport failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The other end does not read.
+    #[error(transparent)]
+    TooSlow(#[from] TooSlow),
     /// The other end sent what is no frame.
     #[error("malformed bytes: {0}")]
     Malformed(#[from] DecodeError),
@@ -81,11 +85,27 @@ impl Link {
         }
     }
 
+    /// Gives memory back that an idle link does not need.
+    pub(crate) fn rest(&mut self) {
+        match &mut self.transport {
+            Transport::Tcp(link) => link.rest(),
+            Transport::Threads(_) => {}
+        }
+    }
+
     /// Appends to the batch that the next flush sends.
     pub(crate) fn transmit(&mut self, frame: LinkFrame<Carried>) {
         match &mut self.transport {
             Transport::Tcp(link) => link.transmit(&frame),
             Transport::Threads(link) => link.transmit(frame),
+        }
+    }
+
+    /// The same of a frame that is lent.
+    pub(crate) fn transmit_frame(&mut self, frame: FrameRef<'_, Carried>) {
+        match &mut self.transport {
+            Transport::Tcp(link) => link.transmit_frame(frame),
+            Transport::Threads(link) => link.transmit(LinkFrame::Frame(frame.to_frame())),
         }
     }
 
@@ -102,6 +122,14 @@ impl Link {
         match &mut self.transport {
             Transport::Tcp(link) => link.poll_flush(cx),
             Transport::Threads(link) => Poll::Ready(link.flush()),
+        }
+    }
+
+    /// How many bytes have left in all, and how many wait. Between threads frames are handed over, and nothing waits.
+    pub(crate) fn written(&self) -> (u64, usize) {
+        match &self.transport {
+            Transport::Tcp(link) => link.written(),
+            Transport::Threads(_) => (0, 0),
         }
     }
 

@@ -11,46 +11,70 @@ pub(crate) mod inbox;
 pub(crate) mod link;
 pub(crate) mod tcp;
 pub(crate) mod threads;
+pub(crate) mod watch;
 
 use std::task::{Context, Poll};
 
 use rpcgen_proto::faults::{FaultCounters, FaultPlan, Faults, Verdict, is_offer};
-use rpcgen_proto::frame::{Frame, LinkFrame};
+use rpcgen_proto::frame::{Frame, FrameRef, LinkFrame};
+use rpcgen_proto::ids::CallNumber;
+use rpcgen_proto::record::Mark;
 use rpcgen_proto::session::{CloseReason, Input, Output};
 use rpcgen_proto::time::Instant;
 
 use self::clock::{Alarm, Clock};
 use self::link::{Link, LinkError};
+use self::watch::{STALL_MAX, TooSlow, Watch};
 use crate::carried::Carried;
 
 /// After so many frames of one poll other tasks of the thread have their turn.
 const FRAMES_PER_POLL_MAX: usize = 1_024;
 
+/// Up to so many commands and frames, a round of work is a lone call's and not a batch.
+const LONE_MAX: usize = 2;
+
+/// After so many rounds without a pause other tasks of the thread have their turn.
+const ROUNDS_PER_POLL_MAX: usize = 8;
+
 /// When a task works, and when it lets others go first.
 ///
 /// A task that is woken by the first of many callers would otherwise run before the second has its turn, and send a frame alone.
-/// So it goes to the back of the queue once before each round of work: whoever can run, runs first, and the round is a batch.
+/// So after a batch it goes to the back of the queue before the next round: whoever can run, runs first, and the round is a batch
+/// again. After a lone call there is nobody to wait for, and each trip through the scheduler would be a part of its latency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rounds {
+    /// Whether the last round that found work found a batch.
+    after_batch: bool,
     others_went_first: bool,
+    without_pause: usize,
 }
 
 impl Rounds {
     /// Whether to work now. If not, the task has been sent to the back of the queue.
     pub(crate) fn begin(&mut self, cx: &Context<'_>) -> bool {
-        if !std::mem::replace(&mut self.others_went_first, true) {
+        self.without_pause = 0;
+        if self.after_batch && !std::mem::replace(&mut self.others_went_first, true) {
             cx.waker().wake_by_ref();
             return false;
         }
         true
     }
 
-    /// The round is over. `busy`: there may be more to do at once; it is done after the others have had their turn.
-    pub(crate) fn end(&mut self, cx: &Context<'_>, busy: bool) {
-        self.others_went_first = busy;
-        if busy {
-            cx.waker().wake_by_ref();
+    /// The round is over; it took in `work` commands and frames. `true`: there may be more to do, and it is to be done at once.
+    pub(crate) fn go_on(&mut self, cx: &Context<'_>, work: usize) -> bool {
+        if work == 0 {
+            self.others_went_first = false;
+            return false;
         }
+        self.after_batch = work > LONE_MAX;
+        self.without_pause += 1;
+        if !self.after_batch && self.without_pause < ROUNDS_PER_POLL_MAX {
+            return true;
+        }
+        // What there may be to do is done after the others have had their turn.
+        self.others_went_first = true;
+        cx.waker().wake_by_ref();
+        false
     }
 }
 
@@ -58,15 +82,26 @@ impl Rounds {
 pub(crate) trait Side {
     /// What the session tells its application.
     type Event;
+    /// What the session puts on record, if it has a durable log.
+    type Record;
 
     /// Passes an input on to the session.
     fn handle(&mut self, now: Instant, input: Input<Carried>);
 
-    /// Takes the session's next output.
-    fn poll_output(&mut self) -> Output<Carried, Self::Event>;
+    /// Takes the session's next output; frames of messages are lent instead.
+    fn poll_output(&mut self, lend: impl FnMut(FrameRef<'_, Carried>)) -> Output<Carried, Self::Event, Self::Record>;
 
     /// Hears an event. May command the session: the loop drains on.
     fn on_event(&mut self, now: Instant, event: Self::Event);
+
+    /// Puts a record into the durable log. Only of a session that has one.
+    fn persist(&mut self, now: Instant, mark: Mark, record: Self::Record);
+
+    /// The answer to this call is needed no more in the durable log.
+    fn forget(&mut self, number: CallNumber);
+
+    /// The session is drained: what was put on record since the last time is one commit.
+    fn batch_done(&mut self);
 
     /// Hears that the link is gone, and why; for people.
     fn on_link_lost(&mut self, why: &str);
@@ -79,19 +114,34 @@ pub(crate) struct Driver<S> {
     link: Option<Link>,
     deadline: Option<Instant>,
     alarm: Alarm,
+    watch: Watch,
     /// Faults on purpose of what this end sends.
     faults: Option<Faults<Frame<Carried>>>,
+    /// What the faults did that were in force before.
+    past_faults: FaultCounters,
 }
 
 impl<S: Side> Driver<S> {
-    pub(crate) fn new(side: S, clock: Clock, faults: Option<FaultPlan>) -> Self {
+    pub(crate) fn new(side: S, clock: Clock, watch: Watch, faults: Option<FaultPlan>) -> Self {
         Self {
             side,
             clock,
             link: None,
             deadline: None,
             alarm: Alarm::new(&clock),
+            watch,
             faults: faults.filter(|plan| !plan.is_none()).map(Faults::new),
+            past_faults: FaultCounters::default(),
+        }
+    }
+
+    /// Puts other faults in force. The link is cut where they change what it promises: only the handshake agrees on that.
+    pub(crate) fn set_faults(&mut self, cx: &mut Context<'_>, plan: Option<FaultPlan>) {
+        let was_reliable = self.is_reliable();
+        self.past_faults = self.fault_counters();
+        self.faults = plan.filter(|plan| !plan.is_none()).map(Faults::new);
+        if self.is_reliable() != was_reliable {
+            self.cut(cx, "the faults on purpose were changed");
         }
     }
 
@@ -100,7 +150,9 @@ impl<S: Side> Driver<S> {
     }
 
     pub(crate) fn fault_counters(&self) -> FaultCounters {
-        self.faults.as_ref().map(Faults::counters).unwrap_or_default()
+        let mut counters = self.past_faults;
+        counters.add(&self.faults.as_ref().map(Faults::counters).unwrap_or_default());
+        counters
     }
 
     /// Whether this end takes its links for lossless and ordered.
@@ -132,6 +184,7 @@ impl<S: Side> Driver<S> {
         if let Some(old) = self.link.replace(link) {
             old.close_with(cx, "a newer link of this client has taken over");
         }
+        self.watch.reset();
         if let Some(faults) = &mut self.faults {
             faults.link_down();
         }
@@ -155,15 +208,15 @@ impl<S: Side> Driver<S> {
         }
     }
 
-    /// Works off what came in and what is due, then sends what came of it. `true`: there may be more to do at once.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Works off what came in and what is due, then sends what came of it. Returns how much that was; `0`: there is nothing to do.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> usize {
         let received = self.poll_receive(cx);
         let due = self.poll_deadline(cx);
         let lost = self.poll_flush(cx);
-        received || due || lost
+        received + usize::from(due) + usize::from(lost)
     }
 
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> usize {
         let now = self.clock.now();
         let mut count = 0;
         let mut lost = None;
@@ -189,19 +242,27 @@ impl<S: Side> Driver<S> {
         if let Some(error) = &lost {
             self.lose_link(cx, error);
         }
-        count > 0 || lost.is_some()
+        count + usize::from(lost.is_some())
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> bool {
         let delayed = self.faults.as_ref().filter(|_| self.link.is_some()).and_then(|faults| faults.deadline());
-        let next = [self.deadline, delayed].into_iter().flatten().min();
-        if !self.alarm.poll(cx, &self.clock, next) {
+        let stalled = self.watch.deadline().filter(|_| self.link.is_some());
+        let next = [self.deadline, delayed, stalled].into_iter().flatten().min();
+        if !self.alarm.poll(cx, &self.clock, self.clock.now(), next) {
             return false;
         }
         let now = self.clock.now();
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.side.handle(now, Input::Timeout);
             self.drain(cx, now);
+            // Timers run out where nothing else happens: busy links are spared.
+            if let Some(link) = &mut self.link {
+                link.rest();
+            }
+        }
+        if stalled.is_some_and(|stalled| stalled <= now) {
+            self.lose_link(cx, &TooSlow::Stalled { within: STALL_MAX }.into());
         }
         true
     }
@@ -217,13 +278,22 @@ impl<S: Side> Driver<S> {
             return true;
         }
         let Some(link) = &mut self.link else { return false };
-        match link.poll_flush(cx) {
-            Poll::Pending | Poll::Ready(Ok(())) => false,
-            Poll::Ready(Err(error)) => {
-                self.lose_link(cx, &error);
-                true
+        let error = match link.poll_flush(cx) {
+            Poll::Ready(Ok(())) => {
+                self.watch.reset();
+                return false;
             }
-        }
+            Poll::Pending => {
+                let (written, unwritten) = link.written();
+                match self.watch.note(self.clock.now(), written, unwritten) {
+                    Ok(()) => return false,
+                    Err(error) => error.into(),
+                }
+            }
+            Poll::Ready(Err(error)) => error,
+        };
+        self.lose_link(cx, &error);
+        true
     }
 
     /// Lets pass what the faults on purpose let pass.
@@ -248,7 +318,7 @@ impl<S: Side> Driver<S> {
         match error {
             // The other end learns what it sent, and only this link ends.
             LinkError::Malformed(_) => link.close_with(cx, &why),
-            LinkError::Closed | LinkError::Io(_) => drop(link),
+            LinkError::Closed | LinkError::Io(_) | LinkError::TooSlow(_) => drop(link),
         }
         self.side.on_link_lost(&why);
         let now = self.clock.now();
@@ -259,9 +329,17 @@ impl<S: Side> Driver<S> {
     /// Takes everything out of the session.
     fn drain(&mut self, cx: &mut Context<'_>, now: Instant) {
         loop {
-            match self.side.poll_output() {
+            let Self { side, link, faults, .. } = self;
+            let output = side.poll_output(|frame| match (&mut *faults, &mut *link) {
+                (_, None) => {}
+                (None, Some(link)) => link.transmit_frame(frame),
+                (Some(faults), Some(_)) => push_faulty(faults, now, frame.to_frame()),
+            });
+            match output {
                 Output::Transmit(frame) => self.transmit(now, frame),
                 Output::CloseLink(reason) => {
+                    // What was transmitted before goes first, unless the faults hold it back: that is lost with the link.
+                    let _ = self.poll_faults();
                     if let Some(link) = self.link.take() {
                         link.close(cx);
                     }
@@ -269,8 +347,12 @@ impl<S: Side> Driver<S> {
                     self.side.handle(now, Input::LinkDown);
                 }
                 Output::Event(event) => self.side.on_event(now, event),
+                Output::Persist(mark, record) => self.side.persist(now, mark, record),
+                Output::Forget(number) => self.side.forget(number),
                 Output::Timeout(deadline) => {
                     self.deadline = deadline;
+                    // Before the frames leave: the disk and the wire work at the same time.
+                    self.side.batch_done();
                     return;
                 }
             }
@@ -282,12 +364,16 @@ impl<S: Side> Driver<S> {
         match (&mut self.faults, frame) {
             // The handshake and the last words are exempt.
             (Some(faults), LinkFrame::Frame(frame)) => {
-                let is_offer = is_offer(&frame);
-                faults.push(now, frame, is_offer);
+                push_faulty(faults, now, frame);
             }
             (_, frame) => link.transmit(frame),
         }
     }
+}
+
+fn push_faulty(faults: &mut Faults<Frame<Carried>>, now: Instant, frame: Frame<Carried>) {
+    let is_offer = is_offer(&frame);
+    faults.push(now, frame, is_offer);
 }
 
 /// What becomes of the link.
@@ -305,5 +391,6 @@ fn describe(reason: &CloseReason) -> String {
         CloseReason::HandshakeTimeout => "no welcome came in time".to_owned(),
         CloseReason::Superseded => "a newer link of the same session has taken over".to_owned(),
         CloseReason::Refused(why) => format!("the other end refused: {why}"),
+        CloseReason::LogStopped(why) => format!("the durable log has stopped: {why}"),
     }
 }

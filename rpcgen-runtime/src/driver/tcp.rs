@@ -2,13 +2,15 @@
 //!
 //! Knows: a socket and its framing. Does not know: what the frames mean.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use rpcgen_proto::frame::LinkFrame;
-use tokio::io::AsyncWriteExt;
+use rpcgen_proto::frame::{FrameRef, LinkFrame};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::framing::Framing;
@@ -43,18 +45,25 @@ impl TcpLink {
             if let Some(frame) = self.framing.next_frame()? {
                 return Poll::Ready(Ok(frame));
             }
-            ready!(self.stream.poll_read_ready(cx))?;
-            match self.stream.try_read_buf(self.framing.read_buffer()) {
-                Ok(0) => return Poll::Ready(Err(LinkError::Closed)),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error.into())),
+            // Not `try_read_buf`: this one knows that a buffer that is not filled was all there is, and asks the kernel once, not twice.
+            let read = pin!(self.stream.read_buf(self.framing.read_buffer()));
+            if ready!(read.poll(cx))? == 0 {
+                return Poll::Ready(Err(LinkError::Closed));
             }
         }
     }
 
+    /// See [`Framing::rest`].
+    pub(crate) fn rest(&mut self) {
+        self.framing.rest();
+    }
+
     pub(crate) fn transmit(&mut self, frame: &LinkFrame<Carried>) {
         self.framing.push(frame);
+    }
+
+    pub(crate) fn transmit_frame(&mut self, frame: FrameRef<'_, Carried>) {
+        self.framing.push_frame(frame);
     }
 
     pub(crate) fn transmit_corrupted(&mut self, frame: &LinkFrame<Carried>, corrupt: impl FnOnce(&mut [u8])) {
@@ -72,6 +81,11 @@ impl TcpLink {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// How many bytes have left in all, and how many wait.
+    pub(crate) fn written(&self) -> (u64, usize) {
+        (self.framing.written_in_all(), self.framing.unwritten().len())
     }
 
     /// Gets the last words out, then closes. What the peer still sends is read and dropped meanwhile: a socket that is closed with

@@ -5,14 +5,15 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
 
 use rpcgen_proto::frame::{Close, Hello, LinkFrame, Reject};
+use rpcgen_proto::ids::{ClientId, SessionId};
 use rpcgen_proto::server::Admission;
-use rpcgen_proto::session::Opening;
+use rpcgen_proto::session::{Opening, ServerSession};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -115,6 +116,18 @@ impl Drop for HalfOpenGuard {
     }
 }
 
+/// An address that was taken.
+pub(super) struct Bound {
+    /// With the real port.
+    address: String,
+    listener: Listener,
+}
+
+enum Listener {
+    Tcp(TcpListener),
+    Threads(ThreadListener),
+}
+
 /// The listeners of one server.
 #[derive(Debug, Default)]
 pub(super) struct Acceptors {
@@ -132,31 +145,38 @@ impl Acceptors {
         lock(&self.running).iter().map(|acceptor| acceptor.address.clone()).collect()
     }
 
-    pub(super) async fn listen(
-        &self,
-        shared: &Arc<Shared>,
-        address: Address,
-        beyond_loopback: bool,
-    ) -> Result<String, ListenError> {
+    /// Begins to accept.
+    pub(super) fn accept(&self, shared: &Arc<Shared>, bound: Bound) -> String {
+        let address = bound.address;
+        let task = match bound.listener {
+            Listener::Tcp(listener) => {
+                shared.is_on_network.store(true, Ordering::Relaxed);
+                tokio::spawn(accept_tcp(Arc::clone(shared), listener))
+            }
+            Listener::Threads(listener) => tokio::spawn(accept_threads(Arc::clone(shared), listener)),
+        };
+        lock(&self.running).push(Acceptor { address: address.clone(), task });
+        address
+    }
+
+    /// Takes an address. Nobody who comes is accepted before [`Self::accept`].
+    pub(super) async fn bind(address: Address, beyond_loopback: bool) -> Result<Bound, ListenError> {
         let failed = |source| ListenError::Io { address: address.to_string(), source };
-        let (local, task) = match &address {
+        Ok(match &address {
             Address::Tcp { authority } => {
                 let wanted: Vec<SocketAddr> = tokio::net::lookup_host(authority).await.map_err(failed)?.collect();
                 if !beyond_loopback && !is_loopback_only(&wanted) {
                     return Err(ListenError::BeyondLoopback { address: address.to_string() });
                 }
                 let listener = TcpListener::bind(wanted.as_slice()).await.map_err(failed)?;
-                let local = format!("tcp://{}", listener.local_addr().map_err(failed)?);
-                shared.is_on_network.store(true, Ordering::Relaxed);
-                (local, tokio::spawn(accept_tcp(Arc::clone(shared), listener)))
+                let address = format!("tcp://{}", listener.local_addr().map_err(failed)?);
+                Bound { address, listener: Listener::Tcp(listener) }
             }
             Address::Thread { name } => {
                 let listener = ThreadListener::bind(name).map_err(failed)?;
-                (address.to_string(), tokio::spawn(accept_threads(Arc::clone(shared), listener)))
+                Bound { address: address.to_string(), listener: Listener::Threads(listener) }
             }
-        };
-        lock(&self.running).push(Acceptor { address: local.clone(), task });
-        Ok(local)
+        })
     }
 
     /// Stops listening. The addresses are free soon after.
@@ -227,7 +247,7 @@ impl Shared {
     async fn greet(self: Arc<Self>, mut link: Link) {
         let hello = tokio::time::timeout(HELLO_WITHIN, poll_fn(|cx| link.poll_receive(cx))).await;
         let why = match hello {
-            Ok(Ok(LinkFrame::Hello(hello))) => return self.admit(link, hello).await,
+            Ok(Ok(LinkFrame::Hello(hello))) => return self.admit(link, *hello).await,
             Ok(Ok(_)) => "a link begins with a hello".to_owned(),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no hello came in time".to_owned(),
@@ -259,6 +279,11 @@ impl Shared {
                     let _ = port.inbox.push(Command::Link(link, hello));
                 }
             }
+            Admission::Restart(opening) => {
+                if let Some(port) = hall.ports.get(&opening.session) {
+                    let _ = port.inbox.push(Command::Restart(link, opening));
+                }
+            }
             Admission::Reject(reject) => return Some((reject, link)),
         }
         None
@@ -272,23 +297,33 @@ impl Shared {
             hall.past.add(&lock(&replaced.counters));
             let _ = replaced.inbox.push(Command::Replaced);
         }
-        let port = Arc::new(Port {
-            session: opening.session,
-            client: opening.hello.client,
-            service,
-            inbox: Inbox::new(),
-            counters: Mutex::new(Counters::default()),
-            is_idle: AtomicBool::new(false),
-        });
-        hall.ports.insert(opening.session, Arc::clone(&port));
+        let owner = (opening.hello.client, opening.hello.incarnation);
+        let records = self.durable.as_ref().map(|durable| durable.open_session(owner.0, owner.1));
+        let (port, number) = self.new_port(&mut hall, opening.session, owner.0, service);
+        drop(hall);
+        self.open_route(&port, &opening.hello);
+        let is_reliable = lock(&self.faults).is_none_or(|plan| plan.is_none());
+        let config = self.config_of(service);
+        let core = ServerSession::open(self.clock.now(), config, opening, is_reliable);
+        tokio::spawn(SessionTask::new(Arc::clone(self), port, core, Some(link), records, number));
+    }
+
+    /// The door of a session that begins, and the how manyth session of the server it is.
+    pub(super) fn new_port(
+        &self,
+        hall: &mut Hall,
+        session: SessionId,
+        client: ClientId,
+        service: usize,
+    ) -> (Arc<Port>, u64) {
+        let (inbox, counters) = (Inbox::new(), Mutex::new(Counters::default()));
+        let port = Arc::new(Port { session, client, service, inbox, counters });
+        hall.ports.insert(session, Arc::clone(&port));
         hall.opened += 1;
-        let number = hall.opened;
         if hall.is_paused {
             let _ = port.inbox.push(Command::PauseBusiness(true));
         }
-        drop(hall);
-        self.open_route(&port, &opening.hello);
-        tokio::spawn(SessionTask::new(Arc::clone(self), port, opening, link, number));
+        (port, hall.opened)
     }
 }
 

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rpcgen_proto::ids::{MethodId, SessionId};
+use rpcgen_store::BroadcastHandle;
 use tokio::sync::oneshot;
 
 use super::Shared;
-use super::routing::{Destination, Placement, Promise};
+use super::durable::Durable;
+use super::routing::{Destination, Target};
 use super::session::Command;
 use crate::carried::Carried;
 use crate::contract::{Broadcast, ServiceDescriptor};
@@ -27,16 +29,25 @@ pub(super) struct Job {
     pub(super) redelivered: bool,
     /// Who waits for its being logged; nobody, if it was logged before.
     pub(super) reply: Option<oneshot::Sender<Result<(), BroadcastError>>>,
+    /// Where it is in the log on disk, if there is one and it is not with its session.
+    pub(super) record: Option<BroadcastHandle>,
 }
 
 impl Job {
     /// A broadcast that was logged for a node that is gone, or has no handler for it: any other will do.
-    pub(super) fn again(service: usize, method: MethodId, payload: Carried, redelivered: bool) -> Self {
-        Self { destination: Destination { service, method, origin: None }, payload, redelivered, reply: None }
+    pub(super) fn again(
+        service: usize,
+        method: MethodId,
+        payload: Carried,
+        redelivered: bool,
+        record: Option<BroadcastHandle>,
+    ) -> Self {
+        Self { destination: Destination { service, method, origin: None }, payload, redelivered, reply: None, record }
     }
 
-    pub(super) fn promise(&self) -> Promise {
-        if self.reply.is_some() { Promise::New } else { Promise::Logged }
+    /// Whether its sender was told that it is logged: it may not be refused any more.
+    pub(super) fn is_promised(&self) -> bool {
+        self.reply.is_none()
     }
 
     /// Tells who waits for it, once.
@@ -77,51 +88,102 @@ impl BroadcastSender {
     pub async fn send<B: Broadcast>(&self, broadcast: B) -> Result<(), BroadcastError> {
         let service = self.service.ok_or(BroadcastError::UnknownService(self.descriptor.name))?;
         let destination = Destination { service, method: MethodId(B::METHOD), origin: broadcast.origin_key() };
-        let payload = Carried::new(broadcast, !self.shared.is_on_network.load(Ordering::Relaxed))?;
+        let payload = Carried::of_broadcast(broadcast, !self.shared.is_on_network.load(Ordering::Relaxed))?;
+        if let Some(durable) = &self.shared.durable {
+            return self.send_on_record(durable, destination, payload).await;
+        }
         let (reply, logged) = oneshot::channel();
-        self.shared.route(Job { destination, payload, redelivered: false, reply: Some(reply) });
+        self.shared.route(Job { destination, payload, redelivered: false, reply: Some(reply), record: None });
         logged.await.unwrap_or(Err(BroadcastError::Closed))
+    }
+
+    /// With a log on disk: it is logged when its record is durable. It sets out before that: a crash in between takes it back from
+    /// nobody who was told.
+    async fn send_on_record(
+        &self,
+        durable: &Durable,
+        destination: Destination,
+        payload: Carried,
+    ) -> Result<(), BroadcastError> {
+        self.shared.may_log_broadcast()?;
+        let record = durable.broadcast(self.descriptor.name, &destination, payload.clone())?;
+        let sequence = record.sequence();
+        self.shared.route(Job { destination, payload, redelivered: false, reply: None, record: Some(record) });
+        let stopped = |_| BroadcastError::LogStopped("it is not known whether the broadcast is on record".to_owned());
+        durable.log().wait(sequence).await.map_err(stopped)
     }
 }
 
 impl Shared {
+    /// Whether a broadcast may be put on record: not if the server has stopped, or as many wait as may.
+    fn may_log_broadcast(&self) -> Result<(), BroadcastError> {
+        let router = lock(&self.router);
+        if router.is_stopped() {
+            return Err(BroadcastError::Closed);
+        }
+        if router.is_full() {
+            return Err(BroadcastError::Full { waiting: router.waiting_count() });
+        }
+        Ok(())
+    }
+
     /// Gives a broadcast to the inbox of its node's session, or keeps it until there is a node.
     pub(super) fn route(&self, mut job: Job) {
         loop {
-            let (destination, promise) = (job.destination.clone(), job.promise());
             let mut router = lock(&self.router);
-            match router.place(destination, job, promise) {
-                Placement::To(session, port, given) => {
+            let (session, port) = match router.target(&job.destination) {
+                Target::Node(session, port) => (session, port),
+                Target::Nobody => return self.wait_for_node(&mut router, job),
+                Target::Stopped => {
                     drop(router);
-                    match port.inbox.push(Command::Broadcast(given)) {
-                        // That session has just ended; the next place is without it.
-                        Err(Command::Broadcast(returned)) => job = returned,
-                        _ => return,
-                    }
-                    self.close_route(session);
+                    return self.give_up(job);
                 }
-                Placement::Waits => return self.note_waiting(&mut router),
-                Placement::Full(waiting, mut refused) => {
-                    drop(router);
-                    return refused.settle(Err(BroadcastError::Full { waiting }));
-                }
+            };
+            drop(router);
+            match port.inbox.push(Command::Broadcast(job)) {
+                // That session has just ended; the next place is without it.
+                Err(Command::Broadcast(returned)) => job = returned,
+                _ => return,
             }
+            self.close_route(session);
         }
     }
 
-    /// What waits is logged here: its senders are told.
-    fn note_waiting(&self, router: &mut super::Routes) {
-        if let Some(job) = router.last_waiting() {
-            job.settle(Ok(()));
+    /// Logs it here: its sender is told, unless there is no room.
+    fn wait_for_node(&self, router: &mut super::Routes, mut job: Job) {
+        if !job.is_promised() && router.is_full() {
+            return job.settle(Err(BroadcastError::Full { waiting: router.waiting_count() }));
         }
+        job.settle(Ok(()));
+        let destination = job.destination.clone();
+        router.keep(&destination, job);
         self.waiting_broadcasts.store(router.waiting_count(), Ordering::Relaxed);
     }
 
-    /// Keeps a broadcast that its node has no room for.
+    /// Keeps a broadcast that its node's log has no room for.
     pub(super) fn keep_waiting(&self, job: Job) {
         let mut router = lock(&self.router);
-        router.keep(job.destination.clone(), job);
-        self.waiting_broadcasts.store(router.waiting_count(), Ordering::Relaxed);
+        if router.is_stopped() {
+            drop(router);
+            return self.give_up(job);
+        }
+        self.wait_for_node(&mut router, job);
+    }
+
+    /// The server has stopped: the sender is told, or the shutdown's report says so.
+    pub(super) fn give_up(&self, mut job: Job) {
+        if job.record.is_some() {
+            // The next life of the log goes on with it.
+        } else if job.is_promised() {
+            self.note_lost(1);
+        } else {
+            job.settle(Err(BroadcastError::Closed));
+        }
+    }
+
+    /// So many broadcasts that were logged are lost.
+    pub(super) fn note_lost(&self, count: usize) {
+        self.lost_broadcasts.fetch_add(count, Ordering::AcqRel);
     }
 
     /// Waiting broadcasts that this session handles.
@@ -132,7 +194,7 @@ impl Shared {
         let mut router = lock(&self.router);
         let taken = router.take_waiting(session, count);
         self.waiting_broadcasts.store(router.waiting_count(), Ordering::Relaxed);
-        taken.into_iter().map(|(_, job)| job).collect()
+        taken
     }
 
     /// The session takes no broadcasts any more.

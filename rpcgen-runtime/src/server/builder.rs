@@ -3,6 +3,8 @@
 //! Knows: the choices that its user has. Does not know: how the server then lives.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
@@ -12,11 +14,15 @@ use rpcgen_proto::ids::Epoch;
 use rpcgen_proto::server::{Registry, RegistryConfig};
 
 use super::accept::{AcceptLimits, Acceptors, Door};
+use super::durable::Found;
 use super::routing::Router;
+use super::served::Served;
 use super::session::Counters;
-use super::{Hall, Server, Service, Shared};
+use super::{Hall, Server, Service, Shared, served};
+use crate::completion::CompletionStore;
 use crate::driver::address::Address;
 use crate::driver::clock::Clock;
+use crate::durable::{LogProgress, Opening};
 use crate::error::ListenError;
 use crate::random;
 
@@ -37,6 +43,17 @@ pub struct ServerBuilder {
     broadcasts_waiting_max: usize,
     beyond_loopback: bool,
     memory_instead_of_disk: bool,
+    log: Option<Opening>,
+    completions: Option<Completions>,
+}
+
+/// A store, of whatever kind.
+struct Completions(Arc<dyn CompletionStore>);
+
+impl fmt::Debug for Completions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Completions(..)")
+    }
 }
 
 impl ServerBuilder {
@@ -51,38 +68,41 @@ impl ServerBuilder {
             broadcasts_waiting_max: BROADCASTS_WAITING_MAX,
             beyond_loopback: false,
             memory_instead_of_disk: false,
+            log: None,
+            completions: None,
         }
     }
 
-    /// Adds a service: what the `server` function of its generated module returns. One port serves them all.
+    /// Adds a service: what the `server` function of its generated module returns. One port serves them all. A service may be added
+    /// again, with another business implementation for some app ids: [`Service::for_app`].
     #[must_use]
     pub fn serve(mut self, service: Service) -> Self {
         self.services.push(service);
         self
     }
 
-    /// Limits and times of the sessions.
+    /// Limits and times of the sessions. Default: [`Config::default`]; each field says its unit, and what too low and too high do.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// How many sessions there may be, and what is kept of those that expired.
+    /// How many sessions there may be, and what is kept of those that expired. Default: [`RegistryConfig::default`].
     #[must_use]
     pub fn registry(mut self, config: RegistryConfig) -> Self {
         self.registry = config;
         self
     }
 
-    /// How many links there may be.
+    /// How many links there may be. Default: [`AcceptLimits::default`].
     #[must_use]
     pub fn accept_limits(mut self, limits: AcceptLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Faults on purpose of what the server sends: for tests and demonstrations. Each session has a seed of its own.
+    /// Faults on purpose of what the server sends: for tests and demonstrations. Default: none. Each session has a seed of its own.
     #[must_use]
     pub fn faults(mut self, plan: FaultPlan) -> Self {
         self.faults = Some(plan);
@@ -97,7 +117,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How many broadcasts may wait for a node that handles them. Default 100,000.
+    /// How many broadcasts may wait for a node that handles them; a further one is refused with
+    /// [`BroadcastError::Full`](crate::BroadcastError::Full). Default 100,000.
     #[must_use]
     pub fn broadcasts_waiting_max(mut self, count: usize) -> Self {
         self.broadcasts_waiting_max = count;
@@ -105,35 +126,87 @@ impl ServerBuilder {
     }
 
     /// Lets plain TCP listen where other machines can reach it. Nothing is encrypted, and nobody proves who he is: for a network that
-    /// is your own.
+    /// is your own. Default: [`Self::listen`] refuses.
     #[must_use]
     pub fn insecure_plain_tcp_beyond_loopback(mut self) -> Self {
         self.beyond_loopback = true;
         self
     }
 
-    /// Takes actions that ask for `@persist(disk)` all the same: they are logged in memory.
+    /// Takes actions that ask for `@persist(disk)` all the same: they are logged in memory. Default: [`Self::listen`] refuses.
     #[must_use]
     pub fn memory_instead_of_disk(mut self) -> Self {
         self.memory_instead_of_disk = true;
         self
     }
 
-    /// Listens on `tcp://HOST:PORT` (port 0: a free one), or for clients of this process on `thread://NAME`. The server begins a new
-    /// epoch: it remembers nothing of an earlier one.
+    /// Keeps a log on disk in this directory, which is made if there is none: a server that is made again with the same directory goes on
+    /// with its sessions, runs what has no answer with [`Call::redelivered`](crate::Call::redelivered), and sends again what was not
+    /// guaranteed. One directory belongs to one server. All actions are logged there but those with `@persist(memory)`. Default: a log in
+    /// memory.
+    ///
+    /// Never copy or restore such a directory: what was done since it was copied is done again.
+    #[must_use]
+    pub fn log(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.log = Some(Opening { directory: directory.into(), ..self.log.unwrap_or_default() });
+        self
+    }
+
+    /// The size of a file of the log on disk, in bytes: 16 KiB to 1 GiB, a multiple of 512. The log takes at least three of them; a
+    /// frame may be an eighth of one. Only when a log is made: what is there counts. Default 16 MiB, or eight of the largest frames.
+    #[must_use]
+    pub fn log_segment_bytes(mut self, bytes: u64) -> Self {
+        self.log = Some(Opening { segment_bytes: Some(bytes), ..self.log.unwrap_or_default() });
+        self
+    }
+
+    /// Hears each second how far the reading of a long log is. Default: it is traced.
+    #[must_use]
+    pub fn on_log_progress(mut self, hear: impl Fn(LogProgress) + Send + Sync + 'static) -> Self {
+        self.log = Some(Opening { on_progress: Some(Arc::new(hear)), ..self.log.unwrap_or_default() });
+        self
+    }
+
+    /// Where handlers write completion records, in the transactions of their effects: an action that may have run before does not run
+    /// before the store was asked, and what it says is the answer. Default: none; an action whose server died in mid-run runs again, and
+    /// [`Call::redelivered`](crate::Call::redelivered) says so.
+    #[must_use]
+    pub fn completions(mut self, store: impl CompletionStore) -> Self {
+        self.completions = Some(Completions(Arc::new(store)));
+        self
+    }
+
+    /// Listens on `tcp://HOST:PORT` (port 0: a free one), or for clients of this process on `thread://NAME`. Without a
+    /// log on disk it remembers nothing of an earlier one.
     ///
     /// # Errors
-    /// The address makes no sense, is taken, or is open to other machines; or there are two services of one name, or none.
+    /// The address makes no sense, is taken, or is open to other machines; the log cannot be used; or there is no service, or two
+    /// implementations of one for the same app id.
     pub async fn listen(self, address: &str) -> Result<Server, ListenError> {
         let address: Address = address.parse()?;
-        self.check_services()?;
-        let on_disk = self.services.iter().find_map(|service| service.descriptor.first_on_disk());
-        if let Some(action) = on_disk.filter(|_| !self.memory_instead_of_disk) {
+        let services = served::put_together(self.services).map_err(ListenError::Services)?;
+        let on_disk = services.iter().find_map(|service| service.descriptor.first_on_disk());
+        let mut log = self.log.filter(Opening::is_wanted);
+        if let Some(action) = on_disk.filter(|_| !self.memory_instead_of_disk && log.is_none()) {
             return Err(ListenError::NoDiskLog { action });
         }
-        let names =
-            self.services.iter().map(|service| (service.descriptor.name.to_owned(), service.descriptor.fingerprint));
-        let registry = Registry::new(Epoch(random::u64()), names.collect(), self.registry, random::bytes());
+        // Before the log is opened: a server that cannot listen begins nothing that is in it.
+        let bound = Acceptors::bind(address, self.beyond_loopback).await?;
+        let (clock, mut config) = (Clock::start(), self.config);
+        let names = services.iter().map(|service| (service.descriptor.name.to_owned(), service.descriptor.fingerprint));
+        let names: Vec<_> = names.collect();
+        let found = match log.take() {
+            Some(log) => Some(open_log(log, &config, &self.registry, &services).await?),
+            None => None,
+        };
+        let registry = match &found {
+            Some(found) => {
+                config.frame_bytes_max = config.frame_bytes_max.min(found.payload_bytes_max);
+                Registry::recover(clock.now(), found.epoch, names, self.registry, random::bytes(), found.known())
+            }
+            None => Registry::new(Epoch::in_memory(random::u64()), names, self.registry, random::bytes()),
+        };
+        let (durable, recovered) = found.map(|found| (found.durable, found.recovered)).unzip();
         let hall = Hall {
             registry,
             ports: BTreeMap::new(),
@@ -143,33 +216,41 @@ impl ServerBuilder {
             is_stopped: false,
         };
         let shared = Arc::new(Shared {
-            clock: Clock::start(),
-            config: self.config,
-            faults: self.faults,
-            services: self.services,
+            clock,
+            config,
+            durable,
+            faults: Mutex::new(self.faults),
+            services,
+            completions: self.completions.map(|store| store.0),
             hall: Mutex::new(hall),
             router: Mutex::new(Router::new(self.origin_keys_max, self.broadcasts_waiting_max)),
             waiting_broadcasts: AtomicUsize::new(0),
+            lost_broadcasts: AtomicUsize::new(0),
             is_on_network: AtomicBool::new(false),
             door: Arc::new(Door::new(self.limits)),
         });
         let server = Server { shared, acceptors: Acceptors::default(), beyond_loopback: self.beyond_loopback };
-        server.acceptors.listen(&server.shared, address, server.beyond_loopback).await?;
+        server.shared.tend_log();
+        if let Some(recovered) = recovered {
+            server.shared.go_on(recovered);
+        }
+        server.acceptors.accept(&server.shared, bound);
         Ok(server)
     }
+}
 
-    fn check_services(&self) -> Result<(), ListenError> {
-        if self.services.is_empty() {
-            return Err(ListenError::Services(
-                "a server without a service: add one with `ServerBuilder::serve`".to_owned(),
-            ));
-        }
-        for (index, service) in self.services.iter().enumerate() {
-            let name = service.descriptor.name;
-            if self.services.iter().skip(index + 1).any(|other| other.descriptor.name == name) {
-                return Err(ListenError::Services(format!("the service `{name}` is served twice")));
-            }
-        }
-        Ok(())
+/// Opens the log on disk, and looks whether all that was accepted can be done.
+async fn open_log(
+    log: Opening,
+    config: &Config,
+    registry: &RegistryConfig,
+    services: &[Served],
+) -> Result<Found, ListenError> {
+    let directory = log.directory.display().to_string();
+    let found = Found::open(log, config.frame_bytes_max, registry).await?;
+    let names: Vec<&str> = services.iter().map(|service| service.descriptor.name).collect();
+    match found.service_that_is_not_among(&names) {
+        Some(service) => Err(ListenError::ServiceMissing { directory, service: service.to_owned() }),
+        None => Ok(found),
     }
 }

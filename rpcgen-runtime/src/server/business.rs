@@ -17,7 +17,8 @@ use super::broadcasts::BroadcastSender;
 use super::dispatch::{Handler, HandlerKind};
 use super::session::SessionContext;
 use crate::carried::Carried;
-use crate::contract::BroadcastStub;
+use crate::completion::{self, AnswerCodec, CallRecord, CodecOf};
+use crate::contract::{Action, BroadcastStub};
 use crate::driver::inbox::lock;
 use crate::run::{Guarded, Panicked, guarded, poll_once};
 
@@ -27,6 +28,12 @@ pub struct Call {
     pub(super) action: ActionHandle,
     pub(super) key: CallKey,
     pub(super) is_redelivered: bool,
+    /// It may have killed its server so often that it is not run once more: only its completion record can answer it.
+    pub(super) is_parked: bool,
+    /// Of the method and the request; 0 where nobody keeps completion records.
+    pub(super) digest: u64,
+    /// `None`: its request was not read yet.
+    codec: Option<(MethodId, &'static dyn AnswerCodec)>,
     pub(super) context: Arc<SessionContext>,
 }
 
@@ -38,6 +45,39 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
+    pub(super) fn new(action: ActionHandle, key: CallKey, is_redelivered: bool, context: Arc<SessionContext>) -> Self {
+        Self { action, key, is_redelivered, is_parked: false, digest: 0, codec: None, context }
+    }
+
+    pub(super) fn parked(self, is_parked: bool) -> Self {
+        Self { is_parked, ..self }
+    }
+
+    /// What completion records of it need.
+    pub(super) fn identified<A: Action>(mut self, request: &Carried) -> Self {
+        let method = MethodId(A::METHOD);
+        self.codec = Some((method, CodecOf::<A>::codec()));
+        if self.context.shared.completions.is_some() {
+            self.digest = request.with_bytes(|bytes| completion::digest(method, bytes));
+        }
+        self
+    }
+
+    /// What a completion record says of this call. For completion stores: `once` of one writes the record in the transaction of the
+    /// effect.
+    ///
+    /// # Panics
+    /// The server does not know the store: it would run an action again without asking it.
+    #[must_use]
+    pub fn record(&self) -> CallRecord {
+        assert!(
+            self.context.shared.completions.is_some(),
+            "the server does not know of the completion store: add `ServerBuilder::completions(store)`"
+        );
+        let (method, codec) = self.codec.expect("a handler runs with the request that was read");
+        CallRecord { key: self.key, method, digest: self.digest, codec }
+    }
+
     /// The call's identity for ever: the key for a completion record of one's own.
     #[must_use]
     pub fn key(&self) -> CallKey {
@@ -108,20 +148,20 @@ impl Handlers {
     /// Runs a handler: here as long as it does not wait, then on a task of its own. `Some`: it has answered.
     pub(super) fn run(
         &mut self,
-        call: &Call,
+        action: ActionHandle,
+        key: CallKey,
         method: MethodId,
         make: impl FnOnce() -> Handler,
     ) -> Option<Answer<Carried>> {
         let mut handler = match guarded(make) {
             Ok(Handler(HandlerKind::Runs(handler))) => handler,
             Ok(Handler(HandlerKind::Refuses(refusal))) => return Some(Answer::Refused(refusal)),
-            Err(panicked) => return Some(on_panic(call.key, method, &panicked)),
+            Err(panicked) => return Some(on_panic(key, method, &panicked)),
         };
         match poll_once(&mut handler) {
             Poll::Ready(Ok(answer)) => Some(answer),
-            Poll::Ready(Err(panicked)) => Some(on_panic(call.key, method, &panicked)),
+            Poll::Ready(Err(panicked)) => Some(on_panic(key, method, &panicked)),
             Poll::Pending => {
-                let (action, key) = (call.action, call.key);
                 self.waiting.spawn(async move {
                     let answer = Guarded(handler).await.unwrap_or_else(|panicked| on_panic(key, method, &panicked));
                     (action, answer)
@@ -145,6 +185,9 @@ impl Handlers {
 }
 
 fn on_panic(key: CallKey, method: MethodId, panicked: &Panicked) -> Answer<Carried> {
-    tracing::error!(%key, action = method.0, panic = panicked.0, "a handler panicked");
+    if let Some(refusal) = panicked.refusal {
+        return Answer::Refused(refusal);
+    }
+    tracing::error!(%key, action = method.0, panic = panicked.text, "a handler panicked");
     Answer::Refused(Refusal::HandlerPanicked)
 }

@@ -8,10 +8,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use rpcgen_proto::frame::Refusal;
+use rpcgen_proto::ids::AppId;
 use rpcgen_proto::session::Answer;
 
 use super::business::Call;
 use crate::carried::{Carried, Message, OpenError};
+use crate::completion;
 use crate::contract::{Action, OriginKeys, ServiceDescriptor};
 use crate::run::BoxFuture;
 
@@ -21,11 +23,13 @@ pub trait Dispatch: Send + Sync + 'static {
     fn dispatch(&self, method: u32, call: Call, request: Carried) -> Handler;
 }
 
-/// A service together with its business.
+/// A service together with a business implementation of it.
 #[derive(Clone)]
 pub struct Service {
     pub(super) descriptor: &'static ServiceDescriptor,
     pub(super) dispatch: Arc<dyn Dispatch>,
+    /// Empty: every app id that has no implementation of its own.
+    pub(super) apps: Vec<AppId>,
 }
 
 impl fmt::Debug for Service {
@@ -38,7 +42,22 @@ impl Service {
     /// For generated code; users call the `server` function of their service.
     #[must_use]
     pub fn new(descriptor: &'static ServiceDescriptor, dispatch: impl Dispatch) -> Self {
-        Self { descriptor, dispatch: Arc::new(dispatch) }
+        Self { descriptor, dispatch: Arc::new(dispatch), apps: Vec::new() }
+    }
+
+    /// This implementation is for that app id alone; called again, for that one too. A server may have an implementation for each of
+    /// several app ids and one for all others:
+    ///
+    /// ```ignore
+    /// Server::builder().serve(bank::server(Usual)).serve(bank::server(Special).for_app(AppId(7)))
+    /// ```
+    ///
+    /// Without one for all others, an action of any other app id is answered with
+    /// [`Refusal::UnknownApp`](crate::Refusal::UnknownApp), and has not run.
+    #[must_use]
+    pub fn for_app(mut self, app_id: AppId) -> Self {
+        self.apps.push(app_id);
+        self
     }
 
     /// What it is.
@@ -62,10 +81,15 @@ impl fmt::Debug for Handler {
     }
 }
 
+/// The runtime's own answer, in the place of a handler.
+pub(crate) fn refuse(refusal: Refusal) -> Handler {
+    Handler(HandlerKind::Refuses(refusal))
+}
+
 /// The service has no action of that number.
 #[must_use]
 pub fn unknown_action() -> Handler {
-    Handler(HandlerKind::Refuses(Refusal::UnknownAction))
+    refuse(Refusal::UnknownAction)
 }
 
 /// The handler of one action: reads the request, runs the business, writes the answer in the form that the request came in.
@@ -76,19 +100,26 @@ where
     R: Future<Output = A::Result> + Send + 'static,
 {
     let in_process = request.is_typed();
+    let call = call.identified::<A>(&request);
     let request = match request.open::<A>() {
         Ok(request) => request,
         // An earlier run of the handler took it with it, and its server was dropped: what became of it is not known.
-        Err(OpenError::Taken) => return Handler(HandlerKind::Refuses(Refusal::Unknown)),
+        Err(OpenError::Taken) => return refuse(Refusal::Unknown),
         Err(error @ (OpenError::OtherType | OpenError::Malformed(_))) => {
             tracing::warn!(key = %call.key(), action = A::METHOD, %error, "a request cannot be read");
-            return Handler(HandlerKind::Refuses(Refusal::Undecodable));
+            return refuse(Refusal::Undecodable);
         }
     };
     let context = Arc::clone(&call.context);
     Handler(HandlerKind::Runs(Box::pin(async move {
         let captured = request.capture();
-        match A::into_result(business(call, request).await) {
+        let result = match completed::<A>(&call).await {
+            Ok(Some(result)) => result,
+            Ok(None) if call.is_parked => return Answer::Refused(Refusal::Poisoned),
+            Ok(None) => A::into_result(business(call, request).await),
+            Err(refusal) => return Answer::Refused(refusal),
+        };
+        match result {
             Ok(response) => {
                 let mut keys = OriginKeys::default();
                 A::origin_keys(&captured, &response, &mut keys);
@@ -99,6 +130,20 @@ where
             Err(error) => write(error, in_process).map_or_else(Answer::Refused, Answer::Failure),
         }
     })))
+}
+
+/// What a completion record says of a call that may have run before. A record of another request is never its answer (trap T8).
+async fn completed<A: Action>(call: &Call) -> Result<Option<Result<A::Response, A::Error>>, Refusal> {
+    let Some(store) = call.context.shared.completions.as_ref().filter(|_| call.redelivered()) else { return Ok(None) };
+    let Some(completion) = completion::ask(store, call.key()).await else { return Ok(None) };
+    if completion.digest != call.digest {
+        tracing::error!(key = %call.key(), action = A::METHOD, "a call's key was used for another request before");
+        return Err(Refusal::CallKeyReused);
+    }
+    completion::read::<A>(&completion.answer).map(Some).map_err(|error| {
+        tracing::error!(key = %call.key(), action = A::METHOD, %error, "a completion record cannot be read");
+        Refusal::Unknown
+    })
 }
 
 /// An answer that breaks a limit of its own type is none that the caller could read.

@@ -8,36 +8,47 @@ mod builder;
 mod business;
 mod dispatch;
 mod drain;
+mod durable;
+mod records;
+mod resting;
 mod routing;
+mod served;
 mod session;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rpcgen_proto::config::Config;
 use rpcgen_proto::faults::{FaultCounters, FaultPlan};
 use rpcgen_proto::frame::Hello;
-use rpcgen_proto::ids::{MethodId, SessionId};
+use rpcgen_proto::ids::{ClientId, MethodId, SessionId};
 use rpcgen_proto::server::Registry;
 use rpcgen_proto::session::{Ended, Stats, Unassigned};
 
 use self::accept::{Acceptors, Door};
 use self::broadcasts::Job;
+use self::drain::Busy;
+use self::durable::Durable;
+use self::records::Records;
 use self::routing::Router;
+use self::served::Served;
 use self::session::{Command, Counters, LastWords, Port};
 use crate::carried::Carried;
+use crate::completion::CompletionStore;
 use crate::contract::BroadcastStub;
 use crate::driver::address::Address;
 use crate::driver::clock::Clock;
 use crate::driver::inbox::lock;
+use crate::durable::LogStats;
 use crate::error::ListenError;
 
 pub use self::accept::AcceptLimits;
 pub use self::broadcasts::BroadcastSender;
 pub use self::builder::ServerBuilder;
 pub use self::business::Call;
+pub(crate) use self::dispatch::refuse;
 pub use self::dispatch::{Dispatch, Handler, Service, handle, unknown_action};
 pub use self::drain::ShutdownReport;
 
@@ -61,15 +72,20 @@ impl fmt::Debug for Server {
 pub(crate) struct Shared {
     clock: Clock,
     config: Config,
-    faults: Option<FaultPlan>,
-    services: Vec<Service>,
+    faults: Mutex<Option<FaultPlan>>,
+    services: Vec<Served>,
+    completions: Option<Arc<dyn CompletionStore>>,
     hall: Mutex<Hall>,
     router: Mutex<Routes>,
     /// How many broadcasts wait for a node, so that nobody takes the lock to find none.
     waiting_broadcasts: AtomicUsize,
+    /// How many were logged and will not be delivered: the server has stopped.
+    lost_broadcasts: AtomicUsize,
     /// Whether a client may be in another process: then broadcasts are encoded by whoever sends them.
     is_on_network: AtomicBool,
     door: Arc<Door>,
+    /// With a log on disk: what the sessions share of it.
+    durable: Option<Durable>,
 }
 
 /// Who is here.
@@ -130,7 +146,8 @@ impl Server {
     /// As [`ServerBuilder::listen`].
     pub async fn listen_also(&self, address: &str) -> Result<String, ListenError> {
         let address: Address = address.parse()?;
-        self.acceptors.listen(&self.shared, address, self.beyond_loopback).await
+        let bound = Acceptors::bind(address, self.beyond_loopback).await?;
+        Ok(self.acceptors.accept(&self.shared, bound))
     }
 
     /// Sends broadcasts of one of its services.
@@ -146,6 +163,29 @@ impl Server {
         hall.tell_all(|| Command::PauseBusiness(paused));
     }
 
+    /// Puts other faults on purpose in force of what the server sends, or none: for tests and demonstrations. Links are cut where the
+    /// change makes them lossy or lossless; their clients reconnect, and nothing is lost.
+    pub fn set_faults(&self, plan: Option<FaultPlan>) {
+        *lock(&self.shared.faults) = plan;
+        lock(&self.shared.hall).tell_all(|| Command::SetFaults(plan));
+    }
+
+    /// How big its log on disk is. Waits for a sync that is under way. `None`: it has none.
+    #[must_use]
+    pub fn log_stats(&self) -> Option<LogStats> {
+        self.shared.durable.as_ref()?.log().stats()
+    }
+
+    /// Waits until its log on disk stops after an error of the disk, and says why. Nothing is guaranteed, answered or taken any more then,
+    /// its sessions have ended, and links are turned away: end this server, look at the disk, and make a new one with the same directory,
+    /// which finds what is durable. Without a log on disk this never returns.
+    pub async fn log_stopped(&self) -> String {
+        match &self.shared.durable {
+            Some(durable) => durable.log().until_stopped().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// What it did so far.
     #[must_use]
     pub fn stats(&self) -> ServerStats {
@@ -156,7 +196,10 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.acceptors.abort();
-        self.shared.stop(LastWords::Omit);
+        self.shared.stop(LastWords::Omit, || None);
+        if let Some(durable) = &self.shared.durable {
+            durable.log().close();
+        }
     }
 }
 
@@ -183,20 +226,52 @@ impl Shared {
         lock(&self.router).open(port.session, port.client, port.service, handled, Arc::clone(port));
     }
 
+    /// The limits and times of a session of this service.
+    fn config_of(&self, service: usize) -> Config {
+        let mut config = self.config.clone();
+        config.durable = self.durable.as_ref().map(|_| rpcgen_proto::config::Durable {
+            volatile: self.services.get(service).map(|service| service.descriptor.volatile()).unwrap_or_default(),
+        });
+        config
+    }
+
     /// A session came to its end. Returns the broadcasts that it leaves.
-    fn session_ended(&self, port: &Port, mut ended: Ended<Carried>) -> Vec<Unassigned<Carried>> {
+    fn session_ended(
+        &self,
+        port: &Port,
+        mut ended: Ended<Carried>,
+        records: Option<Records>,
+    ) -> Vec<Unassigned<Carried>> {
         let unassigned = std::mem::take(&mut ended.unassigned);
         let mut hall = lock(&self.hall);
+        // Before anybody can come back to what is left of it.
+        if let (Some(durable), Some(records)) = (&self.durable, records) {
+            durable.close_session(ended.client, ended.incarnation, records);
+        }
         hall.registry.ended(self.clock.now(), ended);
         hall.forget(port);
         unassigned
     }
 
-    /// Ends all sessions at once.
-    fn stop(&self, last_words: LastWords) {
+    /// A link of this client was closed by a protocol error.
+    fn disputed(&self, client: ClientId) {
+        lock(&self.hall).registry.disputed(self.clock.now(), client);
+    }
+
+    /// A frame has come on the lanes of a client with a durable log.
+    fn used(&self, client: ClientId) {
+        lock(&self.hall).registry.used(client);
+    }
+
+    /// Ends all sessions at once. `waiting`: what each session drops when it has given up what it had.
+    fn stop(&self, last_words: LastWords, waiting: impl Fn() -> Option<Busy>) {
+        // First, so that no broadcast that comes from now on counts as logged.
+        let waited = lock(&self.router).stop();
+        self.waiting_broadcasts.store(0, Ordering::Relaxed);
+        self.note_lost(waited);
         let mut hall = lock(&self.hall);
         hall.is_stopped = true;
-        hall.tell_all(|| Command::Stop(last_words));
+        hall.tell_all(|| Command::Stop(last_words, waiting()));
         let ports = std::mem::take(&mut hall.ports);
         for port in ports.into_values() {
             hall.past.add(&lock(&port.counters));

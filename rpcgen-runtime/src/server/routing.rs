@@ -25,24 +25,15 @@ pub(super) struct Destination {
     pub(super) origin: Option<Vec<u8>>,
 }
 
-/// What became of a broadcast.
+/// Where a broadcast is to go.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Placement<N, J> {
-    /// Send it there.
-    To(SessionId, N, J),
-    /// It waits for a node that handles it.
-    Waits,
-    /// So many wait already: it is refused.
-    Full(usize, J),
-}
-
-/// Whether a broadcast was logged before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Promise {
-    /// Nobody was told that it is logged: it may be refused.
-    New,
-    /// Its sender was told: it is kept.
-    Logged,
+pub(super) enum Target<N> {
+    /// There.
+    Node(SessionId, N),
+    /// Nowhere yet: no node handles it.
+    Nobody,
+    /// Nowhere: the server has stopped.
+    Stopped,
 }
 
 /// The routes of one server.
@@ -55,11 +46,15 @@ pub(super) struct Router<N, J> {
     handlers: HashMap<(ServiceIndex, MethodId), BTreeSet<SessionId>>,
     /// Where the last broadcast without an origin went: the next goes to the next one.
     last: SessionId,
-    waiting: VecDeque<(Destination, J)>,
-    /// How many wait of each kind: service and broadcast.
-    waiting_by_kind: BTreeMap<(usize, MethodId), usize>,
+    /// What waits for a node, by kind, the oldest first.
+    waiting: HashMap<Kind, VecDeque<J>>,
+    waiting_count: usize,
     waiting_max: usize,
+    is_stopped: bool,
 }
+
+/// A broadcast of a service.
+type Kind = (ServiceIndex, MethodId);
 
 #[derive(Debug)]
 struct Node<N> {
@@ -68,6 +63,8 @@ struct Node<N> {
     service: ServiceIndex,
     handles: Vec<MethodId>,
     is_live: bool,
+    /// It is full: what need not go there goes elsewhere.
+    is_resting: bool,
 }
 
 impl<N: Clone, J> Router<N, J> {
@@ -78,9 +75,10 @@ impl<N: Clone, J> Router<N, J> {
             sessions: HashMap::new(),
             handlers: HashMap::new(),
             last: SessionId(0),
-            waiting: VecDeque::new(),
-            waiting_by_kind: BTreeMap::new(),
+            waiting: HashMap::new(),
+            waiting_count: 0,
             waiting_max,
+            is_stopped: false,
         }
     }
 
@@ -100,20 +98,39 @@ impl<N: Clone, J> Router<N, J> {
         handles: Vec<MethodId>,
         via: N,
     ) {
+        if self.is_stopped {
+            return;
+        }
         let was_live = self.nodes.get(&session).is_some_and(|node| node.is_live);
         self.set_live(session, false);
         self.sessions.insert((service, client), session);
-        self.nodes.insert(session, Node { via, client, service, handles, is_live: false });
+        self.nodes.insert(session, Node { via, client, service, handles, is_live: false, is_resting: false });
         self.set_live(session, was_live);
     }
 
     /// A link of the session is up, or gone.
     pub(super) fn set_live(&mut self, session: SessionId, is_live: bool) {
-        let Some(node) = self.nodes.get_mut(&session) else { return };
-        node.is_live = is_live;
+        if let Some(node) = self.nodes.get_mut(&session) {
+            node.is_live = is_live;
+            self.enlist(session);
+        }
+    }
+
+    /// The node is full, or may have room again.
+    pub(super) fn set_resting(&mut self, session: SessionId, is_resting: bool) {
+        if let Some(node) = self.nodes.get_mut(&session) {
+            node.is_resting = is_resting;
+            self.enlist(session);
+        }
+    }
+
+    /// Nodes that are live and have room take turns.
+    fn enlist(&mut self, session: SessionId) {
+        let Some(node) = self.nodes.get(&session) else { return };
+        let takes_turns = node.is_live && !node.is_resting;
         for method in &node.handles {
             let live = self.handlers.entry((node.service, *method)).or_default();
-            if is_live {
+            if takes_turns {
                 live.insert(session);
             } else {
                 live.remove(&session);
@@ -141,63 +158,66 @@ impl<N: Clone, J> Router<N, J> {
         }
     }
 
-    /// The one that began to wait last.
-    pub(super) fn last_waiting(&mut self) -> Option<&mut J> {
-        self.waiting.back_mut().map(|(_, job)| job)
-    }
-
-    /// Finds the node for a broadcast, or keeps it until there is one.
+    /// Finds the node for a broadcast.
     // spec: protocol.md 10
-    pub(super) fn place(&mut self, destination: Destination, job: J, promise: Promise) -> Placement<N, J> {
-        let target = self.origin_of(&destination).or_else(|| self.next_live(&destination));
-        if let Some(session) = target
-            && let Some(node) = self.nodes.get(&session)
-        {
-            return Placement::To(session, node.via.clone(), job);
+    pub(super) fn target(&mut self, destination: &Destination) -> Target<N> {
+        if self.is_stopped {
+            return Target::Stopped;
         }
-        if promise == Promise::New && self.waiting.len() >= self.waiting_max {
-            return Placement::Full(self.waiting.len(), job);
+        let session = self.origin_of(destination).or_else(|| self.next_live(destination));
+        match session.and_then(|session| Some((session, self.nodes.get(&session)?))) {
+            Some((session, node)) => Target::Node(session, node.via.clone()),
+            None => Target::Nobody,
         }
-        self.push_waiting(destination, job);
-        Placement::Waits
     }
 
-    /// Keeps a broadcast that its node has no room for.
-    pub(super) fn keep(&mut self, destination: Destination, job: J) {
-        self.push_waiting(destination, job);
+    /// Whether as many wait as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting_count >= self.waiting_max
     }
 
-    /// Takes at most `count` of the waiting broadcasts that this session handles, the oldest first.
-    pub(super) fn take_waiting(&mut self, session: SessionId, count: usize) -> Vec<(Destination, J)> {
-        let Some(node) = self.nodes.get(&session).filter(|node| node.is_live) else { return Vec::new() };
-        let has_any = node.handles.iter().any(|method| self.waiting_by_kind.contains_key(&(node.service, *method)));
-        if !has_any {
-            return Vec::new(); // Others' waiting broadcasts cost nothing.
-        }
+    /// Keeps a broadcast until there is a node for it. One that was logged before is kept whatever the bound.
+    pub(super) fn keep(&mut self, destination: &Destination, job: J) {
+        self.waiting.entry((destination.service, destination.method)).or_default().push_back(job);
+        self.waiting_count += 1;
+    }
+
+    /// Takes at most `count` of the waiting broadcasts that this session handles; of each kind the oldest first.
+    pub(super) fn take_waiting(&mut self, session: SessionId, count: usize) -> Vec<J> {
+        let Some(node) = self.nodes.get(&session).filter(|node| node.is_live && !node.is_resting) else {
+            return Vec::new();
+        };
         let mut taken = Vec::new();
-        for (destination, job) in std::mem::take(&mut self.waiting) {
-            if taken.len() < count && destination.service == node.service && node.handles.contains(&destination.method)
-            {
-                if let Some(count) = self.waiting_by_kind.get_mut(&(destination.service, destination.method)) {
-                    *count -= 1;
-                }
-                taken.push((destination, job));
-            } else {
-                self.waiting.push_back((destination, job));
+        for method in &node.handles {
+            let kind = (node.service, *method);
+            let Some(queue) = self.waiting.get_mut(&kind) else { continue };
+            let wanted = queue.len().min(count - taken.len());
+            taken.extend(queue.drain(..wanted));
+            if queue.is_empty() {
+                self.waiting.remove(&kind);
             }
         }
-        self.waiting_by_kind.retain(|_, count| *count > 0);
+        self.waiting_count -= taken.len();
         taken
-    }
-
-    fn push_waiting(&mut self, destination: Destination, job: J) {
-        *self.waiting_by_kind.entry((destination.service, destination.method)).or_default() += 1;
-        self.waiting.push_back((destination, job));
     }
 
     /// How many wait.
     pub(super) fn waiting_count(&self) -> usize {
-        self.waiting.len()
+        self.waiting_count
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    /// Nothing goes anywhere any more. Returns how many waited: they are lost.
+    pub(super) fn stop(&mut self) -> usize {
+        self.is_stopped = true;
+        self.nodes.clear();
+        self.sessions.clear();
+        self.handlers.clear();
+        self.waiting.clear();
+        std::mem::take(&mut self.waiting_count)
     }
 
     /// The session of the client that the key names, live or parked, if it handles the broadcast.
@@ -281,9 +301,9 @@ mod tests {
     }
 
     fn place(router: &mut Router<&'static str, u32>, origin: Option<&[u8]>) -> Option<&'static str> {
-        match router.place(to(origin), 0, Promise::New) {
-            Placement::To(_, via, _) => Some(via),
-            _ => None,
+        match router.target(&to(origin)) {
+            Target::Node(_, via) => Some(via),
+            Target::Nobody | Target::Stopped => None,
         }
     }
 
@@ -327,21 +347,51 @@ mod tests {
         let mut router = router();
         add(&mut router, 1, "a");
         let destination = Destination { service: 1, ..to(None) };
-        assert_eq!(router.place(destination, 0, Promise::New), Placement::Waits);
+        assert_eq!(router.target(&destination), Target::Nobody);
     }
 
     #[test]
-    fn broadcasts_wait_for_a_node_up_to_a_bound() {
+    fn waiting_broadcasts_of_a_kind_are_taken_in_their_order() {
         let mut router = router();
-        assert_eq!(router.place(to(None), 1, Promise::New), Placement::Waits);
-        assert_eq!(router.place(to(None), 2, Promise::New), Placement::Waits);
-        assert_eq!(router.place(to(None), 3, Promise::New), Placement::Full(2, 3));
-        assert_eq!(router.place(to(None), 4, Promise::Logged), Placement::Waits);
+        router.keep(&to(None), 1);
+        assert!(!router.is_full());
+        router.keep(&to(None), 2);
+        assert!(router.is_full());
+        router.keep(&Destination { method: MethodId(9), ..to(None) }, 3);
+        router.keep(&to(None), 4);
+        assert!(router.take_waiting(SessionId(1), usize::MAX).is_empty(), "nobody is there");
         let session = add(&mut router, 1, "a");
-        let jobs = |taken: Vec<(Destination, u32)>| taken.into_iter().map(|(_, job)| job).collect::<Vec<_>>();
-        assert_eq!(jobs(router.take_waiting(session, 1)), [1]);
-        assert_eq!(jobs(router.take_waiting(session, usize::MAX)), [2, 4]);
-        assert_eq!(router.waiting_count(), 0);
+        assert_eq!(router.take_waiting(session, 1), [1]);
+        assert_eq!(router.take_waiting(session, usize::MAX), [2, 4]);
+        assert_eq!(router.waiting_count(), 1, "what it does not handle goes on waiting");
+    }
+
+    #[test]
+    fn full_node_has_no_turn_until_it_has_rested_and_is_the_origin_still() {
+        let mut router = router();
+        let a = add(&mut router, 1, "a");
+        add(&mut router, 2, "b");
+        router.record(0, ClientId(1), vec![(METHOD.0, b"key".to_vec())]);
+        router.set_resting(a, true);
+        router.keep(&to(None), 1);
+        assert!(router.take_waiting(a, usize::MAX).is_empty());
+        assert_eq!([place(&mut router, None), place(&mut router, None)], [Some("b"), Some("b")]);
+        assert_eq!(place(&mut router, Some(b"key")), Some("a"));
+        router.set_live(a, false);
+        router.set_live(a, true);
+        assert_eq!(place(&mut router, None), Some("b"), "a new link gives it no room");
+        router.set_resting(a, false);
+        assert_eq!(place(&mut router, None), Some("a"));
+    }
+
+    #[test]
+    fn stopped_router_sends_nothing_anywhere_and_counts_what_waited() {
+        let mut router = router();
+        router.keep(&to(None), 1);
+        assert_eq!(router.stop(), 1);
+        add(&mut router, 1, "late");
+        assert_eq!(router.target(&to(None)), Target::Stopped);
+        assert_eq!((router.waiting_count(), router.stop()), (0, 0));
     }
 
     #[test]
@@ -369,6 +419,6 @@ mod tests {
         router.open(session, ClientId(1), 0, vec![MethodId(9)], "a");
         assert_eq!(place(&mut router, None), None);
         let destination = Destination { method: MethodId(9), ..to(None) };
-        assert_eq!(router.place(destination, 5, Promise::New), Placement::To(session, "a", 5));
+        assert_eq!(router.target(&destination), Target::Node(session, "a"));
     }
 }

@@ -3,32 +3,41 @@
 //! Knows: how actions become handlers and handlers answers, and how links, broadcasts and the server's wishes reach the session. Does
 //! not know: other sessions, how a link was accepted.
 
+mod node;
+mod on_record;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use rpcgen_proto::error::SendError;
 use rpcgen_proto::faults::{FaultCounters, FaultPlan};
-use rpcgen_proto::frame::Hello;
-use rpcgen_proto::ids::{ClientId, MethodId, SessionId};
+use rpcgen_proto::frame::{FrameRef, Hello};
+use rpcgen_proto::ids::{CallNumber, ClientId, MethodId, SessionId};
+use rpcgen_proto::record::{Mark, ServerRecord};
 use rpcgen_proto::session::{
     ActionHandle, Answer, Ended, Input, Opening, Output, ServerEvent, ServerSession, Stats, Unassigned,
 };
 use rpcgen_proto::time::Instant;
-use tokio::sync::mpsc;
+use rpcgen_store::BroadcastHandle;
 
 use super::Shared;
 use super::broadcasts::Job;
 use super::business::{Call, Cancels, Handlers};
 use super::dispatch::unknown_action;
+use super::drain::{Busy, Draining};
+use super::records::Records;
+use super::resting::Resting;
 use crate::carried::Carried;
-use crate::driver::inbox::{Inbox, Taken, lock};
+use crate::driver::inbox::{Inbox, lock};
 use crate::driver::link::Link;
+use crate::driver::watch::Watch;
 use crate::driver::{Driver, Rounds, Side};
-use crate::error::BroadcastError;
+use crate::durable::Sleeper;
+
+/// The completion store hears after so many answers of a session what may go. More often, and it is busy with that.
+const RETIRED_EVERY: u64 = 256;
 
 /// A session's door for the rest of the server.
 #[derive(Debug)]
@@ -38,8 +47,12 @@ pub(super) struct Port {
     pub(super) service: usize,
     pub(super) inbox: Inbox<Command>,
     pub(super) counters: Mutex<Counters>,
-    /// Whether nothing is executing, queued, or without a guarantee; kept up to date while the server drains.
-    pub(super) is_idle: AtomicBool,
+}
+
+impl Sleeper for Port {
+    fn wake(&self) {
+        self.inbox.wake();
+    }
 }
 
 /// What one session did so far.
@@ -64,14 +77,21 @@ impl Counters {
 pub(super) enum Command {
     /// A new link of this session, and the hello that it was admitted with.
     Link(Link, Box<Hello>),
+    /// The same, and its lanes begin afresh.
+    Restart(Link, Box<Opening<Carried>>),
     Broadcast(Job),
+    /// Of an action that was running when the server crashed: it is its turn. With how often it had begun.
+    Turn(ActionHandle, u32),
+    /// The log on disk has stopped.
+    LogStopped(Arc<str>),
     PauseBusiness(bool),
-    /// Take nothing new; the sender is kept until nothing is open.
-    Drain(mpsc::Sender<()>),
+    SetFaults(Option<FaultPlan>),
+    /// Take nothing new, and say when nothing is open.
+    Drain(Busy),
     /// The client never learned of this session and has a new one.
     Replaced,
-    /// The server is gone.
-    Stop(LastWords),
+    /// The server is gone. What comes with it is dropped when what the session had is given up.
+    Stop(LastWords, Option<Busy>),
 }
 
 /// Whether a link is told why it ends.
@@ -101,28 +121,28 @@ impl SessionContext {
 /// The task. Ends with its session, or with the server.
 pub(super) struct SessionTask {
     driver: Driver<ServerSide>,
+    /// The how manyth session of the server it is: each has a seed of its own.
+    number: u64,
     /// The link that the session was opened on.
     first_link: Option<Link>,
     port: Arc<Port>,
     batch: VecDeque<Command>,
-    draining: Option<mpsc::Sender<()>>,
     rounds: Rounds,
+    /// It was not polled yet.
+    is_new: bool,
 }
 
 impl SessionTask {
-    /// `number`: the how manyth session of the server.
     pub(super) fn new(
         shared: Arc<Shared>,
         port: Arc<Port>,
-        opening: Opening<Carried>,
-        link: Link,
+        mut session: ServerSession<Carried>,
+        link: Option<Link>,
+        records: Option<Records>,
         number: u64,
     ) -> Self {
-        // Each session has a seed of its own.
-        let faults = shared.faults.map(|plan| FaultPlan { seed: plan.seed.wrapping_add(number), ..plan });
-        let is_reliable = faults.is_none_or(|plan| plan.is_none());
-        let clock = shared.clock;
-        let mut session = ServerSession::open(clock.now(), shared.config.clone(), opening, is_reliable);
+        let faults = own_faults(*lock(&shared.faults), number);
+        let (clock, watch) = (shared.clock, Watch::new(&shared.config));
         let actions = shared.services.get(port.service).map_or(&[][..], |service| service.descriptor.actions);
         for (method, action) in (0_u32..).zip(actions) {
             if let Some(deadline) = action.deadline {
@@ -131,11 +151,15 @@ impl SessionTask {
         }
         let side = ServerSide {
             session,
-            in_process: link.is_in_process(),
+            in_process: link.as_ref().is_some_and(Link::is_in_process),
+            records,
             handlers: Handlers::default(),
             port: Arc::clone(&port),
             actions: 0,
+            answered: 0,
             end: None,
+            draining: Draining::default(),
+            resting: Resting::default(),
             context: Arc::new(SessionContext {
                 shared,
                 client: port.client,
@@ -144,59 +168,84 @@ impl SessionTask {
             }),
         };
         Self {
-            driver: Driver::new(side, clock, faults),
-            first_link: Some(link),
+            driver: Driver::new(side, clock, watch, faults),
+            number,
+            first_link: link,
             port,
             batch: VecDeque::new(),
-            draining: None,
             rounds: Rounds::default(),
+            is_new: true,
         }
     }
 
     /// `None`: the server is gone.
-    fn poll_commands(&mut self, cx: &mut Context<'_>) -> Option<bool> {
+    fn poll_commands(&mut self, cx: &mut Context<'_>) -> Option<usize> {
         let mut batch = std::mem::take(&mut self.batch);
-        let taken = self.port.inbox.poll_take(cx, &mut batch);
-        for command in batch.drain(..) {
+        self.port.inbox.poll_take(cx, &mut batch);
+        let count = batch.len();
+        while let Some(command) = batch.pop_front() {
             match command {
                 Command::Link(link, hello) => {
                     let reliable_ordered = self.driver.is_reliable();
                     self.driver.attach(cx, link, |side, now| side.resume(now, *hello, reliable_ordered));
                 }
+                Command::Restart(link, opening) => {
+                    let reliable_ordered = self.driver.is_reliable();
+                    self.driver.side.in_process = link.is_in_process();
+                    self.driver.attach(cx, link, |side, now| side.restart(now, *opening, reliable_ordered));
+                }
+                Command::Turn(action, begun) => {
+                    self.driver.command_of_batch(|side, now| side.begin_on_record(now, action, begun));
+                }
+                Command::LogStopped(cause) => {
+                    self.driver.command(cx, |side, now| side.session.log_stopped(now, &cause));
+                }
                 Command::Broadcast(job) => self.driver.command_of_batch(|side, now| side.log_broadcast(now, job)),
                 Command::PauseBusiness(paused) => {
                     self.driver.command(cx, |side, now| side.session.pause_business(now, paused));
                 }
-                Command::Drain(sender) => {
-                    self.draining = Some(sender);
+                Command::SetFaults(plan) => self.driver.set_faults(cx, own_faults(plan, self.number)),
+                Command::Drain(busy) => {
+                    self.driver.side.draining.begin(busy);
                     self.driver.command(cx, |side, now| side.session.shutdown(now));
                 }
                 Command::Replaced => self.driver.command(cx, |side, now| side.replaced(now)),
-                Command::Stop(last_words) => {
+                Command::Stop(last_words, busy) => {
                     if last_words == LastWords::Say {
                         self.driver.close_link(cx, "the server has stopped");
                     }
+                    self.give_up(batch);
+                    drop(busy);
                     return None;
                 }
             }
         }
         self.batch = batch;
-        if taken == Taken::Some {
+        if count > 0 {
             self.driver.settle(cx);
         }
-        Some(taken == Taken::Some)
+        Some(count)
     }
 
-    fn poll_handlers(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut answered = false;
+    fn poll_handlers(&mut self, cx: &mut Context<'_>) -> usize {
+        let mut answered = 0;
         while let Some((action, answer)) = self.driver.side.handlers.poll_answered(cx) {
-            answered = true;
+            answered += 1;
             self.driver.command_of_batch(|side, now| side.answer(now, action, answer));
         }
-        if answered {
+        if answered > 0 {
             self.driver.settle(cx);
         }
         answered
+    }
+
+    /// A full node may have room again: 1 if it is tried.
+    fn poll_rested(&mut self, cx: &mut Context<'_>) -> usize {
+        if !self.driver.side.resting.poll_over(cx) {
+            return 0;
+        }
+        self.driver.command(cx, ServerSide::offer_again);
+        1
     }
 
     fn publish(&mut self) {
@@ -207,24 +256,48 @@ impl SessionTask {
             actions: side.actions,
             is_linked: self.driver.has_link(),
         };
-        if self.draining.is_some() && side.session.is_idle() {
-            self.port.is_idle.store(true, Ordering::Relaxed);
-            self.draining = None;
+        if side.draining.is_on() {
+            let is_busy = !(side.session.is_idle() && side.resting.is_empty());
+            self.driver.side.draining.set_busy(is_busy);
+        }
+    }
+
+    /// The server has stopped: what was on its way here, or logged here, is lost.
+    fn give_up(&self, batch: VecDeque<Command>) {
+        let side = &self.driver.side;
+        let shared = &side.context.shared;
+        shared.note_lost(side.session.undelivered_broadcasts() + side.resting.len());
+        for command in batch.into_iter().chain(self.port.inbox.close_and_take()) {
+            if let Command::Broadcast(job) = command {
+                shared.give_up(job);
+            }
         }
     }
 
     /// The session is over: what it leaves goes to others.
-    fn finish(&self, end: End) {
+    fn finish(&mut self, end: End) {
+        // A server that shuts down waits until everything has found its place, or was counted.
+        self.driver.side.draining.set_busy(true);
+        let resting = self.driver.side.resting.take();
         let shared = &self.driver.side.context.shared;
         shared.close_route(self.port.session);
-        let left: Vec<Job> = match end {
+        let left = match end {
             End::Ended(ended) => {
-                let unassigned = shared.session_ended(&self.port, *ended);
-                unassigned.into_iter().map(|left| self.again(left)).collect()
+                let mut records = self.driver.side.records.take();
+                let handles: Vec<_> = (ended.unassigned.iter())
+                    .map(|left| records.as_mut().and_then(|records| records.take_route(left.number)))
+                    .collect();
+                let left = shared.session_ended(&self.port, *ended, records);
+                left.into_iter().zip(handles).collect()
             }
-            End::Replaced(unassigned) => unassigned.into_iter().map(|left| self.again(left)).collect(),
+            End::Replaced(unassigned) => unassigned.into_iter().map(|left| (left, None)).collect::<Vec<_>>(),
+            // What is on record is the next life's.
+            End::Stopped => return,
         };
-        left.into_iter().for_each(|job| shared.route(job));
+        left.into_iter()
+            .map(|(left, handle)| self.again(left, handle))
+            .chain(resting)
+            .for_each(|job| shared.route(job));
         for command in self.port.inbox.close_and_take() {
             if let Command::Broadcast(job) = command {
                 shared.route(job);
@@ -232,8 +305,8 @@ impl SessionTask {
         }
     }
 
-    fn again(&self, left: Unassigned<Carried>) -> Job {
-        Job::again(self.port.service, left.method, left.payload, left.redelivered)
+    fn again(&self, left: Unassigned<Carried>, record: Option<BroadcastHandle>) -> Job {
+        Job::again(self.port.service, left.method, left.payload, left.redelivered, record)
     }
 }
 
@@ -253,27 +326,41 @@ impl Future for SessionTask {
         if let Some(link) = this.first_link.take() {
             // The welcome is waiting.
             this.driver.attach(cx, link, |_, _| ());
+        } else if std::mem::take(&mut this.is_new) {
+            // Of a session that was found in the log: what it has to do at once.
+            this.driver.settle(cx);
         }
         if !this.rounds.begin(cx) {
             return Poll::Pending;
         }
-        let Some(commanded) = this.poll_commands(cx) else { return Poll::Ready(()) };
-        let answered = this.poll_handlers(cx);
-        let worked = this.driver.poll(cx);
-        this.publish();
-        if let Some(end) = this.driver.side.end.take() {
-            this.finish(end);
-            return Poll::Ready(());
+        loop {
+            let Some(commands) = this.poll_commands(cx) else { return Poll::Ready(()) };
+            let work =
+                commands + this.poll_handlers(cx) + this.poll_rested(cx) + this.poll_durable(cx) + this.driver.poll(cx);
+            if let Some(end) = this.driver.side.end.take() {
+                this.publish();
+                this.finish(end);
+                return Poll::Ready(());
+            }
+            if !this.rounds.go_on(cx, work) {
+                this.publish();
+                return Poll::Pending;
+            }
         }
-        this.rounds.end(cx, commanded || answered || worked);
-        Poll::Pending
     }
+}
+
+/// The faults of the server's `number`th session.
+fn own_faults(plan: Option<FaultPlan>, number: u64) -> Option<FaultPlan> {
+    plan.map(|plan| FaultPlan { seed: plan.seed.wrapping_add(number), ..plan })
 }
 
 /// How a session came to its end.
 enum End {
     Ended(Box<Ended<Carried>>),
     Replaced(Vec<Unassigned<Carried>>),
+    /// The log on disk has stopped.
+    Stopped,
 }
 
 /// The session and what hears its events.
@@ -281,17 +368,28 @@ struct ServerSide {
     session: ServerSession<Carried>,
     /// Whether its client takes messages as they are.
     in_process: bool,
+    /// With a log on disk: what of it is the session's.
+    records: Option<Records>,
     context: Arc<SessionContext>,
     handlers: Handlers,
     port: Arc<Port>,
     actions: u64,
+    answered: u64,
     end: Option<End>,
+    draining: Draining,
+    /// What the node had no room for.
+    resting: Resting,
 }
 
 impl ServerSide {
     fn resume(&mut self, now: Instant, hello: Hello, reliable_ordered: bool) {
         self.context.shared.open_route(&self.port, &hello);
         self.session.resume(now, &hello, reliable_ordered);
+    }
+
+    fn restart(&mut self, now: Instant, opening: Opening<Carried>, reliable_ordered: bool) {
+        self.context.shared.open_route(&self.port, &opening.hello);
+        self.session.restart(now, opening, reliable_ordered);
     }
 
     fn replaced(&mut self, now: Instant) {
@@ -302,55 +400,53 @@ impl ServerSide {
     fn answer(&mut self, now: Instant, action: ActionHandle, answer: Answer<Carried>) {
         self.context.cancels.forget(action);
         self.session.answer(now, action, answer);
+        self.answered += 1;
+        if self.answered.is_multiple_of(RETIRED_EVERY) {
+            self.retire();
+        }
+    }
+
+    /// Tells the completion store which records nobody will ask for any more.
+    fn retire(&self) {
+        if let Some(store) = &self.context.shared.completions {
+            let key = self.session.retired_below();
+            store.retire(key.client, key.incarnation, key.number);
+        }
     }
 
     fn begin(&mut self, now: Instant, call: Call, method: MethodId, payload: Carried) {
         self.actions += 1;
         let of_handler = call.clone();
         let service = self.context.shared.services.get(self.context.service);
-        let dispatch = || service.map_or_else(unknown_action, |it| it.dispatch.dispatch(method.0, of_handler, payload));
-        if let Some(answer) = self.handlers.run(&call, method, dispatch) {
+        let dispatch = || service.map_or_else(unknown_action, |it| it.dispatch(method.0, of_handler, payload));
+        if let Some(answer) = self.handlers.run(call.action, call.key, method, dispatch) {
             self.answer(now, call.action, answer);
-        }
-    }
-
-    /// Logs a broadcast for this node, or finds another place for it.
-    fn log_broadcast(&mut self, now: Instant, mut job: Job) {
-        let shared = Arc::clone(&self.context.shared);
-        let method = job.destination.method;
-        let Some(payload) = job.payload.clone().converted(self.in_process) else {
-            tracing::error!(broadcast = method.0, "a broadcast's message is gone; it is dropped");
-            return job.settle(Err(BroadcastError::Closed));
-        };
-        match self.session.broadcast(now, method, payload, job.redelivered) {
-            Ok(_) => job.settle(Ok(())),
-            Err(SendError::Closing) => {
-                shared.close_route(self.port.session);
-                shared.route(job);
-            }
-            Err(error) if job.reply.is_some() => job.settle(Err(error.into())),
-            // It was logged once: it waits until there is room.
-            Err(_) => shared.keep_waiting(job),
-        }
-    }
-
-    /// There is a node, or room: what waits may go.
-    fn log_waiting(&mut self, now: Instant, count: usize) {
-        for job in self.context.shared.take_waiting(self.port.session, count) {
-            self.log_broadcast(now, job);
         }
     }
 }
 
 impl Side for ServerSide {
     type Event = ServerEvent<Carried>;
+    type Record = ServerRecord<Carried>;
 
     fn handle(&mut self, now: Instant, input: Input<Carried>) {
         self.session.handle(now, input);
     }
 
-    fn poll_output(&mut self) -> Output<Carried, Self::Event> {
-        self.session.poll_output()
+    fn poll_output(&mut self, lend: impl FnMut(FrameRef<'_, Carried>)) -> Output<Carried, Self::Event, Self::Record> {
+        self.session.poll_output_lending(lend)
+    }
+
+    fn persist(&mut self, now: Instant, mark: Mark, record: Self::Record) {
+        self.put_on_record(now, mark, record);
+    }
+
+    fn forget(&mut self, number: CallNumber) {
+        self.forget_record(number);
+    }
+
+    fn batch_done(&mut self) {
+        self.records_done();
     }
 
     fn on_event(&mut self, now: Instant, event: Self::Event) {
@@ -361,22 +457,39 @@ impl Side for ServerSide {
                 self.log_waiting(now, usize::MAX);
             }
             ServerEvent::Parked => {
+                self.retire();
                 lock(&self.context.shared.router).set_live(self.port.session, false);
             }
+            ServerEvent::Begin { action, .. } => self.begin_recovered(now, action),
+            ServerEvent::TurnOver(number) => self.turn_over(number),
             ServerEvent::Action { action, key, method, redelivered, payload } => {
                 let context = Arc::clone(&self.context);
-                self.begin(now, Call { action, key, is_redelivered: redelivered, context }, method, payload);
+                let call = Call::new(action, key, redelivered, context).parked(self.is_parked(action));
+                self.begin(now, call, method, payload);
             }
             ServerEvent::CancelRequested(action) => self.context.cancels.request(action),
             ServerEvent::Overdue(action) => {
                 tracing::warn!(client = %self.port.client, number = action.number.0, "a handler is overdue");
             }
-            ServerEvent::BroadcastAssigned(_) => self.log_waiting(now, 1),
-            ServerEvent::BroadcastRefused { method, redelivered, payload, .. } => {
-                lock(&self.context.shared.router).forget_handler(self.port.session, method);
-                self.context.shared.route(Job::again(self.port.service, method, payload, redelivered));
+            ServerEvent::BroadcastAssigned(_) => match self.resting.take_next() {
+                Some(job) => self.log_broadcast(now, job),
+                None => self.log_waiting(now, 1),
+            },
+            ServerEvent::BroadcastRefused { number, method, redelivered, payload } => {
+                self.on_refused(number, method, redelivered, payload);
             }
-            ServerEvent::Ended(ended) => self.end = Some(End::Ended(Box::new(ended))),
+            ServerEvent::Disputed => self.context.shared.disputed(self.port.client),
+            ServerEvent::Ended(ended) => {
+                self.retire();
+                self.end = Some(End::Ended(ended));
+            }
+            ServerEvent::Used => self.context.shared.used(self.port.client),
+            ServerEvent::BroadcastDelivered(number) => {
+                if let Some(records) = &mut self.records {
+                    records.delivered(number);
+                }
+            }
+            ServerEvent::Stopped => self.end = Some(End::Stopped),
         }
     }
 
