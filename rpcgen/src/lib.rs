@@ -10,13 +10,20 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod backend;
+pub mod breaking;
 pub mod check;
 pub mod codegen;
 pub mod diagnostic;
+pub mod editor;
+pub mod fmt;
+mod foreign;
+mod html;
 pub mod load;
 pub mod model;
 mod nearest;
 mod output;
+mod schema;
 pub mod source;
 pub mod syntax;
 
@@ -27,7 +34,7 @@ use diagnostic::{Diagnostics, Sink};
 use load::{Disk, Files};
 use model::Model;
 pub use output::{Error, Generated, Result};
-use source::SourceMap;
+use source::{Places, SourceMap};
 
 /// What a check has found.
 #[derive(Clone, Debug)]
@@ -38,6 +45,8 @@ pub struct Checked {
     pub diagnostics: Diagnostics,
     /// The files that were read, imports included.
     pub files: Vec<PathBuf>,
+    /// Where everything is declared.
+    pub places: Places,
 }
 
 /// Checks files and what they import.
@@ -48,8 +57,9 @@ pub fn check(files: &[impl AsRef<Path>]) -> Checked {
 /// Checks a tree that has no text, or whose text is `sources`: what the attribute macro calls.
 pub fn check_tree(file: syntax::ast::File, sources: SourceMap) -> Checked {
     let mut sink = Sink::default();
-    let model = check::check(&[check::Unit::alone(file, "")], &mut sink);
-    Checked { model, diagnostics: sink.finish(sources), files: Vec::new() }
+    let units = [check::Unit::alone(file, "")];
+    let model = check::check(&units, &mut sink);
+    Checked { model, diagnostics: sink.finish(sources), files: Vec::new(), places: check::places(&units) }
 }
 
 /// For a build script: writes `OUT_DIR/<package>.rs` for each file, for `rpcgen_runtime::include_rpc!`.
@@ -106,7 +116,14 @@ impl Config {
         let roots: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_path_buf()).collect();
         let loaded = load::load(from, &roots, &self.search_paths, &mut sink);
         let model = check::check(&loaded.units, &mut sink);
-        Checked { model, diagnostics: sink.finish(loaded.sources), files: loaded.paths }
+        let places = check::places(&loaded.units);
+        Checked { model, diagnostics: sink.finish(loaded.sources), files: loaded.paths, places }
+    }
+
+    /// What an editor asks of files, whatever state they are in.
+    pub fn project(&self, from: &dyn Files, files: &[impl AsRef<Path>]) -> editor::Project {
+        let roots: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_path_buf()).collect();
+        editor::Project::load(from, &roots, &self.search_paths)
     }
 
     /// The Rust text of each package that was asked for.

@@ -10,6 +10,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::check::Unit;
 use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::model::written::string_text;
+use crate::nearest::nearest;
 use crate::source::{SourceId, SourceMap, Span};
 use crate::syntax::{self, ast};
 
@@ -32,6 +34,11 @@ pub trait Files {
 
     /// One path for all paths to the same file.
     fn identity(&self, path: &Path) -> PathBuf;
+
+    /// Names of the `.rpc` files in a folder, for guesses at what was meant; none, if nobody knows.
+    fn names_in(&self, _folder: &Path) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The file system.
@@ -52,6 +59,15 @@ impl Files for Disk {
     fn identity(&self, path: &Path) -> PathBuf {
         path.canonicalize().unwrap_or_else(|_| normal(path))
     }
+
+    fn names_in(&self, folder: &Path) -> Vec<String> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(FILES_MAX);
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.filter(|name| name.ends_with(".rpc")).collect();
+        names.sort();
+        names
+    }
 }
 
 /// Files that are texts in memory.
@@ -71,12 +87,21 @@ impl Memory {
 
 impl Files for Memory {
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-        let bytes = self.files.get(&normal(path)).ok_or(io::ErrorKind::NotFound)?;
+        let path = normal(path);
+        let Some(bytes) = self.files.get(&path) else {
+            let is_folder = self.files.keys().any(|file| file.starts_with(&path));
+            return Err(if is_folder { io::Error::other("it is not a file") } else { io::ErrorKind::NotFound.into() });
+        };
         Ok(bytes.iter().take(limit + 1).copied().collect())
     }
 
     fn identity(&self, path: &Path) -> PathBuf {
         normal(path)
+    }
+
+    fn names_in(&self, folder: &Path) -> Vec<String> {
+        let here = self.files.keys().filter(|path| path.parent() == Some(&normal(folder)));
+        here.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect()
     }
 }
 
@@ -161,7 +186,7 @@ impl Loader<'_> {
             .components()
             .all(|component| matches!(component, Component::Normal(_) | Component::ParentDir | Component::CurDir));
         if !relative || import.path.is_empty() || import.path.contains('\\') {
-            let diagnostic = Diagnostic::new(Code::Unreadable, import.span, "this is no path of an import");
+            let diagnostic = Diagnostic::new(Code::ImportPath, import.span, "this is no path of an import");
             self.sink.push(
                 diagnostic.with_help(
                     "an import is a path relative to this file or to a search path, with `/` between folders",
@@ -186,10 +211,14 @@ impl Loader<'_> {
             }
         }
         let diagnostic = Diagnostic::new(
-            Code::Unreadable,
+            Code::ImportMissing,
             import.span,
             format!("there is no file `{}`", import.path.escape_debug()),
         );
+        if let Some(near) = self.near_file(unit, written) {
+            self.sink.push(diagnostic.with_fix("did you mean", import.span, string_text(&near)));
+            return None;
+        }
         let help = if self.search_paths.is_empty() {
             "it is looked for beside this file; `-I FOLDER` names other places".to_owned()
         } else {
@@ -198,6 +227,22 @@ impl Loader<'_> {
         };
         self.sink.push(diagnostic.with_help(help));
         None
+    }
+
+    /// The path of a file with nearly the name that was written, in the same folder.
+    fn near_file(&self, unit: usize, written: &Path) -> Option<String> {
+        let name = written.file_name()?.to_str()?;
+        let folder = written.parent().unwrap_or_else(|| Path::new(""));
+        let importing = self.loaded.paths[unit].parent().unwrap_or_else(|| Path::new(""));
+        let names = self.files.names_in(&importing.join(folder));
+        let own = self.loaded.paths[unit].file_name().and_then(|name| name.to_str());
+        let is_other = |candidate: &&str| folder != Path::new("") || Some(*candidate) != own;
+        let near = nearest(name, names.iter().map(String::as_str).filter(is_other))?;
+        // A path of an import has `/` between folders, on every system.
+        Some(match written.to_str()?.rsplit_once('/') {
+            Some((folder, _)) => format!("{folder}/{near}"),
+            None => near.to_owned(),
+        })
     }
 
     fn take_import(&mut self, path: &Path, bytes: Vec<u8>, import: &ast::Import) -> Option<usize> {

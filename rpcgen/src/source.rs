@@ -2,6 +2,7 @@
 //!
 //! Knows: the texts of one run, their names, lines and columns. Does not know: the language, diagnostics, disks.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A text of a [`SourceMap`].
@@ -83,6 +84,11 @@ impl Source {
         Place { line: line + 1, column: self.text[start..at].chars().count() + 1 }
     }
 
+    /// The first byte of each line.
+    pub fn line_starts(&self) -> &[usize] {
+        &self.line_starts
+    }
+
     /// The whole lines that hold `start..end`: where they begin, the number of the first, their text.
     pub(crate) fn lines_around(&self, start: u32, end: u32) -> (usize, usize, &str) {
         let (first, last) = (self.line_of(self.clamp(start)), self.line_of(self.clamp(end)));
@@ -92,7 +98,7 @@ impl Source {
     }
 
     /// The nearest character boundary at or before `at` that the text has.
-    pub(crate) fn clamp(&self, at: u32) -> usize {
+    pub fn clamp(&self, at: u32) -> usize {
         let mut at = (at as usize).min(self.text.len());
         while !self.text.is_char_boundary(at) {
             at -= 1;
@@ -119,9 +125,39 @@ impl SourceMap {
         id
     }
 
+    /// All of them, in the order in which they were taken in.
+    pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
+        (0..).map(SourceId).zip(&self.sources)
+    }
+
     /// The text of `id`; `None` for an id of another map, or of a tree that has no text.
     pub fn source(&self, id: SourceId) -> Option<&Source> {
         self.sources.get(id.0 as usize)
+    }
+}
+
+/// Where everything that has a name is declared. The keys are names with dots: `bank`, `bank.Account`, `bank.Account.user`,
+/// `bank.Payment.card.number`, `bank.Bank.ping`, and in an action `.request.user`, `.response.account`, `.fails.no_such_user`.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    spans: BTreeMap<String, Span>,
+}
+
+impl Places {
+    /// Of two declarations of one name, the first counts.
+    pub(crate) fn insert(&mut self, key: String, span: Span) {
+        self.spans.entry(key).or_insert(span);
+    }
+
+    /// The place of a declaration, or of the nearest that it stands in.
+    pub fn nearest(&self, key: &str) -> Option<Span> {
+        let mut key = key;
+        loop {
+            if let Some(span) = self.spans.get(key) {
+                return Some(*span);
+            }
+            (key, _) = key.rsplit_once('.')?;
+        }
     }
 }
 

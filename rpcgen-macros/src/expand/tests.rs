@@ -368,7 +368,7 @@ fn everything_wrong_is_said_in_one_run() {
         found,
         [
             "E020: action `no_app` has no `app_id: AppId` as its first field",
-            "E011: service `Bank` has no action `nobody`",
+            "E042: service `Bank` has no action `nobody`",
         ]
     );
 }

@@ -44,10 +44,14 @@ pub(crate) fn say(text: &str) {
     let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
+/// Whether stderr is a terminal that may have colours.
+pub(crate) fn colours() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Findings for people, and how many errors there are.
 pub(crate) fn show(diagnostics: &Diagnostics) {
-    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    complain(&diagnostics.to_human(colours));
+    complain(&diagnostics.to_human(colours()));
     match diagnostics.errors_count() {
         0 => {}
         1 => complain("1 error; `rpcgen explain CODE` tells more\n"),

@@ -2,6 +2,7 @@
 //!
 //! Knows: where pages come from. Does not know: what is on them.
 
+use rpcgen::breaking;
 use rpcgen::diagnostic::Code;
 
 use crate::args::ExplainArgs;
@@ -11,6 +12,10 @@ use crate::exit::{End, complain, say};
 pub(crate) fn run(args: &ExplainArgs) -> rpcgen::Result<End> {
     if let Some(code) = Code::from_id(&args.code) {
         say(code.page());
+        return Ok(End::Fine);
+    }
+    if let Some(rule) = breaking::rule(&args.code) {
+        say(&rule.page());
         return Ok(End::Fine);
     }
     complain(&format!("error: there is no code `{}`; the codes are:\n", args.code.escape_debug()));

@@ -4,10 +4,18 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod breaking;
 mod build;
 mod check;
+mod completions;
+mod document;
 mod exit;
 mod explain;
+mod fmt;
+mod import;
+mod log;
+mod lsp;
+mod new;
 
 use std::process::ExitCode;
 
@@ -20,7 +28,16 @@ fn main() -> ExitCode {
     let end = match Args::parse().command {
         Command::Check(args) => check::run(&args),
         Command::Build(args) => build::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Schema(args) => document::schema(&args),
+        Command::Doc(args) => document::doc(&args),
+        Command::Breaking(args) => breaking::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Log(args) => log::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Lsp(args) => lsp::run(&args),
+        Command::New(args) => new::run(&args),
     };
     end.unwrap_or_else(End::Failed).into()
 }

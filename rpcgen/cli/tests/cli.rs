@@ -62,6 +62,41 @@ fn findings_as_json_go_to_stdout() {
 }
 
 #[test]
+fn findings_as_sarif_go_to_stdout() {
+    let folder = folder("sarif", &[("bad.rpc", BAD)]);
+    let (code, text) = rpcgen(&folder, &["check", "--format", "sarif", "bad.rpc"]);
+    assert_eq!(code, Some(1));
+    // The pages of the codes are long, and tested elsewhere.
+    let short: String = text
+        .lines()
+        .filter(|line| !line.contains("\"text\": \"# ") && !line.contains("\"markdown\""))
+        .fold(String::new(), |mut short, line| {
+            short.push_str(line);
+            short.push('\n');
+            short
+        });
+    snapshot("check_sarif", &short);
+}
+
+#[test]
+fn fmt_writes_what_differs_and_checks_without_writing() {
+    let ugly = "package ugly;struct A{a:u8}";
+    let folder = folder(
+        "fmt",
+        &[("good.rpc", GOOD), ("ugly.rpc", ugly), ("broken.rpc", "package broken;\nstruct A { a u8 }\n")],
+    );
+    assert_eq!(rpcgen(&folder, &["fmt", "--check", "good.rpc"]).0, Some(0));
+    let (code, text) = rpcgen(&folder, &["fmt", "--check", "good.rpc", "ugly.rpc"]);
+    assert!(code == Some(1) && text.contains("ugly.rpc is not formatted"), "{text}");
+    assert_eq!(fs::read_to_string(folder.join("ugly.rpc")).unwrap(), ugly);
+    assert_eq!(rpcgen(&folder, &["fmt", "good.rpc", "ugly.rpc"]).0, Some(0));
+    assert_eq!(fs::read_to_string(folder.join("ugly.rpc")).unwrap(), "package ugly;\n\nstruct A {\n    a: u8,\n}\n");
+    let (code, text) = rpcgen(&folder, &["fmt", "broken.rpc"]);
+    assert!(code == Some(1) && text.contains("E001"), "{text}");
+    assert_eq!(fs::read_to_string(folder.join("broken.rpc")).unwrap(), "package broken;\nstruct A { a u8 }\n");
+}
+
+#[test]
 fn a_file_that_is_not_there_is_a_finding() {
     let folder = folder("missing", &[]);
     let (code, text) = rpcgen(&folder, &["check", "nowhere.rpc"]);
@@ -112,13 +147,176 @@ fn explain_prints_the_page_of_a_code_in_any_casing() {
 }
 
 #[test]
+fn a_change_that_breaks_is_shown_with_both_versions_and_whom_it_breaks() {
+    let changed = GOOD.replace("(app_id: AppId)", "(app_id: AppId, user: string)");
+    let folder = folder("breaking", &[("old/good.rpc", GOOD), ("new/good.rpc", &changed)]);
+    let (code, text) = rpcgen(&folder, &["breaking", "old", "new"]);
+    assert_eq!(code, Some(1));
+    snapshot("breaking", &text);
+    assert_eq!(rpcgen(&folder, &["breaking", "--against", "old/good.rpc", "old"]).0, Some(0));
+    let (code, text) = rpcgen(&folder, &["breaking", "new", "old", "--format", "json"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("\"rule\": \"field_removed\"") && text.contains("\"breaking\": 1"), "{text}");
+}
+
+#[test]
+fn a_caution_is_a_finding_only_if_asked_for() {
+    let changed = GOOD.replace("}", "    action pong(app_id: AppId);\n}");
+    let folder = folder("caution", &[("old.rpc", GOOD), ("new.rpc", &changed)]);
+    assert_eq!(rpcgen(&folder, &["breaking", "old.rpc", "new.rpc"]).0, Some(0));
+    assert_eq!(rpcgen(&folder, &["breaking", "old.rpc", "new.rpc", "--strict"]).0, Some(1));
+}
+
+#[test]
+fn the_old_version_may_be_a_git_revision() {
+    let money = "package money;\nalias Amount = u64;\n";
+    let main =
+        "package main;\nimport \"../money.rpc\";\nservice Main { action pay(app_id: AppId, amount: money.Amount); }\n";
+    let folder = folder("git", &[("idl/main/main.rpc", main), ("idl/money.rpc", money)]);
+    let git = |args: &[&str]| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"];
+        let output = Command::new("git").args(identity).args(args).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "first"]);
+    fs::write(folder.join("idl/money.rpc"), money.replace("u64", "string")).unwrap();
+    let (code, text) = rpcgen(&folder, &["breaking", "--against", "git:HEAD", "idl"]);
+    assert_eq!(code, Some(1));
+    snapshot("breaking_git", &text);
+    let inside = folder.join("idl/main");
+    assert_eq!(rpcgen(&inside, &["breaking", "git:HEAD:main.rpc", "main.rpc"]).0, Some(1));
+    assert_eq!(rpcgen(&inside, &["breaking", "git:HEAD:..", "git:HEAD:main.rpc"]).0, Some(0));
+    let wrong = ["git:HEAD:nowhere", "git:v9:.", "git:--all:.", "git:HEAD:../../..", "nowhere.rpc"];
+    for old in wrong {
+        let (code, text) = rpcgen(&inside, &["breaking", old, "main.rpc"]);
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains("error"), "{text}");
+    }
+}
+
+#[test]
+fn explain_knows_the_rules_of_evolution() {
+    let (code, text) = rpcgen(&folder("explain_rule", &[]), &["explain", "field_required"]);
+    assert_eq!(code, Some(0));
+    assert!(text.contains("make it optional"), "{text}");
+}
+
+#[test]
+fn schema_and_doc_go_to_stdout_or_to_a_file() {
+    let folder = folder("document", &[("good.rpc", GOOD)]);
+    let (code, text) = rpcgen(&folder, &["schema", "good.rpc"]);
+    assert_eq!(code, Some(0));
+    snapshot("schema", &text);
+    let (_, text) = rpcgen(&folder, &["doc", "good.rpc", "--out", "site/good.html", "--title", "Good & <better>"]);
+    assert!(text.contains("wrote site/good.html"), "{text}");
+    let page = fs::read_to_string(folder.join("site/good.html")).unwrap();
+    assert!(page.contains("<title>Good &amp; &lt;better&gt;</title>") && page.contains("id=\"good.Good.ping\""));
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("src="));
+    assert!(
+        rpcgen(&folder, &["doc", "good.rpc", "--out", "site/good.html", "--title", "Good & <better>"])
+            .1
+            .contains("unchanged")
+    );
+}
+
+#[test]
 fn a_wrong_command_line_ends_with_two() {
     let folder = folder("usage", &[]);
-    let wrong: [&[&str]; 5] = [&[], &["chekc"], &["check"], &["build", "a.rpc"], &["explain", "E999"]];
+    let wrong: [&[&str]; 7] = [
+        &[],
+        &["chekc"],
+        &["check"],
+        &["build", "a.rpc"],
+        &["explain", "E999"],
+        &["breaking", "a.rpc"],
+        &["breaking", "--against", "a.rpc", "b.rpc", "c.rpc"],
+    ];
     let texts = wrong.map(|args| {
         let (code, text) = rpcgen(&folder, args);
         assert_eq!(code, Some(2), "{text}");
         text
     });
     snapshot("usage", &texts.concat());
+}
+
+#[test]
+fn a_protobuf_service_is_imported_once_and_not_over_what_was_edited() {
+    let proto = "syntax = \"proto3\";\npackage shop.v1;\nimport \"google/protobuf/any.proto\";\n\
+                 service Shop {\n  rpc Get(GetRequest) returns (Item) { option (google.api.http) = { get: \"/v1\" }; }\n  \
+                 rpc Watch(GetRequest) returns (stream Item);\n}\nmessage GetRequest { string name = 1; }\n\
+                 message Item { string name = 1; google.protobuf.Any more = 2; }\n";
+    let folder = folder("import", &[("shop.proto", proto), ("bad.proto", "message A { B b = 1; }")]);
+    let mut text = String::new();
+    let mut step = |args: &[&str], expected: i32| {
+        let (code, said) = rpcgen(&folder, args);
+        assert_eq!(code, Some(expected), "{said}");
+        text.push_str(&said);
+    };
+    step(&["import", "bad.proto", "--out", "idl"], 1);
+    step(&["import", "shop.proto", "--out", "idl"], 0);
+    step(&["import", "shop.proto", "--out", "idl"], 0);
+    step(&["check", "idl/shop.v1.rpc"], 0);
+    let edited = fs::read_to_string(folder.join("idl/shop.v1.rpc")).unwrap() + "// mine\n";
+    fs::write(folder.join("idl/shop.v1.rpc"), &edited).unwrap();
+    step(&["import", "shop.proto", "--out", "idl"], 1);
+    assert_eq!(fs::read_to_string(folder.join("idl/shop.v1.rpc")).unwrap(), edited);
+    step(&["import", "shop.proto", "--out", "idl", "--force"], 0);
+    assert_ne!(fs::read_to_string(folder.join("idl/shop.v1.rpc")).unwrap(), edited);
+    snapshot("import", &text);
+}
+
+#[test]
+fn the_grammar_for_colours_has_every_word_of_the_language() {
+    let editors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../editors/vscode");
+    let read = |file: &str| -> serde_json::Value {
+        let text = fs::read_to_string(editors.join(file)).unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
+    };
+    let (package, _) = (read("package.json"), read("language-configuration.json"));
+    let path = package["contributes"]["grammars"][0]["path"].as_str().unwrap();
+    let grammar = read(path).to_string();
+    let pest = include_str!("../../src/syntax/grammar.pest");
+    let keywords = pest.lines().filter_map(|line| line.strip_prefix("kw_")?.split('"').nth(1));
+    let reference = include_str!("../../../docs/language.md");
+    let (_, types) = reference.split_once("| type | values | in Rust |\n| --- | --- | --- |\n").unwrap();
+    let rows = types.lines().take_while(|line| line.starts_with("| `"));
+    let cells = rows.filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let types = cells.filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric()));
+    let mut count = 0;
+    for word in keywords.chain(types).chain(["true", "false", "none"]) {
+        count += 1;
+        assert!(
+            grammar.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == word || part == format!("b{word}")),
+            "{word}"
+        );
+    }
+    assert!(count > 30, "{count} words");
+}
+
+#[test]
+fn a_shell_completes_every_command() {
+    let folder = folder("completions", &[]);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (code, text) = rpcgen(&folder, &["completions", shell]);
+        assert_eq!(code, Some(0), "{text}");
+        for command in ["new", "check", "build", "breaking", "lsp"] {
+            assert!(text.contains(command), "{shell} does not know {command}");
+        }
+    }
+    // What bash makes of it, if it is there.
+    let (_, script) = rpcgen(&folder, &["completions", "bash"]);
+    let script = script.split("--- stdout\n").nth(1).unwrap().split("--- stderr").next().unwrap();
+    fs::write(folder.join("rpcgen.bash"), script).unwrap();
+    let ask =
+        "source ./rpcgen.bash; COMP_WORDS=(rpcgen bre); COMP_CWORD=1; _rpcgen rpcgen bre rpcgen; echo ${COMPREPLY[0]}";
+    if let Ok(output) = Command::new("bash").args(["-c", ask]).current_dir(&folder).output() {
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "breaking\n",
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
 }

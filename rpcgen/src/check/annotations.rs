@@ -165,7 +165,7 @@ fn all(attributes: &[Attribute], target: Target, sink: &mut Sink) {
         };
         if let Some(first) = attributes[..index].iter().find(|first| first.name.text == name.text) {
             let diagnostic =
-                Diagnostic::new(Code::Annotation, attribute.span, format!("`@{}` stands here twice", name.text));
+                Diagnostic::new(Code::AnnotationTwice, attribute.span, format!("`@{}` stands here twice", name.text));
             sink.push(diagnostic.with_secondary(first.span, "the first one"));
         } else if annotation.targets.contains(&target) {
             arguments(attribute, annotation, sink);
@@ -193,7 +193,7 @@ fn misplaced(attribute: &Attribute, annotation: &Annotation, target: Target, sin
         "sensitive" => "it stands behind the type of a field: `name: string @sensitive`".to_owned(),
         _ => format!("it is for {}", names.join(", ")),
     };
-    sink.push(Diagnostic::new(Code::Annotation, attribute.span, message).with_help(help));
+    sink.push(Diagnostic::new(Code::AnnotationPlace, attribute.span, message).with_help(help));
 }
 
 fn arguments(attribute: &Attribute, annotation: &Annotation, sink: &mut Sink) {
@@ -206,8 +206,11 @@ fn arguments(attribute: &Attribute, annotation: &Annotation, sink: &mut Sink) {
         _ => false,
     };
     if !fits {
-        let diagnostic =
-            Diagnostic::new(Code::Annotation, attribute.span, format!("`@{}` takes something else", annotation.name));
+        let diagnostic = Diagnostic::new(
+            Code::AnnotationArgument,
+            attribute.span,
+            format!("`@{}` takes something else", annotation.name),
+        );
         sink.push(diagnostic.with_help(format!("it is written `{}`", annotation.example)));
     }
 }

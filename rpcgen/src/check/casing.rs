@@ -85,7 +85,7 @@ fn possible(name: &Name, casing: Casing, sink: &mut Sink) {
         return;
     }
     let diagnostic =
-        Diagnostic::new(Code::Reserved, name.span, format!("`{}` cannot be a name in the generated code", name.text));
+        Diagnostic::new(Code::NoLetter, name.span, format!("`{}` cannot be a name in the generated code", name.text));
     sink.push(diagnostic.with_label("no letter stands at its start").with_help("begin it with a letter"));
 }
 
@@ -93,11 +93,11 @@ fn possible(name: &Name, casing: Casing, sink: &mut Sink) {
 fn not_built_in(name: &Name, sink: &mut Sink) {
     if BUILT_IN.iter().any(|(built_in, _)| *built_in == name.text) {
         let diagnostic =
-            Diagnostic::new(Code::Reserved, name.span, format!("`{}` is a type of the language", name.text));
+            Diagnostic::new(Code::BuiltInName, name.span, format!("`{}` is a type of the language", name.text));
         sink.push(diagnostic.with_help("give it another name"));
     } else if matches!(name.text.as_str(), "true" | "false" | "none") {
         let diagnostic =
-            Diagnostic::new(Code::Reserved, name.span, format!("`{}` is a value of the language", name.text));
+            Diagnostic::new(Code::BuiltInName, name.span, format!("`{}` is a value of the language", name.text));
         sink.push(diagnostic.with_help("give it another name"));
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
 fn twice(origin: &Origin, sink: &mut Sink) {
     for (index, name) in origin.by.iter().enumerate() {
         if let Some(first) = origin.by[..index].iter().find(|first| first.text == name.text) {
-            let diagnostic = Diagnostic::new(Code::Duplicate, name.span, format!("`{}` is named twice", name.text));
+            let diagnostic =
+                Diagnostic::new(Code::CorrelationTwice, name.span, format!("`{}` is named twice", name.text));
             sink.push(diagnostic.with_secondary(first.span, "the first time"));
         }
     }
@@ -37,7 +38,7 @@ fn unknown_action(service: &Service, name: &Name, sink: &mut Sink) {
         return;
     }
     let message = format!("service `{}` has no action `{}`", service.head.name.text, name.text);
-    let diagnostic = Diagnostic::new(Code::Unknown, name.span, message);
+    let diagnostic = Diagnostic::new(Code::OriginAction, name.span, message);
     sink.push(match nearest(&name.text, walk::actions(service).map(|action| action.head.name.text.as_str())) {
         Some(near) => diagnostic.with_fix("did you mean", name.span, near),
         None => diagnostic.with_help("`origin of` names the action whose node hears of it, in the same service"),
@@ -61,7 +62,7 @@ fn tie(scope: &Scope<'_>, unit: usize, action: &Action, broadcast: &Broadcast, n
 
 fn other_type(name: &Name, mine: &FieldList, theirs: &[&FieldList]) -> Diagnostic {
     let message = format!("`{}` has one type here and another in the action", name.text);
-    let mut diagnostic = Diagnostic::new(Code::Correlation, name.span, message);
+    let mut diagnostic = Diagnostic::new(Code::CorrelationType, name.span, message);
     for list in std::iter::once(&mine).chain(theirs) {
         if let Some(field) = position(list, name).map(|index| &list.fields[index]) {
             diagnostic = diagnostic.with_secondary(field.ty.span, "");

@@ -77,7 +77,7 @@ fn resolve<'l>(scope: &'l Scope<'_>, unit: usize, ty: &Type, literal: &'l Litera
 
 fn unknown_value(scope: &Scope<'_>, unit: usize, ty: &Type, path: &Path) -> Diagnostic {
     let message = format!("there is no constant `{}`", path.text());
-    let diagnostic = Diagnostic::new(Code::Unknown, path.span(), message);
+    let diagnostic = Diagnostic::new(Code::UnknownValue, path.span(), message);
     let home = scope.unit_of(unit, &path.prefix_text()).unwrap_or(unit);
     let constants = walk::items(scope.units).filter(|(other, _)| *other == home).filter_map(|(_, item)| match item {
         Item::Constant(constant) => Some(constant.head.name.text.as_str()),
@@ -98,7 +98,8 @@ fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Fa
     let name = &site.name.text;
     let refuse = |diagnostic: Diagnostic| Err(Some(Box::new(diagnostic)));
     let Item::Enum(item) = site.item else {
-        let diagnostic = Diagnostic::new(Code::Value, literal.span, format!("`{name}` is no enum and has no literals"));
+        let diagnostic =
+            Diagnostic::new(Code::NoLiterals, literal.span, format!("`{name}` is no enum and has no literals"));
         return refuse(diagnostic.with_help("make the field optional: an absent one is then `none`"));
     };
     let variants = &item.variants.variants;
@@ -114,9 +115,12 @@ fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Fa
         if item.variants.incomplete {
             return Err(None);
         }
-        let diagnostic =
-            Diagnostic::new(Code::Unknown, literal.span, format!("`{name}` has no variant `{}`", path.last.text))
-                .with_secondary(site.name.span, "the enum");
+        let diagnostic = Diagnostic::new(
+            Code::UnknownVariant,
+            literal.span,
+            format!("`{name}` has no variant `{}`", path.last.text),
+        )
+        .with_secondary(site.name.span, "the enum");
         let names = variants.iter().map(|variant| variant.head.name.text.as_str());
         return refuse(match nearest(&path.last.text, names) {
             Some(near) => diagnostic.with_fix("did you mean", literal.span, near),
@@ -125,7 +129,7 @@ fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Fa
     };
     if variants[index].fields.is_some() {
         let message = format!("variant `{}` carries data, which a default cannot", path.last.text);
-        let diagnostic = Diagnostic::new(Code::Value, literal.span, message);
+        let diagnostic = Diagnostic::new(Code::VariantData, literal.span, message);
         return refuse(diagnostic.with_secondary(variants[index].head.name.span, "the variant"));
     }
     Ok(Value::Variant(id, u32::try_from(index).unwrap_or(u32::MAX)))
@@ -181,7 +185,7 @@ fn integer(ty: &Type, negative: bool, magnitude: u128) -> Option<Value> {
 fn out_of_range(ty: &Type, literal: &Literal) -> Diagnostic {
     let (greatest, below_zero) = integer_range(ty).unwrap_or_default();
     let least = if below_zero == 0 { "0".to_owned() } else { format!("-{below_zero}") };
-    Diagnostic::new(Code::Value, literal.span, format!("this is not a value of {}", describe(ty)))
+    Diagnostic::new(Code::OutOfRange, literal.span, format!("this is not a value of {}", describe(ty)))
         .with_help(format!("the least one is {least}, the greatest {greatest}"))
 }
 
@@ -191,11 +195,13 @@ fn fits(max: Option<u64>, length: usize) -> Option<()> {
 
 fn too_long(max: Option<u64>, literal: &Literal) -> Failure {
     let message = format!("this has more bytes than its `@max` of {}", max.unwrap_or_default());
-    Some(Box::new(Diagnostic::new(Code::Value, literal.span, message)))
+    Some(Box::new(Diagnostic::new(Code::TooLong, literal.span, message)))
 }
 
 fn mismatch(ty: &Type, literal: &Literal, resolved: &Literal) -> Diagnostic {
-    let diagnostic = Diagnostic::new(Code::Value, literal.span, format!("this is not a value of {}", describe(ty)));
+    let code =
+        if matches!(ty, Type::Uuid | Type::Timestamp | Type::Array { .. }) { Code::NoLiterals } else { Code::Value };
+    let diagnostic = Diagnostic::new(code, literal.span, format!("this is not a value of {}", describe(ty)));
     if resolved.span == literal.span {
         diagnostic
     } else {

@@ -89,7 +89,7 @@ fn imported_twice(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
     for (import, target) in one.file.imports.iter().zip(&one.imports) {
         let Some(target) = *target else { continue };
         if let Some(first) = first_of.get(&target) {
-            let diagnostic = Diagnostic::new(Code::Duplicate, import.span, "this file is imported twice");
+            let diagnostic = Diagnostic::new(Code::ImportTwice, import.span, "this file is imported twice");
             sink.push(diagnostic.with_secondary(first.span, "the first time").with_help("remove one of the two"));
         } else {
             first_of.insert(target, import);

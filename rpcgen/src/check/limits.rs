@@ -26,7 +26,7 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
             max(scope, unit, ty, attribute, sink);
         }
         if let TypeKind::Array(_, length) = &ty.kind {
-            count(scope, unit, length, SCALARS_MAX, "the length of an array", sink);
+            count(scope, unit, length, SCALARS_MAX, Code::ArrayLength, "the length of an array", sink);
         }
     }
     for (_, service) in walk::services(scope.units) {
@@ -45,7 +45,7 @@ fn max(scope: &Scope<'_>, unit: usize, ty: &TypeExpr, attribute: &Attribute, sin
         TypeKind::Optional(_) | TypeKind::Array(..) => false,
     };
     if !bounded {
-        let diagnostic = Diagnostic::new(Code::Limit, attribute.span, "`@max` bounds what has no length here")
+        let diagnostic = Diagnostic::new(Code::MaxPlace, attribute.span, "`@max` bounds what has no length here")
             .with_secondary(ty.span, "the type")
             .with_help("it belongs to `string`, `bytes`, a list or a map; one behind an alias is bounded where the alias is declared");
         return sink.push(diagnostic);
@@ -54,12 +54,12 @@ fn max(scope: &Scope<'_>, unit: usize, ty: &TypeExpr, attribute: &Attribute, sin
     if let [value @ Literal { kind: LiteralKind::Integer { .. } | LiteralKind::Path(_), .. }] =
         attribute.arguments.as_slice()
     {
-        count(scope, unit, value, MAX_MAX, "`@max`", sink);
+        count(scope, unit, value, MAX_MAX, Code::Limit, "`@max`", sink);
     }
 }
 
 /// An integer, or a constant that is one, from 1 to `greatest`.
-fn count(scope: &Scope<'_>, unit: usize, literal: &Literal, greatest: u64, what: &str, sink: &mut Sink) {
+fn count(scope: &Scope<'_>, unit: usize, literal: &Literal, greatest: u64, code: Code, what: &str, sink: &mut Sink) {
     if let LiteralKind::Path(path) = &literal.kind {
         match scope.lookup(unit, path) {
             Ok(Declared::Lost) | Err(Missing::Lost) => return,
@@ -73,8 +73,7 @@ fn count(scope: &Scope<'_>, unit: usize, literal: &Literal, greatest: u64, what:
         }
     }
     if !scope.count(unit, literal).is_some_and(|count| (1..=greatest).contains(&count)) {
-        let diagnostic =
-            Diagnostic::new(Code::Limit, literal.span, format!("{what} is an integer from 1 to {greatest}"));
+        let diagnostic = Diagnostic::new(code, literal.span, format!("{what} is an integer from 1 to {greatest}"));
         sink.push(diagnostic);
     }
 }
@@ -86,7 +85,7 @@ fn deadline(head: &Head, sink: &mut Sink) {
         };
         if *nanoseconds == 0 {
             let diagnostic =
-                Diagnostic::new(Code::Limit, *span, "a deadline of nothing: no answer would ever be in time");
+                Diagnostic::new(Code::NoDeadline, *span, "a deadline of nothing: no answer would ever be in time");
             sink.push(diagnostic.with_help("leave it out to wait as long as the server is set to"));
         }
     }
@@ -111,7 +110,7 @@ fn sizes(scope: &Scope<'_>, sink: &mut Sink) {
 }
 
 fn too_large(message: String, span: Span, sink: &mut Sink) {
-    let diagnostic = Diagnostic::new(Code::Limit, span, message);
+    let diagnostic = Diagnostic::new(Code::InPlace, span, message);
     sink.push(diagnostic.with_help("a list holds its elements elsewhere: write `[T] @max(n)`"));
 }
 
@@ -145,8 +144,8 @@ impl Sizes<'_, '_> {
             return Some(u64::MAX);
         }
         let site = self.scope.types[id];
-        // Of a type that contains itself the inner one is not known; `recursion` reports it.
-        self.known.insert(id, None);
+        // A type that contains itself holds the inner one elsewhere; one that does so without end is reported by `recursion`.
+        self.known.insert(id, Some(1));
         let size = match site.item {
             Item::Struct(item) => self.of_fields(site.unit, &item.fields, depth),
             Item::Alias(alias) => self.of(site.unit, &alias.target, depth),
@@ -192,7 +191,10 @@ fn aliases(scope: &Scope<'_>, sink: &mut Sink) {
         if alias_depth(scope, id, 0, &mut depths) == ALIAS_STEPS_MAX + 1 {
             let message =
                 format!("`{}` is an alias of an alias more than {ALIAS_STEPS_MAX} times over", site.name.text);
-            sink.push(Diagnostic::new(Code::Limit, site.name.span, message));
+            sink.push(
+                Diagnostic::new(Code::AliasDepth, site.name.span, message)
+                    .with_help("let it stand for the type at the end"),
+            );
         }
     }
 }

@@ -12,13 +12,17 @@ mod correlation;
 mod defaults;
 mod imports;
 mod limits;
+mod lints;
 mod lower;
 mod names;
+mod places;
 mod recursion;
 mod reserved;
-mod scope;
+pub(crate) mod scope;
 mod types;
-mod walk;
+pub(crate) mod walk;
+
+pub(crate) use places::places;
 
 use crate::diagnostic::Sink;
 use crate::model::Model;
@@ -59,6 +63,7 @@ const RULES: &[fn(&Scope<'_>, &mut Sink)] = &[
     defaults::check,
     app_id::check,
     correlation::check,
+    lints::check,
 ];
 
 /// Checks `units` against every rule. The model, unless there is an error among what `sink` holds afterwards.

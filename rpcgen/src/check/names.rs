@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 
 use super::scope::{BUILT_IN, Declared, Missing, Scope, built_in};
-use super::walk;
+use super::{app_id, walk};
 use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::foreign;
 use crate::nearest::nearest;
 use crate::syntax::ast::{Item, Member, Name, Path, TypeKind};
 
@@ -24,8 +25,11 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
         let what = if site.reasons { "list of reasons" } else { "enum" };
         declared_once(what, site.list.variants.iter().map(|variant| &variant.head.name), sink);
     }
+    let reported = app_id::of_other_types(scope);
     for (unit, ty) in walk::type_exprs(scope.units) {
-        if let TypeKind::Path(path) = &ty.kind {
+        if let TypeKind::Path(path) = &ty.kind
+            && !reported.contains(&ty.span)
+        {
             is_a_type(scope, unit, path, sink);
         }
     }
@@ -71,7 +75,7 @@ fn is_a_type(scope: &Scope<'_>, unit: usize, path: &Path, sink: &mut Sink) {
         Err(Missing::Package) => return sink.push(unknown_package(scope, unit, path)),
         Err(Missing::Name) => return sink.push(unknown_type(scope, unit, path)),
     };
-    let diagnostic = Diagnostic::new(Code::Unknown, path.span(), format!("`{}` is {what}, not a type", path.text()));
+    let diagnostic = Diagnostic::new(Code::NotAType, path.span(), format!("`{}` is {what}, not a type", path.text()));
     sink.push(diagnostic.with_help("a type is built in, or declared by `struct`, `enum` or `alias`"));
 }
 
@@ -80,7 +84,7 @@ pub(super) fn unknown_package(scope: &Scope<'_>, unit: usize, path: &Path) -> Di
     let prefix = path.prefix_text();
     let first = path.prefix.first().unwrap_or(&path.last);
     let span = path.prefix.last().map_or(first.span, |last| first.span.to(last.span));
-    let diagnostic = Diagnostic::new(Code::Unknown, span, format!("no import has package `{prefix}`"));
+    let diagnostic = Diagnostic::new(Code::UnknownPackage, span, format!("no import has package `{prefix}`"));
     let imported = scope.units[unit].imports.iter().flatten().map(|import| scope.package(*import));
     match nearest(&prefix, imported) {
         Some(near) => diagnostic.with_fix("did you mean", span, near),
@@ -91,34 +95,19 @@ pub(super) fn unknown_package(scope: &Scope<'_>, unit: usize, path: &Path) -> Di
 
 fn unknown_type(scope: &Scope<'_>, unit: usize, path: &Path) -> Diagnostic {
     let span = path.last.span;
-    let diagnostic = Diagnostic::new(Code::Unknown, span, format!("there is no type `{}`", path.text()));
+    let message = format!("there is no type `{}`", path.text());
     if let Some(full) = elsewhere(scope, unit, path) {
+        let diagnostic = Diagnostic::new(Code::Unqualified, span, message + " in this package");
         return diagnostic.with_fix("an imported package has it", path.span(), full);
     }
+    let diagnostic = Diagnostic::new(Code::Unknown, span, message);
     let home = scope.unit_of(unit, &path.prefix_text()).unwrap_or(unit);
     let declared = scope.types.iter().filter(|site| site.unit == home).map(|site| site.name.text.as_str());
     let built_in = BUILT_IN.iter().map(|(name, _)| *name).filter(|_| path.prefix.is_empty());
-    match habit(&path.text()).or_else(|| nearest(&path.last.text, declared.chain(built_in))) {
+    match foreign::scalar(&path.text()).or_else(|| nearest(&path.last.text, declared.chain(built_in))) {
         Some(near) => diagnostic.with_fix("did you mean", span, near),
         None => diagnostic.with_help("a type is built in, or declared by `struct`, `enum` or `alias`"),
     }
-}
-
-/// What people bring along from other languages.
-fn habit(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "String" | "str" | "text" => "string",
-        "int" | "int32" | "sint32" | "integer" => "i32",
-        "long" | "int64" | "sint64" => "i64",
-        "uint" | "uint32" => "u32",
-        "uint64" | "usize" => "u64",
-        "float" => "f32",
-        "double" => "f64",
-        "boolean" => "bool",
-        "byte" => "u8",
-        "app_id" => "AppId",
-        _ => return None,
-    })
 }
 
 /// The same name in a direct import.

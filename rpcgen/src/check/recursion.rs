@@ -15,9 +15,11 @@ struct Edge {
 }
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
-    let held: Vec<Vec<Edge>> = scope.types.iter().map(|site| held_by(scope, site.unit, site.item)).collect();
+    let held = held_without_end(scope);
     for circle in circles(&held) {
-        report(scope, &circle, "put one of them into a list, a map or an optional, which can be empty", sink);
+        let help =
+            "put one of them into a list, a map or an optional, which can be empty, or into one variant of several";
+        report(scope, &circle, help, sink);
     }
     let named: Vec<Vec<Edge>> = scope.types.iter().map(|site| aliases_named_by(scope, site.unit, site.item)).collect();
     for circle in circles(&named) {
@@ -78,7 +80,67 @@ fn circles(graph: &[Vec<Edge>]) -> Vec<Vec<(usize, &Edge)>> {
     found
 }
 
-/// The types that each value of this one holds at least once.
+/// What each type that has no value of finite size holds, as far as that has none either.
+fn held_without_end(scope: &Scope<'_>) -> Vec<Vec<Edge>> {
+    let mut held: Vec<Vec<Edge>> = scope.types.iter().map(|site| held_by(scope, site.unit, site.item)).collect();
+    let ends = with_end(scope);
+    for (index, edges) in held.iter_mut().enumerate() {
+        edges.retain(|edge| !ends[index] && !ends[edge.to]);
+    }
+    held
+}
+
+/// Whether each type has a value of finite size: all that it holds has one; of an enum, all that one variant holds. Each edge is
+/// looked at once.
+fn with_end(scope: &Scope<'_>) -> Vec<bool> {
+    let mut ends = vec![false; scope.types.len()];
+    let mut waiting: Vec<(usize, usize)> = Vec::new();
+    let mut waits_for = vec![Vec::new(); scope.types.len()];
+    let mut open = Vec::new();
+    for (owner, site) in scope.types.iter().enumerate() {
+        for edges in alternatives(scope, site.unit, site.item) {
+            edges.iter().for_each(|edge| waits_for[edge.to].push(waiting.len()));
+            if edges.is_empty() {
+                open.push(owner);
+            }
+            waiting.push((owner, edges.len()));
+        }
+    }
+    while let Some(ended) = open.pop() {
+        if std::mem::replace(&mut ends[ended], true) {
+            continue;
+        }
+        for index in std::mem::take(&mut waits_for[ended]) {
+            let (owner, left) = &mut waiting[index];
+            *left -= 1;
+            if *left == 0 {
+                open.push(*owner);
+            }
+        }
+    }
+    ends
+}
+
+/// What a value holds in place, one list for each way to make one: an enum has as many as variants, everything else has one.
+fn alternatives(scope: &Scope<'_>, unit: usize, item: &Item) -> Vec<Vec<Edge>> {
+    let Item::Enum(item) = item else { return vec![held_by(scope, unit, item)] };
+    let list = &item.variants;
+    if list.incomplete || list.variants.is_empty() {
+        // One of those that could not be read may have had an end; an enum without variants is another rule's matter.
+        return vec![Vec::new()];
+    }
+    list.variants
+        .iter()
+        .map(|variant| {
+            let mut edges = Vec::new();
+            let fields = variant.fields.iter().flat_map(|list| &list.fields);
+            fields.for_each(|field| directly(scope, unit, &field.ty, &mut edges));
+            edges
+        })
+        .collect()
+}
+
+/// The types that a value of this one can hold in place.
 fn held_by(scope: &Scope<'_>, unit: usize, item: &Item) -> Vec<Edge> {
     let mut edges = Vec::new();
     let mut of_list =
@@ -136,7 +198,7 @@ fn constants(scope: &Scope<'_>, sink: &mut Sink) {
         if names_another && scope.literal(unit, &constant.value).is_none() {
             let message =
                 format!("constant `{}` leads to itself, or through more than 30 others", constant.head.name.text);
-            let diagnostic = Diagnostic::new(Code::Endless, constant.value.span, message);
+            let diagnostic = Diagnostic::new(Code::EndlessConstant, constant.value.span, message);
             sink.push(diagnostic.with_help("write the value"));
         }
     }

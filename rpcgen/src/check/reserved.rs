@@ -11,11 +11,14 @@ use super::walk;
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::syntax::ast::{Action, Item, Name, Service};
 
-/// Types beside those of a service.
-const TYPES: [&str; 4] = ["Client", "Handlers", "Broadcasts", "Dispatcher"];
+/// What each service has.
+const OF_SERVICES: [&str; 5] = ["Client", "Dispatcher", "server", "mock", "SERVICE"];
 
-/// What a service has besides.
-const OTHERS: [&str; 3] = ["actions", "server", "SERVICE"];
+/// What a service with broadcasts has besides.
+const OF_BROADCASTS: [&str; 2] = ["Handlers", "Broadcasts"];
+
+/// What a service with actions has besides.
+const OF_ACTIONS: [&str; 2] = ["actions", "RecoveredCall"];
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
     for unit in 0..scope.units.len() {
@@ -86,7 +89,7 @@ fn package(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
     let items = &scope.units[unit].file.items;
     let services: Vec<&Service> = services_of(items);
     let single = services.len() == 1;
-    let mut top = if single { with_service() } else { Namespace::default() };
+    let mut top = if single { with_service(services[0]) } else { Namespace::default() };
     for item in items {
         let name = item.name();
         let casing = match item {
@@ -103,7 +106,7 @@ fn package(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
         if single {
             beside_service(service, &mut top, sink);
         } else {
-            let mut inside = with_service();
+            let mut inside = with_service(service);
             let name = &service.head.name;
             inside.take(Casing::Camel.apply(&name.text), Taken::Written(name), sink);
             beside_service(service, &mut inside, sink);
@@ -112,8 +115,11 @@ fn package(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
     }
 }
 
-fn with_service<'a>() -> Namespace<'a> {
-    let names = TYPES.iter().chain(&OTHERS);
+/// What could not be read may have been an action or a broadcast: that was reported, and nothing is generated.
+fn with_service<'a>(service: &Service) -> Namespace<'a> {
+    let broadcasts = if walk::broadcasts(service).next().is_some() { OF_BROADCASTS.as_slice() } else { &[] };
+    let actions = if walk::actions(service).next().is_some() { OF_ACTIONS.as_slice() } else { &[] };
+    let names = OF_SERVICES.iter().chain(broadcasts).chain(actions);
     Namespace { taken: names.map(|name| ((*name).to_owned(), Taken::Fixed)).collect() }
 }
 
@@ -144,14 +150,15 @@ fn beside_service<'a>(service: &'a Service, types: &mut Namespace<'a>, sink: &mu
     }
 }
 
-/// The module `actions` has the request and the response of each action.
+/// The module `actions` has the request of each action, and the response of each that answers with one field.
 fn requests(service: &Service, sink: &mut Sink) {
     let mut namespace = Namespace::default();
     let names = |action: &Action| Casing::Camel.apply(&action.head.name.text);
     for action in walk::actions(service) {
         namespace.take(names(action), Taken::Derived(&action.head.name, "the request"), sink);
     }
-    for action in walk::actions(service) {
+    let answers_one = |action: &&Action| action.response.as_ref().is_some_and(|list| list.fields.len() == 1);
+    for action in walk::actions(service).filter(answers_one) {
         namespace.take(format!("{}Response", names(action)), Taken::Derived(&action.head.name, "the response"), sink);
     }
 }

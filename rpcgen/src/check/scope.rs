@@ -10,7 +10,7 @@ use crate::model::{Type, TypeId};
 use crate::syntax::ast::{Constant, Item, Literal, LiteralKind, Name, Path, TypeExpr, TypeKind};
 
 /// The built-in types, by their names.
-pub(super) const BUILT_IN: [(&str, Type); 19] = [
+pub(crate) const BUILT_IN: [(&str, Type); 19] = [
     ("bool", Type::Bool),
     ("u8", Type::U8),
     ("u16", Type::U16),
@@ -36,11 +36,11 @@ pub(super) const BUILT_IN: [(&str, Type); 19] = [
 const CONSTANT_STEPS_MAX: usize = 32;
 
 /// Aliases may name aliases, so many times.
-pub(super) const ALIAS_STEPS_MAX: usize = 64;
+pub(crate) const ALIAS_STEPS_MAX: usize = 64;
 
 /// What a name of a package stands for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Declared<'a> {
+pub(crate) enum Declared<'a> {
     Type(TypeId),
     Constant(usize, &'a Constant),
     Service,
@@ -50,7 +50,7 @@ pub(super) enum Declared<'a> {
 
 /// Why a path stands for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Missing {
+pub(crate) enum Missing {
     /// Nothing has the name; it has not been reported.
     Name,
     /// No import has the package; it has not been reported.
@@ -61,24 +61,24 @@ pub(super) enum Missing {
 
 /// A named type and where it is declared.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct TypeSite<'a> {
-    pub(super) unit: usize,
-    pub(super) item: &'a Item,
-    pub(super) name: &'a Name,
+pub(crate) struct TypeSite<'a> {
+    pub(crate) unit: usize,
+    pub(crate) item: &'a Item,
+    pub(crate) name: &'a Name,
 }
 
 #[derive(Debug)]
-pub(super) struct Scope<'a> {
-    pub(super) units: &'a [Unit],
+pub(crate) struct Scope<'a> {
+    pub(crate) units: &'a [Unit],
     /// By [`TypeId`].
-    pub(super) types: Vec<TypeSite<'a>>,
+    pub(crate) types: Vec<TypeSite<'a>>,
     names: Vec<HashMap<&'a str, Declared<'a>>>,
     /// The package of each unit, dots included; empty if it has none.
     packages: Vec<String>,
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn new(units: &'a [Unit]) -> Self {
+    pub(crate) fn new(units: &'a [Unit]) -> Self {
         let packages =
             units.iter().map(|unit| unit.file.package.as_ref().map_or_else(String::new, Path::text)).collect();
         let names = units.iter().map(|_| HashMap::new()).collect();
@@ -106,12 +106,12 @@ impl<'a> Scope<'a> {
         (&name.text, Declared::Type(id))
     }
 
-    pub(super) fn package(&self, unit: usize) -> &str {
+    pub(crate) fn package(&self, unit: usize) -> &str {
         &self.packages[unit]
     }
 
     /// The unit that a prefix speaks of: this one without a prefix or with its own package, else a direct import.
-    pub(super) fn unit_of(&self, unit: usize, prefix: &str) -> Result<usize, Missing> {
+    pub(crate) fn unit_of(&self, unit: usize, prefix: &str) -> Result<usize, Missing> {
         if prefix.is_empty() || prefix == self.packages[unit] {
             return Ok(unit);
         }
@@ -121,7 +121,7 @@ impl<'a> Scope<'a> {
         found.ok_or_else(|| if lost() { Missing::Lost } else { Missing::Package })
     }
 
-    pub(super) fn lookup(&self, unit: usize, path: &Path) -> Result<Declared<'a>, Missing> {
+    pub(crate) fn lookup(&self, unit: usize, path: &Path) -> Result<Declared<'a>, Missing> {
         let target = self.unit_of(unit, &path.prefix_text())?;
         match self.names[target].get(path.last.text.as_str()) {
             None => Err(Missing::Name),
@@ -131,7 +131,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The named type of a path.
-    pub(super) fn type_id(&self, unit: usize, path: &Path) -> Option<TypeId> {
+    pub(crate) fn type_id(&self, unit: usize, path: &Path) -> Option<TypeId> {
         match self.lookup(unit, path) {
             Ok(Declared::Type(id)) => Some(id),
             _ => None,
@@ -139,7 +139,7 @@ impl<'a> Scope<'a> {
     }
 
     /// What a type as written is. `None`: something in it stands for nothing.
-    pub(super) fn ty(&self, unit: usize, ty: &TypeExpr) -> Option<Type> {
+    pub(crate) fn ty(&self, unit: usize, ty: &TypeExpr) -> Option<Type> {
         let max = ty.attributes.iter().find(|attribute| attribute.name.text == "max");
         let max = max.and_then(|attribute| self.count(unit, attribute.arguments.first()?));
         Some(match &ty.kind {
@@ -162,7 +162,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Through aliases to what is not one. `None`: it stands for nothing, or for an alias too many times over.
-    pub(super) fn expand(&self, ty: Type) -> Option<Type> {
+    pub(crate) fn expand(&self, ty: Type) -> Option<Type> {
         let mut ty = ty;
         for _ in 0..=ALIAS_STEPS_MAX {
             let Type::Named(id) = ty else { return Some(ty) };
@@ -174,7 +174,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The length of an array or a `@max`: an integer or a constant that is one.
-    pub(super) fn count(&self, unit: usize, literal: &Literal) -> Option<u64> {
+    pub(crate) fn count(&self, unit: usize, literal: &Literal) -> Option<u64> {
         match self.literal(unit, literal)?.kind {
             LiteralKind::Integer { negative: false, magnitude } => u64::try_from(magnitude).ok(),
             _ => None,
@@ -183,7 +183,7 @@ impl<'a> Scope<'a> {
 
     /// Through constants to a literal that is not one; a path that is no constant is its own literal. `None`: a constant that goes round
     /// in a circle.
-    pub(super) fn literal<'l>(&'l self, unit: usize, literal: &'l Literal) -> Option<&'l Literal> {
+    pub(crate) fn literal<'l>(&'l self, unit: usize, literal: &'l Literal) -> Option<&'l Literal> {
         let (mut unit, mut literal) = (unit, literal);
         for _ in 0..CONSTANT_STEPS_MAX {
             let LiteralKind::Path(path) = &literal.kind else { return Some(literal) };
@@ -195,7 +195,7 @@ impl<'a> Scope<'a> {
 }
 
 /// The built-in type of this name.
-pub(super) fn built_in(path: &Path) -> Option<Type> {
+pub(crate) fn built_in(path: &Path) -> Option<Type> {
     let named = |(name, _): &&(&str, Type)| path.prefix.is_empty() && *name == path.last.text;
     BUILT_IN.iter().find(named).map(|(_, ty)| ty.clone())
 }

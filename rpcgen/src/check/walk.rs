@@ -34,7 +34,7 @@ pub(super) struct VariantsSite<'a> {
     pub(super) list: &'a VariantList,
 }
 
-pub(super) fn items(units: &[Unit]) -> impl Iterator<Item = (usize, &Item)> {
+pub(crate) fn items(units: &[Unit]) -> impl Iterator<Item = (usize, &Item)> {
     units.iter().enumerate().flat_map(|(unit, one)| one.file.items.iter().map(move |item| (unit, item)))
 }
 

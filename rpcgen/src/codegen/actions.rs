@@ -71,6 +71,7 @@ impl Generator<'_> {
         let (rpc, result) = (&self.rpc, &self.prelude.result);
         let name = names::type_ident(&action.name);
         let method = Literal::u32_unsuffixed(method);
+        let up = scope.up_to_service();
         let response = self.response_type(action, scope);
         let output = self.output_type(action, scope);
         let (error, returned) = match self.error_type(action, scope) {
@@ -93,14 +94,18 @@ impl Generator<'_> {
             ),
         };
         let (captured, routing) = self.origin_side(service, action, scope);
+        // The checker has seen to it that there is one, and that it is the app's.
+        let app = action.request.first().map(|field| names::value_ident(&field.name));
         quote! {
             impl #rpc::Action for #name {
                 const METHOD: u32 = #method;
+                type Stub = #up Client;
                 type Response = #response;
                 type Output = #output;
                 type Error = #error;
                 type Result = #returned;
                 type Captured = #captured;
+                fn app_id(&self) -> #rpc::AppId { self.#app }
                 #into_result
                 #into_output
                 #routing

@@ -9,8 +9,8 @@ use super::names::{self, Prelude};
 use super::{Generator, Scope, actions, docs};
 use crate::model::{Broadcast, Service};
 
-/// Methods that the handlers have, or that every type has by value and that would come first.
-const OWN_METHODS: [&str; 3] = ["new", "into", "try_into"];
+/// Methods that the handlers have, or that traits in sight everywhere give to them and to the sender.
+const OWN_METHODS: [&str; 6] = ["new", "into", "try_into", "clone", "clone_into", "to_owned"];
 
 impl Generator<'_> {
     /// The broadcasts as they travel.
@@ -65,7 +65,7 @@ impl Generator<'_> {
                 #docs
                 pub fn #name<#handler, #running>(mut self, handler: #handler) -> Self
                 where
-                    #handler: #fn_trait(#message) -> #running + #send + #sync + 'static,
+                    #handler: #fn_trait(#rpc::Delivery, #message) -> #running + #send + #sync + 'static,
                     #running: #rpc::Future<Output = ()> + #send + 'static,
                 {
                     self.inner.add::<#message, _, _>(handler);

@@ -9,8 +9,10 @@ use super::names::{self, Prelude};
 use super::{Generator, Scope, docs};
 use crate::model::{Action, Field, Service, Type};
 
-/// Methods that each client has, or that every type has by value and that would come first: an action of such a name gets an underscore.
-const OWN_METHODS: [&str; 6] = ["connect", "builder", "disconnect", "runtime", "into", "try_into"];
+/// Methods that each client has, or that traits in sight everywhere give it, which one of ours would hide: an action of such a name gets an
+/// underscore.
+const OWN_METHODS: [&str; 10] =
+    ["connect", "builder", "disconnect", "recovered", "runtime", "into", "try_into", "clone", "clone_into", "to_owned"];
 
 impl Generator<'_> {
     /// `Client`.
@@ -23,6 +25,8 @@ impl Generator<'_> {
         let builder = docs::line("Connects with more say in it.");
         let disconnect =
             docs::line("Waits until all is answered and guaranteed, at most for `limit`; says what was dropped.");
+        let (recovered, recovered_call) = self.recovered(service);
+        let mock_docs = docs::line(&format!("A stand-in for a server of `{text}`, for tests of what calls it."));
         let runtime = docs::line("What is common to the clients of all services.");
         quote! {
             #head
@@ -46,11 +50,61 @@ impl Generator<'_> {
                 pub async fn disconnect(&self, limit: ::core::time::Duration) -> #rpc::DisconnectReport {
                     self.inner.disconnect(limit).await
                 }
+                #recovered
                 #runtime
                 #[must_use]
                 pub const fn runtime(&self) -> &#rpc::Client { &self.inner }
             }
+            #recovered_call
+            #mock_docs
+            pub async fn mock() -> #rpc::Mock<Client> { #rpc::Mock::start().await }
         }
+    }
+
+    /// The method that gives the calls of earlier runs, and `RecoveredCall`. Nothing for a service without actions.
+    fn recovered(&self, service: &Service) -> (TokenStream, TokenStream) {
+        if service.actions.is_empty() {
+            return (TokenStream::new(), TokenStream::new());
+        }
+        let (rpc, Prelude { option, debug, some, none, ok, err, vec, .. }) = (&self.rpc, &self.prelude);
+        let method_docs = docs::line(
+            "The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.",
+        );
+        let docs = docs::line(
+            "A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.",
+        );
+        let names: Vec<_> = service.actions.iter().map(|action| names::type_ident(&action.name)).collect();
+        let lines = service.actions.iter().map(|action| docs::line(&format!("Of `{}`.", action.name)));
+        let tries = names.iter().map(|name| {
+            quote! {
+                let call = match call.into_call::<actions::#name>() {
+                    #ok(call) => return #some(Self::#name(call)),
+                    #err(call) => call,
+                };
+            }
+        });
+        let method = quote! {
+            #method_docs
+            pub fn recovered(&self) -> #vec<RecoveredCall> {
+                #rpc::typed(&self.inner, RecoveredCall::of)
+            }
+        };
+        let call = quote! {
+            #docs
+            #[derive(#debug)]
+            #[must_use = "a recovered call that is dropped stays in the log"]
+            pub enum RecoveredCall {
+                #(#lines #names(#rpc::Call<actions::#names>),)*
+            }
+            impl RecoveredCall {
+                fn of(call: #rpc::RecoveredCall) -> #option<Self> {
+                    #(#tries)*
+                    let _ = call;
+                    #none
+                }
+            }
+        };
+        (method, call)
     }
 
     fn client_method(&self, action: &Action, scope: Scope) -> TokenStream {

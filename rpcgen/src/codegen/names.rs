@@ -172,6 +172,9 @@ fn service_type_names(service: &Service) -> Vec<String> {
     if !service.broadcasts.is_empty() {
         names.extend(["Handlers".to_owned(), "Broadcasts".to_owned()]);
     }
+    if !service.actions.is_empty() {
+        names.push("RecoveredCall".to_owned());
+    }
     for action in &service.actions {
         if !action.fails.is_empty() {
             names.push(error_name(&action.name));
@@ -243,14 +246,16 @@ fn take_service(taken: &mut Taken, service: &Service) -> Result<(), CodegenError
     for name in service_type_names(service) {
         taken.take(name, whose.clone())?;
     }
-    for name in ["actions", "server", "SERVICE"] {
+    for name in ["actions", "server", "mock", "SERVICE"] {
         taken.take(name.to_owned(), whose.clone())?;
     }
     let mut actions = Taken::default();
     for action in &service.actions {
         let whose = format!("the action `{}`", action.name);
         actions.take(type_name(&action.name), whose.clone())?;
-        actions.take(response_name(&action.name), whose)?;
+        if action.response.len() == 1 {
+            actions.take(response_name(&action.name), whose)?;
+        }
     }
     Ok(())
 }

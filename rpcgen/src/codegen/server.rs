@@ -105,7 +105,8 @@ impl Generator<'_> {
                 },
             );
             let persist = match action.persist {
-                None | Some(Persist::Memory) => quote!(#rpc::Persist::Memory),
+                None => quote!(#rpc::Persist::Default),
+                Some(Persist::Memory) => quote!(#rpc::Persist::Memory),
                 Some(Persist::Disk) => quote!(#rpc::Persist::Disk),
             };
             quote!(#rpc::ActionDescriptor { name: #name, deadline: #deadline, persist: #persist })

@@ -1,10 +1,11 @@
 //! What the compiler has to say about a source.
 //!
-//! Knows: codes, places, labels, help, fixes, and two renderings of the same list. Does not know: checks, terminals, files.
+//! Knows: codes, places, labels, help, fixes, and three renderings of the same list. Does not know: checks, terminals, files.
 
 mod codes;
 mod human;
 mod json;
+mod sarif;
 
 pub use codes::{Code, Severity};
 
@@ -174,5 +175,10 @@ impl Diagnostics {
     /// For programs: see `docs/language.md`, "Diagnostics as JSON".
     pub fn to_json(&self) -> String {
         json::render(self)
+    }
+
+    /// For code hosts and editors: SARIF 2.1.0.
+    pub fn to_sarif(&self) -> String {
+        sarif::render(self)
     }
 }

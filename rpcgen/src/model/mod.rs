@@ -4,6 +4,7 @@
 //! Everything stands in declaration order, so that what is generated from it is deterministic.
 
 pub mod fingerprint;
+pub mod written;
 
 /// Index into [`Model::packages`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

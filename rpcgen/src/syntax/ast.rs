@@ -120,12 +120,15 @@ pub struct Head {
     pub attributes: Vec<Attribute>,
     /// The name.
     pub name: Name,
+    /// The whole declaration, from its first annotation or word to its last token. In a tree without a text: the name's.
+    pub span: Span,
 }
 
 impl Head {
     /// A name without docs and annotations.
     pub fn new(name: Name) -> Self {
-        Self { docs: Vec::new(), attributes: Vec::new(), name }
+        let span = name.span;
+        Self { docs: Vec::new(), attributes: Vec::new(), name, span }
     }
 }
 

@@ -24,8 +24,8 @@ pub(super) enum Declaration {
 
 pub(super) struct Builder<'p, 'a> {
     pub(super) parser: &'p mut Parser<'a>,
-    /// Where the piece begins in the file.
-    pub(super) base: usize,
+    /// The piece in the file, without the blanks around it.
+    pub(super) code: Range,
     /// The docs of the piece, until its head takes them.
     pub(super) docs: Vec<String>,
     /// False: a literal could not be read and has been reported.
@@ -137,7 +137,7 @@ impl Builder<'_, '_> {
     }
 
     fn head(&mut self, attributes: Vec<Attribute>, name: Name) -> Head {
-        Head { docs: std::mem::take(&mut self.docs), attributes, name }
+        Head { docs: std::mem::take(&mut self.docs), attributes, name, span: self.parser.pieces.span(self.code) }
     }
 
     fn parts(&mut self, piece: Pair<'_, Rule>) -> Option<Parts> {
@@ -252,9 +252,9 @@ impl Builder<'_, '_> {
         Import { path, span }
     }
 
-    fn bad_literal<T>(&mut self, span: Span, why: String) -> Option<T> {
+    fn bad_literal<T>(&mut self, span: Span, (code, why): literal::Wrong) -> Option<T> {
         self.sound = false;
-        self.parser.sink.push(Diagnostic::new(Code::Literal, span, why));
+        self.parser.sink.push(Diagnostic::new(code, span, why));
         None
     }
 
@@ -271,7 +271,7 @@ impl Builder<'_, '_> {
 
     /// Without the blanks that pest may have passed before it saw that nothing more follows.
     fn span(&self, pair: &Pair<'_, Rule>) -> Span {
-        let start = self.base + pair.as_span().start();
+        let start = self.code.start + pair.as_span().start();
         self.parser.pieces.span(Range { start, end: start + pair.as_str().trim_end().len() })
     }
 
@@ -280,13 +280,13 @@ impl Builder<'_, '_> {
     }
 }
 
-fn app_id(pair: Pair<'_, Rule>) -> Result<LiteralKind, String> {
+fn app_id(pair: Pair<'_, Rule>) -> Result<LiteralKind, literal::Wrong> {
     let digits = pair.into_inner().find(|inner| inner.as_rule() == Rule::number).map_or("", |inner| inner.as_str());
     match literal::number(digits)? {
         LiteralKind::Integer { negative: false, magnitude } => {
-            let number = u64::try_from(magnitude).map_err(|_| "an app id has 64 bits".to_owned())?;
+            let number = u64::try_from(magnitude).map_err(|_| (Code::Literal, "an app id has 64 bits".to_owned()))?;
             Ok(LiteralKind::AppId(number))
         }
-        _ => Err("an app id is an integer that is not negative".to_owned()),
+        _ => Err((Code::Literal, "an app id is an integer that is not negative".to_owned())),
     }
 }

@@ -3,9 +3,21 @@
 //! Knows: numbers, units of time, escapes. Does not know: the type that the literal is meant for.
 
 use super::ast::LiteralKind;
+use crate::diagnostic::Code;
+
+/// Why a literal cannot be read.
+pub(super) type Wrong = (Code, String);
+
+fn wrong(why: impl Into<String>) -> Wrong {
+    (Code::Literal, why.into())
+}
+
+fn bad_escape(why: impl Into<String>) -> Wrong {
+    (Code::Escape, why.into())
+}
 
 /// A number, with or without a unit; what is wrong with it otherwise.
-pub(super) fn number(text: &str) -> Result<LiteralKind, String> {
+pub(super) fn number(text: &str) -> Result<LiteralKind, Wrong> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let clean = digits.replace('_', "");
     if let Some(hex) = clean.strip_prefix("0x") {
@@ -26,23 +38,23 @@ pub(super) fn number(text: &str) -> Result<LiteralKind, String> {
     }
 }
 
-fn radix(digits: &str, radix: u32, negative: bool) -> Result<LiteralKind, String> {
+fn radix(digits: &str, radix: u32, negative: bool) -> Result<LiteralKind, Wrong> {
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return Err(format!("these are not digits of base {radix}"));
+        return Err(wrong(format!("these are not digits of base {radix}")));
     }
-    let magnitude = u128::from_str_radix(digits, radix).map_err(|_| "no integer has so many digits".to_owned())?;
+    let magnitude = u128::from_str_radix(digits, radix).map_err(|_| wrong("no integer has so many digits"))?;
     Ok(LiteralKind::Integer { negative, magnitude })
 }
 
-fn float(clean: &str, negative: bool) -> Result<LiteralKind, String> {
-    let value: f64 = clean.parse().map_err(|_| "this is not a number".to_owned())?;
+fn float(clean: &str, negative: bool) -> Result<LiteralKind, Wrong> {
+    let value: f64 = clean.parse().map_err(|_| wrong("this is not a number"))?;
     if !value.is_finite() {
-        return Err("no float is so large".to_owned());
+        return Err(wrong("no float is so large"));
     }
     Ok(LiteralKind::Float(if negative { -value } else { value }))
 }
 
-fn duration(digits: &str, unit: &str, negative: bool) -> Result<LiteralKind, String> {
+fn duration(digits: &str, unit: &str, negative: bool) -> Result<LiteralKind, Wrong> {
     let nanoseconds: u128 = match unit {
         "ns" => 1,
         "us" => 1_000,
@@ -51,28 +63,33 @@ fn duration(digits: &str, unit: &str, negative: bool) -> Result<LiteralKind, Str
         "m" => 60 * 1_000_000_000,
         "h" => 3_600 * 1_000_000_000,
         "d" => 86_400 * 1_000_000_000,
-        _ => return Err(format!("`{unit}` is not a unit of time; the units are ns, us, ms, s, m, h, d")),
+        _ => {
+            return Err((
+                Code::TimeUnit,
+                format!("`{unit}` is not a unit of time; the units are ns, us, ms, s, m, h, d"),
+            ));
+        }
     };
     if negative {
-        return Err("a duration is not negative".to_owned());
+        return Err(wrong("a duration is not negative"));
     }
-    let count: u128 = digits.parse().map_err(|_| "no duration is longer than 213503 days".to_owned())?;
+    let count: u128 = digits.parse().map_err(|_| wrong("no duration is longer than 213503 days"))?;
     let total = count.checked_mul(nanoseconds).filter(|total| *total <= u128::from(u64::MAX));
-    total.map(LiteralKind::Duration).ok_or_else(|| "no duration is longer than 213503 days".to_owned())
+    total.map(LiteralKind::Duration).ok_or_else(|| wrong("no duration is longer than 213503 days"))
 }
 
 /// The characters of `"..."`, given with its quotes.
-pub(super) fn string(quoted: &str) -> Result<String, String> {
+pub(super) fn string(quoted: &str) -> Result<String, Wrong> {
     let mut out = String::new();
     unescape(inside(quoted), false, &mut |c| out.push(c))?;
     Ok(out)
 }
 
 /// The bytes of `b"..."`, given with its `b` and quotes.
-pub(super) fn bytes(quoted: &str) -> Result<Vec<u8>, String> {
+pub(super) fn bytes(quoted: &str) -> Result<Vec<u8>, Wrong> {
     let inside = inside(quoted.strip_prefix('b').unwrap_or(quoted));
     if !inside.is_ascii() {
-        return Err("bytes are written as ASCII characters and `\\xNN`".to_owned());
+        return Err(bad_escape("bytes are written as ASCII characters and `\\xNN`"));
     }
     let mut out = Vec::new();
     // With `bytes` set no character above 255 comes out.
@@ -84,7 +101,7 @@ fn inside(quoted: &str) -> &str {
     quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(quoted)
 }
 
-fn unescape(text: &str, bytes: bool, push: &mut dyn FnMut(char)) -> Result<(), String> {
+fn unescape(text: &str, bytes: bool, push: &mut dyn FnMut(char)) -> Result<(), Wrong> {
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
         if c != '\\' {
@@ -99,22 +116,22 @@ fn unescape(text: &str, bytes: bool, push: &mut dyn FnMut(char)) -> Result<(), S
             Some(same @ ('\\' | '"')) => push(same),
             Some('x') if bytes => push(char::from(byte(&mut rest)?)),
             Some('u') if !bytes => push(scalar(&mut rest)?),
-            Some(other) => return Err(format!("`\\{}` is not an escape", other.escape_default())),
-            None => return Err("a `\\` with nothing behind it".to_owned()),
+            Some(other) => return Err(bad_escape(format!("`\\{}` is not an escape", other.escape_default()))),
+            None => return Err(bad_escape("a `\\` with nothing behind it")),
         }
     }
     Ok(())
 }
 
-fn byte(rest: &mut std::str::Chars<'_>) -> Result<u8, String> {
+fn byte(rest: &mut std::str::Chars<'_>) -> Result<u8, Wrong> {
     let digits: String = rest.by_ref().take(2).collect();
     let hex = digits.len() == 2 && digits.chars().all(|c| c.is_ascii_hexdigit());
     let value = if hex { u8::from_str_radix(&digits, 16).ok() } else { None };
-    value.ok_or_else(|| "`\\x` takes two hexadecimal digits".to_owned())
+    value.ok_or_else(|| bad_escape("`\\x` takes two hexadecimal digits"))
 }
 
-fn scalar(rest: &mut std::str::Chars<'_>) -> Result<char, String> {
-    let wrong = || "`\\u` is written `\\u{1f4b0}`, with the number of a character".to_owned();
+fn scalar(rest: &mut std::str::Chars<'_>) -> Result<char, Wrong> {
+    let wrong = || bad_escape("`\\u` is written `\\u{1f4b0}`, with the number of a character");
     let inside = rest.as_str().strip_prefix('{').ok_or_else(wrong)?;
     let (digits, behind) = inside.split_once('}').ok_or_else(wrong)?;
     if digits.is_empty() || digits.len() > 6 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {

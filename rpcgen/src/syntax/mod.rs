@@ -4,6 +4,7 @@
 
 pub mod ast;
 mod build;
+mod habits;
 mod literal;
 mod parse;
 mod scan;

@@ -8,8 +8,10 @@ use pest::error::{ErrorVariant, InputLocation};
 
 use super::ast::{File, Import, Item, Member, Name};
 use super::build::{Builder, Declaration};
+use super::habits::{self, Broken};
 use super::split::{Cut, Group, Pieces, Range};
 use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::foreign;
 use crate::nearest::nearest;
 use crate::source::SourceId;
 
@@ -74,13 +76,14 @@ impl Parser<'_> {
 
     fn package(&mut self, path: super::ast::Path, file: &mut File) {
         if let Some(first) = &file.package {
-            let diagnostic = Diagnostic::new(Code::Package, path.span(), "a second package declaration")
+            let diagnostic = Diagnostic::new(Code::PackagePlace, path.span(), "a second package declaration")
                 .with_secondary(first.span(), "the first one")
                 .with_help("a file declares one package");
             return self.sink.push(diagnostic);
         }
         if !file.items.is_empty() || !file.imports.is_empty() {
-            let diagnostic = Diagnostic::new(Code::Package, path.span(), "the package declaration is not at the top");
+            let diagnostic =
+                Diagnostic::new(Code::PackagePlace, path.span(), "the package declaration is not at the top");
             self.sink.push(diagnostic.with_help("move it before everything else"));
         }
         file.package = Some(path);
@@ -88,7 +91,7 @@ impl Parser<'_> {
 
     fn import(&mut self, import: Import, file: &mut File) {
         if let Some(item) = file.items.first() {
-            let diagnostic = Diagnostic::new(Code::Syntax, import.span, "an import behind a declaration");
+            let diagnostic = Diagnostic::new(Code::ImportPlace, import.span, "an import behind a declaration");
             let diagnostic = diagnostic.with_secondary(item.name().span, "the first declaration");
             self.sink.push(diagnostic.with_help("imports stand between the package and the first declaration"));
         }
@@ -119,16 +122,22 @@ impl Parser<'_> {
         let found = first_token(text);
         let span = self.pieces.span(Range { start: code.start, end: code.start + found.len() });
         let words = ["package", "import", "const", "alias", "struct", "enum", "service"];
-        let diagnostic =
-            Diagnostic::new(Code::Syntax, span, format!("expected a declaration, found `{}`", found.escape_debug()));
-        let diagnostic = match nearest(found, words) {
-            Some(word) => diagnostic.with_fix("did you mean", span, word),
-            None if text == ";" => diagnostic.with_help("a declaration that ends with `}` takes no `;`"),
-            None => {
-                diagnostic.with_help("a file has `package`, `import`, `const`, `alias`, `struct`, `enum` and `service`")
+        let finding = |code, message: String| Diagnostic::new(code, span, message);
+        let expected = || format!("expected a declaration, found `{}`", found.escape_debug());
+        self.sink.push(match foreign::declaration(found).or_else(|| nearest(found, words)) {
+            Some(word) => finding(Code::UnknownDeclaration, expected()).with_fix("did you mean", span, word),
+            None if text == ";" => finding(Code::Separator, "a declaration that ends with `}` takes no `;`".to_owned())
+                .with_fix("remove it", span, ""),
+            None if found == "#" => {
+                finding(Code::Comment, "comments begin with `//`".to_owned()).with_fix("write", span, "//")
             }
-        };
-        self.sink.push(diagnostic);
+            None if foreign::is_modifier(found) => {
+                let help = "whatever a file declares can be used by whoever imports it";
+                finding(Code::Modifier, format!("`{found}` says nothing here")).with_help(help)
+            }
+            None => finding(Code::UnknownDeclaration, expected())
+                .with_help("a file has `package`, `import`, `const`, `alias`, `struct`, `enum` and `service`"),
+        });
     }
 
     /// Parses one piece: its docs, pest over what is left when its brackets are emptied, then the tree.
@@ -147,7 +156,7 @@ impl Parser<'_> {
         let text = self.pieces.emptied(code, &groups);
         match grammar::PieceParser::parse(rule, &text) {
             Ok(pairs) => {
-                let mut builder = Builder { parser: self, base: code.start, docs, sound: true };
+                let mut builder = Builder { parser: self, code, docs, sound: true };
                 let tree = build(&mut builder, pairs, &groups);
                 if builder.sound { tree } else { None }
             }
@@ -178,9 +187,18 @@ impl Parser<'_> {
         };
         let found = first_token(self.pieces.text(Range { start: at.min(code.end), end: code.end }));
         let span = self.pieces.span(Range { start: at, end: at + found.len() });
+        let broken = Broken { pieces: &self.pieces, code, rule, at, found, wants_semicolon: wants_semicolon(error) };
+        if let Some((diagnostic, end)) = habits::recognize(&broken) {
+            self.sink.push(diagnostic);
+            // What is explained by it and was cut off is not reported again.
+            return if end > code.end {
+                self.pieces.note_reported(end - 1)
+            };
+        }
         let expected = expected(rule, error);
         let message = match found {
             "" => format!("expected {expected}"),
+            "\"" => format!("expected {expected}, found a string"),
             _ => format!("expected {expected}, found `{}`", found.escape_debug()),
         };
         let diagnostic = Diagnostic::new(Code::Syntax, span, message).with_label(format!("expected {expected}"));
@@ -221,8 +239,12 @@ impl Parser<'_> {
         let found = first_token(self.pieces.text(code));
         let span = self.pieces.span(Range { start: code.start, end: code.start + found.len() });
         let message = format!("expected `action` or `broadcast`, found `{}`", found.escape_debug());
-        let diagnostic = Diagnostic::new(Code::Syntax, span, message);
-        self.sink.push(match nearest(found, ["action", "broadcast"]) {
+        if found == ";" {
+            let diagnostic = Diagnostic::new(Code::Separator, span, "one `;` ends an action or a broadcast");
+            return self.sink.push(diagnostic.with_fix("remove it", span, ""));
+        }
+        let diagnostic = Diagnostic::new(Code::UnknownMember, span, message);
+        self.sink.push(match foreign::member(found).or_else(|| nearest(found, ["action", "broadcast"])) {
             Some(word) => diagnostic.with_fix("did you mean", span, word),
             None => diagnostic.with_help("a service has actions and broadcasts, each ended by `;`"),
         });
@@ -235,7 +257,7 @@ impl Parser<'_> {
             return false;
         }
         let at = Range { start: range.end, end: range.end + 1 };
-        let diagnostic = Diagnostic::new(Code::Syntax, self.pieces.span(at), format!("expected {what}, found `,`"));
+        let diagnostic = Diagnostic::new(Code::Separator, self.pieces.span(at), format!("expected {what}, found `,`"));
         self.sink.push(diagnostic.with_fix("remove the comma", self.pieces.span(at), ""));
         true
     }
@@ -271,6 +293,12 @@ fn expected(piece: Rule, error: &pest::error::Error<Rule>) -> String {
         [one] => (*one).to_owned(),
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
+}
+
+/// Whether only a `;` was missing.
+fn wants_semicolon(error: &pest::error::Error<Rule>) -> bool {
+    let ErrorVariant::ParsingError { positives, .. } = &error.variant else { return false };
+    positives.contains(&Rule::semicolon)
 }
 
 /// A declaration ends with what it ends with; a field and a variant just end.

@@ -179,6 +179,18 @@ impl<'a> Scanner<'a> {
         let range = Range { start, end: start + line.len() };
         let inner = line.starts_with(b"//!");
         let outer = line.starts_with(b"///") && !line.starts_with(b"////");
+        if outer && self.is_behind_code(start) {
+            let diagnostic = Diagnostic::new(
+                Code::LostDoc,
+                self.span(range.start, range.end),
+                "this doc comment stands behind what it would document",
+            );
+            // Not noted as reported: what stands around it can be read.
+            self.sink.push(
+                diagnostic.with_help("write it above, on a line of its own, or begin an ordinary comment with `//`"),
+            );
+            return self.blank(start, end);
+        }
         if inner || outer {
             let text = &line[3..];
             let text = text.strip_prefix(b" ").unwrap_or(text);
@@ -189,11 +201,17 @@ impl<'a> Scanner<'a> {
         self.blank(start, end);
     }
 
+    /// Whether something that is complete, or goes on, stands before this byte on its line. Behind an opening bracket begins something new.
+    fn is_behind_code(&self, at: usize) -> bool {
+        let before = self.text[self.line_start..at].trim_ascii_end();
+        !self.line_is_blank && !before.ends_with(b"{") && !before.ends_with(b"(")
+    }
+
     fn block_comment(&mut self) {
         let start = self.at;
         let length = self.text[start + 2..].windows(2).position(|pair| pair == b"*/");
         let end = length.map_or(self.text.len(), |length| start + 2 + length + 2);
-        let diagnostic = Diagnostic::new(Code::Syntax, self.span(start, start + 2), "comments begin with `//`");
+        let diagnostic = Diagnostic::new(Code::Comment, self.span(start, start + 2), "comments begin with `//`");
         // Not noted as reported: what stands around it can be read.
         self.sink.push(diagnostic.with_help("write `//` at the start of each line of the comment"));
         for at in start..end {
@@ -221,7 +239,7 @@ impl<'a> Scanner<'a> {
         }
         let span = self.span(start, at);
         self.report(
-            Diagnostic::new(Code::Literal, span, "this string does not end")
+            Diagnostic::new(Code::UnclosedString, span, "this string does not end")
                 .with_help("a string ends with `\"` on its own line"),
         );
         self.at = at;
@@ -241,7 +259,8 @@ impl<'a> Scanner<'a> {
             let span = self.span(self.at, self.at + 1);
             let message = format!("this `{}` closes nothing", char::from(byte));
             self.report(
-                Diagnostic::new(Code::Bracket, span, message).with_help("remove it, or write what it should close"),
+                Diagnostic::new(Code::StrayBracket, span, message)
+                    .with_help("remove it, or write what it should close"),
             );
             return self.blank(self.at, self.at + 1);
         };
@@ -302,7 +321,7 @@ impl<'a> Scanner<'a> {
     /// Gives the file up: what was cut so far stays out too, since its brackets do not fit.
     fn too_deep(&mut self) {
         let message = format!("brackets nest more than {DEPTH_MAX} deep");
-        let diagnostic = Diagnostic::new(Code::TooLarge, self.span(self.at, self.at + 1), message);
+        let diagnostic = Diagnostic::new(Code::TooDeep, self.span(self.at, self.at + 1), message);
         self.report(diagnostic.with_help("give the inner types names of their own"));
         self.reported.push(0);
         self.marks.clear();

@@ -102,6 +102,27 @@ impl Pieces {
         self.reported.get(first).is_some_and(|at| *at < range.end)
     }
 
+    /// What begins in `range` has been reported by now.
+    pub(super) fn note_reported(&mut self, at: usize) {
+        let place = self.reported.partition_point(|other| *other < at);
+        self.reported.insert(place, at);
+    }
+
+    /// One past the `>` that closes the `<` at `at`, on the same line.
+    pub(super) fn angle_end(&self, at: usize) -> Option<usize> {
+        let mut depth = 0_usize;
+        for (offset, byte) in self.clean.as_bytes()[at..].iter().enumerate() {
+            match byte {
+                b'<' => depth += 1,
+                b'>' if depth == 1 => return Some(at + offset + 1),
+                b'>' => depth -= 1,
+                b'\n' | b';' => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
     /// Cuts `range` into pieces, separators `;` included, commas not; an empty piece only where the text has one between two commas.
     pub(super) fn cut(&self, range: Range, how: Cut, sink: &mut Sink) -> Vec<Range> {
         let mut pieces = Vec::new();
@@ -128,7 +149,10 @@ impl Pieces {
             if mark.kind == MarkKind::Semicolon && how == Cut::List && !semicolon_reported {
                 semicolon_reported = true;
                 let span = self.span(Range { start: mark.at, end: mark.at + 1 });
-                sink.push(Diagnostic::new(Code::Syntax, span, "expected `,`, found `;`").with_fix("write", span, ","));
+                sink.push(
+                    Diagnostic::new(Code::Separator, span, "fields and variants are separated by `,`")
+                        .with_fix("write", span, ","),
+                );
             }
             if let Some(end) = end {
                 pieces.push(Range { start, end });

@@ -1,0 +1,281 @@
+//! Pieces that are right in another language: what was meant, and how it is written here.
+//!
+//! Knows: habits of people who come from elsewhere, each with its own code and fix. Does not know: how a piece is parsed. It looks only at
+//! pieces that cannot be.
+
+use super::parse::Rule;
+use super::split::{Pieces, Range};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::foreign;
+
+/// A piece that could not be parsed.
+pub(super) struct Broken<'p> {
+    pub(super) pieces: &'p Pieces,
+    /// Without the blanks around it.
+    pub(super) code: Range,
+    pub(super) rule: Rule,
+    /// Where the parser stopped, in the file.
+    pub(super) at: usize,
+    /// What stands there; empty at the end of the piece.
+    pub(super) found: &'p str,
+    /// A `;` would have been right there.
+    pub(super) wants_semicolon: bool,
+}
+
+/// What somebody most likely meant, and up to where that explains the text; `None`: nothing that is known.
+pub(super) fn recognize(broken: &Broken<'_>) -> Option<(Diagnostic, usize)> {
+    let found = match broken.found {
+        "<" => broken.angle_brackets(),
+        "'" => Some(broken.quotes()),
+        "#" => Some(broken.hash()),
+        "" if broken.wants_semicolon => Some(broken.no_semicolon()),
+        _ => None,
+    };
+    found.or_else(|| match broken.rule {
+        Rule::field => {
+            let found = broken.default().or_else(|| broken.optional()).or_else(|| broken.field());
+            found.map(|diagnostic| (diagnostic, broken.code.end))
+        }
+        Rule::variant => broken.variant().map(|diagnostic| (diagnostic, broken.code.end)),
+        Rule::action => broken.action(),
+        Rule::struct_item | Rule::enum_item | Rule::service_item => broken.declaration(),
+        _ => None,
+    })
+}
+
+impl Broken<'_> {
+    fn text(&self) -> &str {
+        self.pieces.text(self.code)
+    }
+
+    fn found_range(&self) -> Range {
+        Range { start: self.at, end: self.at + self.found.len() }
+    }
+
+    fn before(&self) -> &str {
+        self.pieces.text(Range { start: self.code.start, end: self.at })
+    }
+
+    /// `list<u32>`; it may go on behind a comma, where this piece has been cut. Behind the name of a struct: parameters of types.
+    fn angle_brackets(&self) -> Option<(Diagnostic, usize)> {
+        if matches!(self.rule, Rule::struct_item | Rule::enum_item | Rule::service_item) {
+            let diagnostic = self.at_found(Code::GenericDeclaration, "declarations have no type parameters");
+            return Some((
+                diagnostic.with_help("declare one struct for each type that it is used with"),
+                self.code.end,
+            ));
+        }
+        let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':');
+        let before = self.before().trim_end();
+        let name = before.rfind(|c| !is_path(c)).map_or(before, |at| &before[at + 1..]);
+        let name = name.trim_start_matches(':');
+        let start = self.code.start + before.len() - name.len();
+        let end = self.pieces.angle_end(self.at)?;
+        let whole = Range { start, end };
+        let written = self.pieces.text(whole);
+        let message = format!("`{}` is not written with angle brackets", name.escape_debug());
+        let diagnostic = Diagnostic::new(Code::AngleBrackets, self.pieces.span(whole), message);
+        let diagnostic = match foreign::generic(written) {
+            Some(ours) => diagnostic.with_fix("write", self.pieces.span(whole), ours),
+            None => diagnostic.with_help("a list is `[T]`, a map `{K: V}`, an array `[T; N]`, an optional `T?`"),
+        };
+        Some((diagnostic, end))
+    }
+
+    fn quotes(&self) -> (Diagnostic, usize) {
+        let diagnostic = self.at_found(Code::Quotes, "strings stand between double quotes");
+        (diagnostic.with_help("write `\"text\"`"), self.code.end)
+    }
+
+    fn hash(&self) -> (Diagnostic, usize) {
+        let diagnostic = self.at_found(Code::Comment, "comments begin with `//`");
+        (diagnostic.with_fix("write", self.pieces.span(self.found_range()), "//"), self.code.end)
+    }
+
+    fn no_semicolon(&self) -> (Diagnostic, usize) {
+        let end = self.pieces.span(Range { start: self.code.end, end: self.code.end });
+        let diagnostic = Diagnostic::new(Code::NoSemicolon, end, "this declaration does not end with `;`");
+        (diagnostic.with_fix("write", end, ";"), self.code.end)
+    }
+
+    fn at_found(&self, code: Code, message: &str) -> Diagnostic {
+        Diagnostic::new(code, self.pieces.span(self.found_range()), message)
+    }
+
+    /// `tags: [string] = ["a"]`
+    fn default(&self) -> Option<Diagnostic> {
+        let before = self.before().trim_end();
+        let what = match before.strip_suffix(['[', '{'])?.trim_end().ends_with('=') {
+            false => return None,
+            true if before.ends_with('[') => "the only default of a list is `[]`",
+            true => "the only default of a map is `{}`",
+        };
+        let diagnostic = self.at_found(Code::NoLiterals, what);
+        Some(
+            diagnostic
+                .with_help("what is in it is for the business to say: make the field optional, or leave it empty"),
+        )
+    }
+
+    /// `id?: uuid`, `id: uuid | null`
+    fn optional(&self) -> Option<Diagnostic> {
+        let whole = self.pieces.span(self.code);
+        let (name, ty, message) = match self.found {
+            "?" => {
+                let (name, ty) = self.text().split_once('?')?;
+                (name, ty.trim_start().strip_prefix(':')?, "the `?` of an optional stands behind its type")
+            }
+            "|" => {
+                let (field, other) = self.text().split_once('|')?;
+                let (name, ty) = field.split_once(':')?;
+                let is_none = matches!(other.trim(), "null" | "None" | "none" | "undefined" | "nil");
+                (name, is_none.then_some(ty)?, "an optional is written with a `?` behind its type")
+            }
+            _ => return None,
+        };
+        let (name, ty) = (name.trim(), ty.trim());
+        let ty = foreign::scalar(ty).unwrap_or(ty);
+        let diagnostic = Diagnostic::new(Code::Modifier, whole, message);
+        (is_word(name) && !ty.is_empty()).then(|| diagnostic.with_fix("write", whole, format!("{name}: {ty}?")))
+    }
+
+    fn field(&self) -> Option<Diagnostic> {
+        let text = self.text();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let whole = self.pieces.span(self.code);
+        match words.as_slice() {
+            ["reserved", rest @ ..] if !rest.is_empty() => Some(self.reserved("field")),
+            [word, rest @ ..] if !rest.is_empty() && is_word(word) && is_modifier(word) => {
+                let diagnostic = Diagnostic::new(Code::Modifier, whole, format!("`{word}` says nothing here"));
+                Some(match modified(word, rest) {
+                    Some(ours) => diagnostic.with_fix("write", whole, ours),
+                    None => diagnostic.with_help("a field is written `name: type`; an optional one `name: type?`"),
+                })
+            }
+            [only] if is_type(only) => {
+                let diagnostic = Diagnostic::new(Code::UnnamedField, whole, "a field without a name");
+                Some(diagnostic.with_fix("give it one", whole, format!("name: {only}")))
+            }
+            [only] if is_word(only) => {
+                let diagnostic = Diagnostic::new(Code::UntypedField, whole, format!("field `{only}` has no type"));
+                Some(diagnostic.with_fix("give it one", whole, format!("{only}: string")))
+            }
+            [ty, name, ..] if is_type(ty) && is_word(name) && !is_type(name) => {
+                let diagnostic = Diagnostic::new(Code::TypeFirst, whole, "the name of a field stands before its type");
+                let ty = foreign::scalar(ty).unwrap_or(ty);
+                Some(diagnostic.with_fix("write", whole, format!("{name}: {ty}")))
+            }
+            _ => None,
+        }
+    }
+
+    fn reserved(&self, what: &str) -> Diagnostic {
+        let whole = self.pieces.span(self.code);
+        let diagnostic = Diagnostic::new(Code::Modifier, whole, "nothing is removed, so nothing is reserved");
+        diagnostic
+            .with_help(format!("keep the {what} in its place, with `@deprecated(\"why\")`: see docs/evolution.md"))
+    }
+
+    fn variant(&self) -> Option<Diagnostic> {
+        if self.text().starts_with("reserved ") {
+            return Some(self.reserved("variant"));
+        }
+        let name = self.before().trim_end();
+        match self.found {
+            "=" if is_word(name) => {
+                let diagnostic = self.at_found(Code::VariantNumber, "variants have no numbers");
+                let diagnostic = diagnostic.with_help("their order numbers them: append new ones at the end");
+                Some(diagnostic.with_fix("write", self.pieces.span(self.code), name))
+            }
+            "(" if is_word(name) => {
+                let diagnostic = self.at_found(Code::TupleVariant, "what a variant carries has names");
+                Some(diagnostic.with_help(format!("write `{name} {{ field: type, .. }}`")))
+            }
+            _ => None,
+        }
+    }
+
+    fn action(&self) -> Option<(Diagnostic, usize)> {
+        let before = self.before().trim_end();
+        let found = self.pieces.span(self.found_range());
+        let is_answer = before.ends_with("->");
+        if is_answer && self.found == "stream" {
+            let diagnostic = Diagnostic::new(Code::Stream, found, "an action answers once");
+            let help = "what comes later is a broadcast: `broadcast name(..) to origin of action by field;`";
+            return Some((diagnostic.with_help(help), self.code.end));
+        }
+        if is_answer && !self.found.is_empty() {
+            let (range, ours) = self.response(self.at);
+            let message = "what an action answers has names, as what it is asked has";
+            let span = self.pieces.span(range);
+            return Some((
+                Diagnostic::new(Code::UnnamedResponse, span, message).with_fix("write", span, ours),
+                self.code.end,
+            ));
+        }
+        let ours = match self.found {
+            "throws" | "raises" | "errors" | "error" | "fail" => "fails",
+            "returns" | "return" | ":" | "=" => "->",
+            _ => return None,
+        };
+        let message = format!("`{}` is written `{ours}`", self.found);
+        let diagnostic = Diagnostic::new(Code::OtherWord, found, message);
+        let behind = self.pieces.trim(Range { start: self.at + self.found.len(), end: self.code.end });
+        let is_named = ours == "fails" || behind.start == behind.end || self.pieces.text(behind).starts_with('(');
+        let blank = if self.before().ends_with(before) { " " } else { "" };
+        let diagnostic = if is_named {
+            diagnostic.with_fix("write", found, format!("{blank}{ours}"))
+        } else {
+            let (range, response) = self.response(behind.start);
+            let whole = self.pieces.span(Range { start: self.at, end: range.end });
+            diagnostic.with_fix("write", whole, format!("{blank}-> {response}"))
+        };
+        Some((diagnostic, self.code.end))
+    }
+
+    /// Where a response without parentheses stands, and how it is written.
+    fn response(&self, start: usize) -> (Range, String) {
+        let rest = self.pieces.text(Range { start, end: self.code.end });
+        let end = rest.find(" fails").or_else(|| rest.rfind(';')).unwrap_or(rest.len());
+        let ty = rest[..end].trim_end();
+        let is_named = ty.split_once(':').is_some_and(|(name, _)| is_word(name.trim()));
+        let ours = foreign::generic(ty).unwrap_or_else(|| ty.to_owned());
+        let ours = if is_named { format!("({ty})") } else { format!("(result: {ours})") };
+        (Range { start, end: start + ty.len() }, ours)
+    }
+
+    fn declaration(&self) -> Option<(Diagnostic, usize)> {
+        let extends = matches!(self.found, ":" | "extends" | "implements");
+        let diagnostic = extends.then(|| self.at_found(Code::Inheritance, "nothing is made from something else"))?;
+        Some((diagnostic.with_help("put what both share into a struct, and give each a field of it"), self.code.end))
+    }
+}
+
+/// A type by its looks: built in here or elsewhere, qualified, or in the casing of types.
+fn is_type(word: &str) -> bool {
+    let name = word.trim_end_matches('?');
+    let is_path = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+    let ours =
+        ["bool", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128", "f32", "f64", "string", "bytes"];
+    let looks = name.starts_with(|c: char| c.is_ascii_uppercase()) || name.contains('.');
+    is_path && (ours.contains(&name) || foreign::scalar(name).is_some() || looks)
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn is_modifier(word: &str) -> bool {
+    foreign::is_modifier(word) || matches!(word, "optional" | "repeated")
+}
+
+/// `repeated string tags = 3` as a field of ours.
+fn modified(word: &str, rest: &[&str]) -> Option<String> {
+    match (word, rest) {
+        (_, [name, ty]) if name.ends_with(':') => Some(format!("{name} {ty}")),
+        ("optional", [ty, name, ..]) if is_type(ty) => Some(format!("{name}: {}?", foreign::scalar(ty).unwrap_or(ty))),
+        ("repeated", [ty, name, ..]) if is_type(ty) => Some(format!("{name}: [{}]", foreign::scalar(ty).unwrap_or(ty))),
+        (_, [ty, name, ..]) if is_type(ty) => Some(format!("{name}: {}", foreign::scalar(ty).unwrap_or(ty))),
+        _ => None,
+    }
+}
