@@ -18,7 +18,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 /// How many tags a thing may have.
 pub const TAGS_MAX: u32 = 16;
@@ -855,11 +855,16 @@ pub mod actions {
 
     impl rpc::Action for Ping {
         const METHOD: u32 = 0;
+        type Stub = super::Client;
         type Response = ();
         type Output = ();
         type Error = ::core::convert::Infallible;
         type Result = ();
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result((): Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(())
@@ -925,11 +930,16 @@ pub mod actions {
 
     impl rpc::Action for Scalars {
         const METHOD: u32 = 1;
+        type Stub = super::Client;
         type Response = ScalarsResponse;
         type Output = super::Scalars;
         type Error = ::core::convert::Infallible;
         type Result = super::Scalars;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(ScalarsResponse { scalars: result })
@@ -979,11 +989,16 @@ pub mod actions {
 
     impl rpc::Action for Compounds {
         const METHOD: u32 = 2;
+        type Stub = super::Client;
         type Response = super::CompoundsResponse;
         type Output = super::CompoundsResponse;
         type Error = ::core::convert::Infallible;
         type Result = super::CompoundsResponse;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(result)
@@ -1057,11 +1072,16 @@ pub mod actions {
 
     impl rpc::Action for Shapes {
         const METHOD: u32 = 3;
+        type Stub = super::Client;
         type Response = ShapesResponse;
         type Output = Vec<super::Shape>;
         type Error = super::ShapesError;
         type Result = Result<Vec<super::Shape>, super::ShapesError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result.map(|shapes| ShapesResponse { shapes })
@@ -1108,11 +1128,16 @@ pub mod actions {
 
     impl rpc::Action for Secret {
         const METHOD: u32 = 4;
+        type Stub = super::Client;
         type Response = ();
         type Output = ();
         type Error = super::SecretError;
         type Result = Result<(), super::SecretError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result
@@ -1172,11 +1197,16 @@ pub mod actions {
 
     impl rpc::Action for Words {
         const METHOD: u32 = 5;
+        type Stub = super::Client;
         type Response = ();
         type Output = ();
         type Error = ::core::convert::Infallible;
         type Result = ();
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result((): Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(())
@@ -1243,11 +1273,16 @@ pub mod actions {
 
     impl rpc::Action for Old {
         const METHOD: u32 = 6;
+        type Stub = super::Client;
         type Response = OldResponse;
         type Output = super::Nothing;
         type Error = ::core::convert::Infallible;
         type Result = super::Nothing;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(OldResponse { nothing: result })
@@ -1295,11 +1330,16 @@ pub mod actions {
 
     impl rpc::Action for Open {
         const METHOD: u32 = 7;
+        type Stub = super::Client;
         type Response = super::OpenResponse;
         type Output = super::OpenResponse;
         type Error = ::core::convert::Infallible;
         type Result = super::OpenResponse;
         type Captured = (rpc::AppId, String);
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(result)
@@ -1827,11 +1867,82 @@ impl Client {
         self.inner.disconnect(limit).await
     }
 
+    /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+    pub fn recovered(&self) -> Vec<RecoveredCall> {
+        rpc::typed(&self.inner, RecoveredCall::of)
+    }
+
     /// What is common to the clients of all services.
     #[must_use]
     pub const fn runtime(&self) -> &rpc::Client {
         &self.inner
     }
+}
+
+/// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+#[derive(Debug)]
+#[must_use = "a recovered call that is dropped stays in the log"]
+pub enum RecoveredCall {
+    /// Of `ping`.
+    Ping(rpc::Call<actions::Ping>),
+    /// Of `scalars`.
+    Scalars(rpc::Call<actions::Scalars>),
+    /// Of `compounds`.
+    Compounds(rpc::Call<actions::Compounds>),
+    /// Of `shapes`.
+    Shapes(rpc::Call<actions::Shapes>),
+    /// Of `secret`.
+    Secret(rpc::Call<actions::Secret>),
+    /// Of `words`.
+    Words(rpc::Call<actions::Words>),
+    /// Of `old`.
+    Old(rpc::Call<actions::Old>),
+    /// Of `open`.
+    Open(rpc::Call<actions::Open>),
+}
+
+impl RecoveredCall {
+    fn of(call: rpc::RecoveredCall) -> Option<Self> {
+        let call = match call.into_call::<actions::Ping>() {
+            Ok(call) => return Some(Self::Ping(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Scalars>() {
+            Ok(call) => return Some(Self::Scalars(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Compounds>() {
+            Ok(call) => return Some(Self::Compounds(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Shapes>() {
+            Ok(call) => return Some(Self::Shapes(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Secret>() {
+            Ok(call) => return Some(Self::Secret(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Words>() {
+            Ok(call) => return Some(Self::Words(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Old>() {
+            Ok(call) => return Some(Self::Old(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Open>() {
+            Ok(call) => return Some(Self::Open(call)),
+            Err(call) => call,
+        };
+        let _ = call;
+        None
+    }
+}
+
+/// A stand-in for a server of `Everything`, for tests of what calls it.
+pub async fn mock() -> rpc::Mock<Client> {
+    rpc::Mock::start().await
 }
 
 /// Which broadcasts this node handles: what has no handler is never sent here.
@@ -1850,7 +1961,7 @@ impl Handlers {
     /// To the node that opened the ticket.
     pub fn called<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Called) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Called) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<Called, _, _>(handler);
@@ -1860,7 +1971,7 @@ impl Handlers {
     /// Tied by fields of the request and of the response.
     pub fn warned<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Warned) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Warned) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<Warned, _, _>(handler);
@@ -1870,7 +1981,7 @@ impl Handlers {
     /// To any node that handles it.
     pub fn painted<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Painted) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Painted) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<Painted, _, _>(handler);
@@ -1953,17 +2064,17 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "ping",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "scalars",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "compounds",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "shapes",
@@ -1978,17 +2089,17 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "words",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "old",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "open",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
     ],
     broadcasts: &[

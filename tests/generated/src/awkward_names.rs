@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Result {
@@ -343,11 +343,16 @@ pub mod actions {
 
     impl rpc::Action for Run {
         const METHOD: u32 = 0;
+        type Stub = super::Client;
         type Response = RunResponse;
         type Output = super::Result;
         type Error = super::RunError;
         type Result = ::core::result::Result<super::Result, super::RunError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(
             result: Self::Result,
@@ -419,11 +424,16 @@ pub mod actions {
 
     impl rpc::Action for Type {
         const METHOD: u32 = 1;
+        type Stub = super::Client;
         type Response = TypeResponse;
         type Output = super::Option;
         type Error = ::core::convert::Infallible;
         type Result = super::Option;
         type Captured = (rpc::AppId, u8);
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(
             result: Self::Result,
@@ -445,7 +455,7 @@ pub mod actions {
             keys: &mut rpc::OriginKeys,
         ) {
             keys.add(
-                0,
+                1,
                 |out| {
                     rpc::Encode::encode(&captured.0, out);
                     rpc::Encode::encode(&captured.1, out);
@@ -482,11 +492,16 @@ pub mod actions {
 
     impl rpc::Action for Into {
         const METHOD: u32 = 2;
+        type Stub = super::Client;
         type Response = ();
         type Output = ();
         type Error = super::IntoError;
         type Result = ::core::result::Result<(), super::IntoError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(
             result: Self::Result,
@@ -503,6 +518,143 @@ pub mod actions {
             _response: &Self::Response,
             _keys: &mut rpc::OriginKeys,
         ) {}
+    }
+
+    /// The request of `clone`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Clone {
+        pub app_id: rpc::AppId,
+    }
+
+    impl rpc::Encode for Clone {
+        fn encode(&self, out: &mut rpc::Writer) {
+            rpc::Encode::encode(&self.app_id, out);
+        }
+    }
+
+    impl rpc::Decode for Clone {
+        fn decode(
+            input: &mut rpc::Reader<'_>,
+        ) -> ::core::result::Result<Self, rpc::DecodeError> {
+            let input = input.message("Clone");
+            Ok(Self {
+                app_id: input.required("app_id", rpc::Decode::decode)?,
+            })
+        }
+    }
+
+    impl rpc::Action for Clone {
+        const METHOD: u32 = 3;
+        type Stub = super::Client;
+        type Response = ();
+        type Output = ();
+        type Error = ::core::convert::Infallible;
+        type Result = ();
+        type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
+
+        fn into_result(
+            (): Self::Result,
+        ) -> ::core::result::Result<Self::Response, Self::Error> {
+            Ok(())
+        }
+
+        fn into_output((): Self::Response) {}
+
+        fn capture(&self) -> Self::Captured {}
+
+        fn origin_keys(
+            _captured: &Self::Captured,
+            _response: &Self::Response,
+            _keys: &mut rpc::OriginKeys,
+        ) {}
+    }
+
+    /// The request of `to_owned`.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ToOwned {
+        pub app_id: rpc::AppId,
+    }
+
+    impl rpc::Encode for ToOwned {
+        fn encode(&self, out: &mut rpc::Writer) {
+            rpc::Encode::encode(&self.app_id, out);
+        }
+    }
+
+    impl rpc::Decode for ToOwned {
+        fn decode(
+            input: &mut rpc::Reader<'_>,
+        ) -> ::core::result::Result<Self, rpc::DecodeError> {
+            let input = input.message("ToOwned");
+            Ok(Self {
+                app_id: input.required("app_id", rpc::Decode::decode)?,
+            })
+        }
+    }
+
+    impl rpc::Action for ToOwned {
+        const METHOD: u32 = 4;
+        type Stub = super::Client;
+        type Response = ();
+        type Output = ();
+        type Error = ::core::convert::Infallible;
+        type Result = ();
+        type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
+
+        fn into_result(
+            (): Self::Result,
+        ) -> ::core::result::Result<Self::Response, Self::Error> {
+            Ok(())
+        }
+
+        fn into_output((): Self::Response) {}
+
+        fn capture(&self) -> Self::Captured {}
+
+        fn origin_keys(
+            _captured: &Self::Captured,
+            _response: &Self::Response,
+            _keys: &mut rpc::OriginKeys,
+        ) {}
+    }
+}
+
+/// The broadcast `clone_into`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloneInto {
+    pub app_id: rpc::AppId,
+}
+
+impl rpc::Encode for CloneInto {
+    fn encode(&self, out: &mut rpc::Writer) {
+        rpc::Encode::encode(&self.app_id, out);
+    }
+}
+
+impl rpc::Decode for CloneInto {
+    fn decode(
+        input: &mut rpc::Reader<'_>,
+    ) -> ::core::result::Result<Self, rpc::DecodeError> {
+        let input = input.message("CloneInto");
+        Ok(Self {
+            app_id: input.required("app_id", rpc::Decode::decode)?,
+        })
+    }
+}
+
+impl rpc::Broadcast for CloneInto {
+    const METHOD: u32 = 0;
+
+    fn origin_key(&self) -> ::core::option::Option<::std::vec::Vec<u8>> {
+        None
     }
 }
 
@@ -536,7 +688,7 @@ impl rpc::Decode for NewType {
 }
 
 impl rpc::Broadcast for NewType {
-    const METHOD: u32 = 0;
+    const METHOD: u32 = 1;
 
     fn origin_key(&self) -> ::core::option::Option<::std::vec::Vec<u8>> {
         let mut out = rpc::Writer::new();
@@ -573,7 +725,7 @@ impl rpc::Decode for Loop {
 }
 
 impl rpc::Broadcast for Loop {
-    const METHOD: u32 = 1;
+    const METHOD: u32 = 2;
 
     fn origin_key(&self) -> ::core::option::Option<::std::vec::Vec<u8>> {
         None
@@ -608,6 +760,18 @@ pub trait Send: ::core::marker::Send + Sync + 'static {
     ) -> impl rpc::Future<
         Output = ::core::result::Result<(), IntoError>,
     > + ::core::marker::Send;
+
+    fn clone(
+        &self,
+        call: &rpc::ServerCall,
+        app_id: rpc::AppId,
+    ) -> impl rpc::Future<Output = ()> + ::core::marker::Send;
+
+    fn to_owned(
+        &self,
+        call: &rpc::ServerCall,
+        app_id: rpc::AppId,
+    ) -> impl rpc::Future<Output = ()> + ::core::marker::Send;
 }
 
 /// A business implementation of `Send` as a service to be served.
@@ -666,6 +830,24 @@ impl<B: Send> rpc::Dispatch for Dispatcher<B> {
                     request,
                     move |call, request: actions::Into| async move {
                         Send::into(&*business, &call, request.app_id, request.r#fn).await
+                    },
+                )
+            }
+            3 => {
+                rpc::handle(
+                    call,
+                    request,
+                    move |call, request: actions::Clone| async move {
+                        Send::clone(&*business, &call, request.app_id).await
+                    },
+                )
+            }
+            4 => {
+                rpc::handle(
+                    call,
+                    request,
+                    move |call, request: actions::ToOwned| async move {
+                        Send::to_owned(&*business, &call, request.app_id).await
                     },
                 )
             }
@@ -741,6 +923,16 @@ impl Client {
         self.inner.request(actions::Into { app_id, r#fn })
     }
 
+    /// Calls `clone`.
+    pub fn clone_(&self, app_id: rpc::AppId) -> rpc::Request<'_, actions::Clone> {
+        self.inner.request(actions::Clone { app_id })
+    }
+
+    /// Calls `to_owned`.
+    pub fn to_owned_(&self, app_id: rpc::AppId) -> rpc::Request<'_, actions::ToOwned> {
+        self.inner.request(actions::ToOwned { app_id })
+    }
+
     /// Waits until all is answered and guaranteed, at most for `limit`; says what was dropped.
     pub async fn disconnect(
         &self,
@@ -749,11 +941,64 @@ impl Client {
         self.inner.disconnect(limit).await
     }
 
+    /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+    pub fn recovered(&self) -> ::std::vec::Vec<RecoveredCall> {
+        rpc::typed(&self.inner, RecoveredCall::of)
+    }
+
     /// What is common to the clients of all services.
     #[must_use]
     pub const fn runtime(&self) -> &rpc::Client {
         &self.inner
     }
+}
+
+/// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+#[derive(Debug)]
+#[must_use = "a recovered call that is dropped stays in the log"]
+pub enum RecoveredCall {
+    /// Of `run`.
+    Run(rpc::Call<actions::Run>),
+    /// Of `type`.
+    Type(rpc::Call<actions::Type>),
+    /// Of `into`.
+    Into(rpc::Call<actions::Into>),
+    /// Of `clone`.
+    Clone(rpc::Call<actions::Clone>),
+    /// Of `to_owned`.
+    ToOwned(rpc::Call<actions::ToOwned>),
+}
+
+impl RecoveredCall {
+    fn of(call: rpc::RecoveredCall) -> ::core::option::Option<Self> {
+        let call = match call.into_call::<actions::Run>() {
+            Ok(call) => return Some(Self::Run(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Type>() {
+            Ok(call) => return Some(Self::Type(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Into>() {
+            Ok(call) => return Some(Self::Into(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Clone>() {
+            Ok(call) => return Some(Self::Clone(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::ToOwned>() {
+            Ok(call) => return Some(Self::ToOwned(call)),
+            Err(call) => call,
+        };
+        let _ = call;
+        None
+    }
+}
+
+/// A stand-in for a server of `Send`, for tests of what calls it.
+pub async fn mock() -> rpc::Mock<Client> {
+    rpc::Mock::start().await
 }
 
 /// Which broadcasts this node handles: what has no handler is never sent here.
@@ -769,10 +1014,20 @@ impl Handlers {
         Self::default()
     }
 
+    /// Handles `clone_into`.
+    pub fn clone_into_<F, R>(mut self, handler: F) -> Self
+    where
+        F: Fn(rpc::Delivery, CloneInto) -> R + ::core::marker::Send + Sync + 'static,
+        R: rpc::Future<Output = ()> + ::core::marker::Send + 'static,
+    {
+        self.inner.add::<CloneInto, _, _>(handler);
+        self
+    }
+
     /// Handles `new_type`.
     pub fn new_type<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(NewType) -> R + ::core::marker::Send + Sync + 'static,
+        F: Fn(rpc::Delivery, NewType) -> R + ::core::marker::Send + Sync + 'static,
         R: rpc::Future<Output = ()> + ::core::marker::Send + 'static,
     {
         self.inner.add::<NewType, _, _>(handler);
@@ -782,7 +1037,7 @@ impl Handlers {
     /// Handles `loop`.
     pub fn r#loop<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Loop) -> R + ::core::marker::Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Loop) -> R + ::core::marker::Send + Sync + 'static,
         R: rpc::Future<Output = ()> + ::core::marker::Send + 'static,
     {
         self.inner.add::<Loop, _, _>(handler);
@@ -811,6 +1066,16 @@ impl rpc::BroadcastStub for Broadcasts {
 }
 
 impl Broadcasts {
+    /// Sends `clone_into`.
+    ///
+    /// Returns once logged.
+    pub async fn clone_into_(
+        &self,
+        app_id: rpc::AppId,
+    ) -> ::core::result::Result<(), rpc::BroadcastError> {
+        self.inner.send(CloneInto { app_id }).await
+    }
+
     /// Sends `new_type`.
     ///
     /// Returns once logged.
@@ -844,25 +1109,39 @@ impl Broadcasts {
 /// What both ends know of `Send`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "awkward_names.Send",
-    fingerprint: 0x84d3_567d_5032_c491,
+    fingerprint: 0xa4b2_e796_5dc0_24a0,
     actions: &[
         rpc::ActionDescriptor {
             name: "run",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "type",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "into",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
+        },
+        rpc::ActionDescriptor {
+            name: "clone",
+            deadline: None,
+            persist: rpc::Persist::Default,
+        },
+        rpc::ActionDescriptor {
+            name: "to_owned",
+            deadline: None,
+            persist: rpc::Persist::Default,
         },
     ],
     broadcasts: &[
+        rpc::BroadcastDescriptor {
+            name: "clone_into",
+            to_origin: false,
+        },
         rpc::BroadcastDescriptor {
             name: "new_type",
             to_origin: true,

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 /// A key that coins can be sent to.
 pub type AddFundsKey = String;
@@ -341,11 +341,16 @@ pub mod actions {
 
     impl rpc::Action for CreateAccount {
         const METHOD: u32 = 0;
+        type Stub = super::Client;
         type Response = CreateAccountResponse;
         type Output = super::Account;
         type Error = super::CreateAccountError;
         type Result = Result<super::Account, super::CreateAccountError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result.map(|account| CreateAccountResponse { account })
@@ -415,11 +420,16 @@ pub mod actions {
 
     impl rpc::Action for GetAddFundsKey {
         const METHOD: u32 = 1;
+        type Stub = super::Client;
         type Response = GetAddFundsKeyResponse;
         type Output = super::AddFundsKey;
         type Error = super::GetAddFundsKeyError;
         type Result = Result<super::AddFundsKey, super::GetAddFundsKeyError>;
         type Captured = (rpc::AppId,);
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result.map(|key| GetAddFundsKeyResponse { key })
@@ -505,11 +515,16 @@ pub mod actions {
 
     impl rpc::Action for Balance {
         const METHOD: u32 = 2;
+        type Stub = super::Client;
         type Response = BalanceResponse;
         type Output = super::money::Amount;
         type Error = super::BalanceError;
         type Result = Result<super::money::Amount, super::BalanceError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result.map(|amount| BalanceResponse { amount })
@@ -560,11 +575,16 @@ pub mod actions {
 
     impl rpc::Action for ReportIncoming {
         const METHOD: u32 = 3;
+        type Stub = super::Client;
         type Response = ();
         type Output = ();
         type Error = super::ReportIncomingError;
         type Result = Result<(), super::ReportIncomingError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result
@@ -634,11 +654,16 @@ pub mod actions {
 
     impl rpc::Action for ConfirmIncoming {
         const METHOD: u32 = 4;
+        type Stub = super::Client;
         type Response = ConfirmIncomingResponse;
         type Output = super::money::Amount;
         type Error = super::ConfirmIncomingError;
         type Result = Result<super::money::Amount, super::ConfirmIncomingError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result.map(|balance| ConfirmIncomingResponse { balance })
@@ -682,11 +707,16 @@ pub mod actions {
 
     impl rpc::Action for Ping {
         const METHOD: u32 = 5;
+        type Stub = super::Client;
         type Response = ();
         type Output = ();
         type Error = ::core::convert::Infallible;
         type Result = ();
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result((): Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(())
@@ -1103,11 +1133,70 @@ impl Client {
         self.inner.disconnect(limit).await
     }
 
+    /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+    pub fn recovered(&self) -> Vec<RecoveredCall> {
+        rpc::typed(&self.inner, RecoveredCall::of)
+    }
+
     /// What is common to the clients of all services.
     #[must_use]
     pub const fn runtime(&self) -> &rpc::Client {
         &self.inner
     }
+}
+
+/// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+#[derive(Debug)]
+#[must_use = "a recovered call that is dropped stays in the log"]
+pub enum RecoveredCall {
+    /// Of `create_account`.
+    CreateAccount(rpc::Call<actions::CreateAccount>),
+    /// Of `get_add_funds_key`.
+    GetAddFundsKey(rpc::Call<actions::GetAddFundsKey>),
+    /// Of `balance`.
+    Balance(rpc::Call<actions::Balance>),
+    /// Of `report_incoming`.
+    ReportIncoming(rpc::Call<actions::ReportIncoming>),
+    /// Of `confirm_incoming`.
+    ConfirmIncoming(rpc::Call<actions::ConfirmIncoming>),
+    /// Of `ping`.
+    Ping(rpc::Call<actions::Ping>),
+}
+
+impl RecoveredCall {
+    fn of(call: rpc::RecoveredCall) -> Option<Self> {
+        let call = match call.into_call::<actions::CreateAccount>() {
+            Ok(call) => return Some(Self::CreateAccount(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::GetAddFundsKey>() {
+            Ok(call) => return Some(Self::GetAddFundsKey(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Balance>() {
+            Ok(call) => return Some(Self::Balance(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::ReportIncoming>() {
+            Ok(call) => return Some(Self::ReportIncoming(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::ConfirmIncoming>() {
+            Ok(call) => return Some(Self::ConfirmIncoming(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Ping>() {
+            Ok(call) => return Some(Self::Ping(call)),
+            Err(call) => call,
+        };
+        let _ = call;
+        None
+    }
+}
+
+/// A stand-in for a server of `Bank`, for tests of what calls it.
+pub async fn mock() -> rpc::Mock<Client> {
+    rpc::Mock::start().await
 }
 
 /// Which broadcasts this node handles: what has no handler is never sent here.
@@ -1126,7 +1215,7 @@ impl Handlers {
     /// Coins were seen on the network but not confirmed yet.
     pub fn pending_amount<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(PendingAmount) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, PendingAmount) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<PendingAmount, _, _>(handler);
@@ -1136,7 +1225,7 @@ impl Handlers {
     /// Coins were confirmed.
     pub fn confirmed_amount<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(ConfirmedAmount) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, ConfirmedAmount) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<ConfirmedAmount, _, _>(handler);
@@ -1146,7 +1235,7 @@ impl Handlers {
     /// Goes to any online node that handles it.
     pub fn rate_changed<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(RateChanged) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, RateChanged) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<RateChanged, _, _>(handler);
@@ -1234,32 +1323,32 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "create_account",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "get_add_funds_key",
             deadline: Some(::core::time::Duration::from_secs(3)),
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "balance",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "report_incoming",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "confirm_incoming",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "ping",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
     ],
     broadcasts: &[

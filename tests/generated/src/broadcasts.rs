@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 pub type Key = String;
 
@@ -76,11 +76,16 @@ pub mod actions {
 
     impl rpc::Action for Watch {
         const METHOD: u32 = 0;
+        type Stub = super::Client;
         type Response = super::WatchResponse;
         type Output = super::WatchResponse;
         type Error = ::core::convert::Infallible;
         type Result = super::WatchResponse;
         type Captured = (rpc::AppId, String, u8);
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(result)
@@ -171,11 +176,16 @@ pub mod actions {
 
     impl rpc::Action for Order {
         const METHOD: u32 = 1;
+        type Stub = super::Client;
         type Response = OrderResponse;
         type Output = u64;
         type Error = ::core::convert::Infallible;
         type Result = u64;
         type Captured = (rpc::AppId,);
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(OrderResponse { order_id: result })
@@ -532,11 +542,46 @@ impl Client {
         self.inner.disconnect(limit).await
     }
 
+    /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+    pub fn recovered(&self) -> Vec<RecoveredCall> {
+        rpc::typed(&self.inner, RecoveredCall::of)
+    }
+
     /// What is common to the clients of all services.
     #[must_use]
     pub const fn runtime(&self) -> &rpc::Client {
         &self.inner
     }
+}
+
+/// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+#[derive(Debug)]
+#[must_use = "a recovered call that is dropped stays in the log"]
+pub enum RecoveredCall {
+    /// Of `watch`.
+    Watch(rpc::Call<actions::Watch>),
+    /// Of `order`.
+    Order(rpc::Call<actions::Order>),
+}
+
+impl RecoveredCall {
+    fn of(call: rpc::RecoveredCall) -> Option<Self> {
+        let call = match call.into_call::<actions::Watch>() {
+            Ok(call) => return Some(Self::Watch(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Order>() {
+            Ok(call) => return Some(Self::Order(call)),
+            Err(call) => call,
+        };
+        let _ = call;
+        None
+    }
+}
+
+/// A stand-in for a server of `Market`, for tests of what calls it.
+pub async fn mock() -> rpc::Mock<Client> {
+    rpc::Mock::start().await
 }
 
 /// Which broadcasts this node handles: what has no handler is never sent here.
@@ -555,7 +600,7 @@ impl Handlers {
     /// Tied by what was asked.
     pub fn traded<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Traded) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Traded) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<Traded, _, _>(handler);
@@ -565,7 +610,7 @@ impl Handlers {
     /// Tied by what was answered.
     pub fn filled<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Filled) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Filled) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<Filled, _, _>(handler);
@@ -575,7 +620,7 @@ impl Handlers {
     /// Tied by both.
     pub fn moved<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Moved) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Moved) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<Moved, _, _>(handler);
@@ -585,7 +630,7 @@ impl Handlers {
     /// Tied by the app alone, in so many words.
     pub fn closing<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Closing) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Closing) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<Closing, _, _>(handler);
@@ -595,7 +640,7 @@ impl Handlers {
     /// To any node.
     pub fn closed<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Closed) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Closed) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<Closed, _, _>(handler);
@@ -697,12 +742,12 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "watch",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "order",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
     ],
     broadcasts: &[

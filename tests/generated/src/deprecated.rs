@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 #[deprecated(note = "use New")]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -144,11 +144,16 @@ pub mod actions {
 
     impl rpc::Action for Refresh {
         const METHOD: u32 = 0;
+        type Stub = super::Client;
         type Response = RefreshResponse;
         type Output = super::New;
         type Error = ::core::convert::Infallible;
         type Result = super::New;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(RefreshResponse { new: result })
@@ -193,11 +198,16 @@ pub mod actions {
 
     impl rpc::Action for Renew {
         const METHOD: u32 = 1;
+        type Stub = super::Client;
         type Response = ();
         type Output = ();
         type Error = ::core::convert::Infallible;
         type Result = ();
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result((): Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(())
@@ -366,11 +376,46 @@ impl Client {
         self.inner.disconnect(limit).await
     }
 
+    /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+    pub fn recovered(&self) -> Vec<RecoveredCall> {
+        rpc::typed(&self.inner, RecoveredCall::of)
+    }
+
     /// What is common to the clients of all services.
     #[must_use]
     pub const fn runtime(&self) -> &rpc::Client {
         &self.inner
     }
+}
+
+/// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+#[derive(Debug)]
+#[must_use = "a recovered call that is dropped stays in the log"]
+pub enum RecoveredCall {
+    /// Of `refresh`.
+    Refresh(rpc::Call<actions::Refresh>),
+    /// Of `renew`.
+    Renew(rpc::Call<actions::Renew>),
+}
+
+impl RecoveredCall {
+    fn of(call: rpc::RecoveredCall) -> Option<Self> {
+        let call = match call.into_call::<actions::Refresh>() {
+            Ok(call) => return Some(Self::Refresh(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Renew>() {
+            Ok(call) => return Some(Self::Renew(call)),
+            Err(call) => call,
+        };
+        let _ = call;
+        None
+    }
+}
+
+/// A stand-in for a server of `Aged`, for tests of what calls it.
+pub async fn mock() -> rpc::Mock<Client> {
+    rpc::Mock::start().await
 }
 
 /// Which broadcasts this node handles: what has no handler is never sent here.
@@ -389,7 +434,7 @@ impl Handlers {
     /// Handles `refreshed`.
     pub fn refreshed<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Refreshed) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Refreshed) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<Refreshed, _, _>(handler);
@@ -438,12 +483,12 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "refresh",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "renew",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
     ],
     broadcasts: &[

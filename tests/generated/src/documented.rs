@@ -18,7 +18,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 /// A struct. `code`, <angle> brackets, [brackets], and "quotes" \ backslash.
 ///
@@ -141,11 +141,16 @@ pub mod actions {
 
     impl rpc::Action for Speak {
         const METHOD: u32 = 0;
+        type Stub = super::Client;
         type Response = SpeakResponse;
         type Output = u32;
         type Error = super::SpeakError;
         type Result = Result<u32, super::SpeakError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result.map(|heard| SpeakResponse { heard })
@@ -304,11 +309,40 @@ impl Client {
         self.inner.disconnect(limit).await
     }
 
+    /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+    pub fn recovered(&self) -> Vec<RecoveredCall> {
+        rpc::typed(&self.inner, RecoveredCall::of)
+    }
+
     /// What is common to the clients of all services.
     #[must_use]
     pub const fn runtime(&self) -> &rpc::Client {
         &self.inner
     }
+}
+
+/// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+#[derive(Debug)]
+#[must_use = "a recovered call that is dropped stays in the log"]
+pub enum RecoveredCall {
+    /// Of `speak`.
+    Speak(rpc::Call<actions::Speak>),
+}
+
+impl RecoveredCall {
+    fn of(call: rpc::RecoveredCall) -> Option<Self> {
+        let call = match call.into_call::<actions::Speak>() {
+            Ok(call) => return Some(Self::Speak(call)),
+            Err(call) => call,
+        };
+        let _ = call;
+        None
+    }
+}
+
+/// A stand-in for a server of `Speaker`, for tests of what calls it.
+pub async fn mock() -> rpc::Mock<Client> {
+    rpc::Mock::start().await
 }
 
 /// Which broadcasts this node handles: what has no handler is never sent here.
@@ -327,7 +361,7 @@ impl Handlers {
     /// Was heard.
     pub fn echoed<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(Echoed) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, Echoed) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<Echoed, _, _>(handler);
@@ -372,7 +406,7 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "speak",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
     ],
     broadcasts: &[

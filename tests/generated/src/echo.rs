@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 /// What `echo` answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,11 +83,16 @@ pub mod actions {
 
     impl rpc::Action for Echo {
         const METHOD: u32 = 0;
+        type Stub = super::Client;
         type Response = super::EchoResponse;
         type Output = super::EchoResponse;
         type Error = ::core::convert::Infallible;
         type Result = super::EchoResponse;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(result)
@@ -224,11 +229,40 @@ impl Client {
         self.inner.disconnect(limit).await
     }
 
+    /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+    pub fn recovered(&self) -> Vec<RecoveredCall> {
+        rpc::typed(&self.inner, RecoveredCall::of)
+    }
+
     /// What is common to the clients of all services.
     #[must_use]
     pub const fn runtime(&self) -> &rpc::Client {
         &self.inner
     }
+}
+
+/// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+#[derive(Debug)]
+#[must_use = "a recovered call that is dropped stays in the log"]
+pub enum RecoveredCall {
+    /// Of `echo`.
+    Echo(rpc::Call<actions::Echo>),
+}
+
+impl RecoveredCall {
+    fn of(call: rpc::RecoveredCall) -> Option<Self> {
+        let call = match call.into_call::<actions::Echo>() {
+            Ok(call) => return Some(Self::Echo(call)),
+            Err(call) => call,
+        };
+        let _ = call;
+        None
+    }
+}
+
+/// A stand-in for a server of `Echo`, for tests of what calls it.
+pub async fn mock() -> rpc::Mock<Client> {
+    rpc::Mock::start().await
 }
 
 /// What both ends know of `Echo`.
@@ -239,7 +273,7 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "echo",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
     ],
     broadcasts: &[],

@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 /// Why `stop` may fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,11 +212,16 @@ pub mod actions {
 
     impl rpc::Action for Ping {
         const METHOD: u32 = 0;
+        type Stub = super::Client;
         type Response = ();
         type Output = ();
         type Error = ::core::convert::Infallible;
         type Result = ();
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result((): Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(())
@@ -282,11 +287,16 @@ pub mod actions {
 
     impl rpc::Action for Count {
         const METHOD: u32 = 1;
+        type Stub = super::Client;
         type Response = CountResponse;
         type Output = u64;
         type Error = ::core::convert::Infallible;
         type Result = u64;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(CountResponse { count: result })
@@ -333,11 +343,16 @@ pub mod actions {
 
     impl rpc::Action for Measure {
         const METHOD: u32 = 2;
+        type Stub = super::Client;
         type Response = super::MeasureResponse;
         type Output = super::MeasureResponse;
         type Error = ::core::convert::Infallible;
         type Result = super::MeasureResponse;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(result)
@@ -381,11 +396,16 @@ pub mod actions {
 
     impl rpc::Action for Stop {
         const METHOD: u32 = 3;
+        type Stub = super::Client;
         type Response = ();
         type Output = ();
         type Error = super::StopError;
         type Result = Result<(), super::StopError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result
@@ -455,11 +475,16 @@ pub mod actions {
 
     impl rpc::Action for Start {
         const METHOD: u32 = 4;
+        type Stub = super::Client;
         type Response = StartResponse;
         type Output = rpc::Uuid;
         type Error = super::StartError;
         type Result = Result<rpc::Uuid, super::StartError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result.map(|id| StartResponse { id })
@@ -506,11 +531,16 @@ pub mod actions {
 
     impl rpc::Action for Describe {
         const METHOD: u32 = 5;
+        type Stub = super::Client;
         type Response = super::DescribeResponse;
         type Output = super::DescribeResponse;
         type Error = super::DescribeError;
         type Result = Result<super::DescribeResponse, super::DescribeError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result
@@ -770,11 +800,70 @@ impl Client {
         self.inner.disconnect(limit).await
     }
 
+    /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+    pub fn recovered(&self) -> Vec<RecoveredCall> {
+        rpc::typed(&self.inner, RecoveredCall::of)
+    }
+
     /// What is common to the clients of all services.
     #[must_use]
     pub const fn runtime(&self) -> &rpc::Client {
         &self.inner
     }
+}
+
+/// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+#[derive(Debug)]
+#[must_use = "a recovered call that is dropped stays in the log"]
+pub enum RecoveredCall {
+    /// Of `ping`.
+    Ping(rpc::Call<actions::Ping>),
+    /// Of `count`.
+    Count(rpc::Call<actions::Count>),
+    /// Of `measure`.
+    Measure(rpc::Call<actions::Measure>),
+    /// Of `stop`.
+    Stop(rpc::Call<actions::Stop>),
+    /// Of `start`.
+    Start(rpc::Call<actions::Start>),
+    /// Of `describe`.
+    Describe(rpc::Call<actions::Describe>),
+}
+
+impl RecoveredCall {
+    fn of(call: rpc::RecoveredCall) -> Option<Self> {
+        let call = match call.into_call::<actions::Ping>() {
+            Ok(call) => return Some(Self::Ping(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Count>() {
+            Ok(call) => return Some(Self::Count(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Measure>() {
+            Ok(call) => return Some(Self::Measure(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Stop>() {
+            Ok(call) => return Some(Self::Stop(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Start>() {
+            Ok(call) => return Some(Self::Start(call)),
+            Err(call) => call,
+        };
+        let call = match call.into_call::<actions::Describe>() {
+            Ok(call) => return Some(Self::Describe(call)),
+            Err(call) => call,
+        };
+        let _ = call;
+        None
+    }
+}
+
+/// A stand-in for a server of `Worker`, for tests of what calls it.
+pub async fn mock() -> rpc::Mock<Client> {
+    rpc::Mock::start().await
 }
 
 /// What both ends know of `Worker`.
@@ -785,22 +874,22 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "ping",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "count",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "measure",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "stop",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
         rpc::ActionDescriptor {
             name: "start",

@@ -11,7 +11,13 @@ pub mod awkward_names;
 #[rustfmt::skip]
 pub mod bank;
 #[rustfmt::skip]
+pub mod bank_control;
+#[rustfmt::skip]
+pub mod bank_web;
+#[rustfmt::skip]
 pub mod broadcasts;
+#[rustfmt::skip]
+pub mod chat;
 #[rustfmt::skip]
 pub mod collections;
 #[rustfmt::skip]
@@ -21,6 +27,8 @@ pub mod defaults;
 #[rustfmt::skip]
 pub mod deprecated;
 #[rustfmt::skip]
+pub mod devices;
+#[rustfmt::skip]
 pub mod documented;
 #[rustfmt::skip]
 pub mod echo;
@@ -29,15 +37,27 @@ pub mod enums;
 #[rustfmt::skip]
 pub mod every_action;
 #[rustfmt::skip]
+pub mod files;
+#[rustfmt::skip]
 pub mod fixed;
 #[rustfmt::skip]
+pub mod front;
+#[rustfmt::skip]
 pub mod imports;
+#[rustfmt::skip]
+pub mod inventory;
 #[rustfmt::skip]
 pub mod limits;
 #[rustfmt::skip]
 pub mod money;
 #[rustfmt::skip]
+pub mod neighbour;
+#[rustfmt::skip]
+pub mod ordering;
+#[rustfmt::skip]
 pub mod recursion;
+#[rustfmt::skip]
+pub mod scheduling;
 #[rustfmt::skip]
 pub mod sensitive;
 #[rustfmt::skip]
@@ -46,3 +66,5 @@ pub mod session;
 pub mod several_services;
 #[rustfmt::skip]
 pub mod structs;
+#[rustfmt::skip]
+pub mod telemetry;

@@ -174,3 +174,174 @@ impl rpc::Decode for Chain {
         })
     }
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Formula {
+    Number { value: i64 },
+    Negated { of: Box<Formula> },
+    Sum { left: Box<Formula>, right: Box<Formula>, term: Box<Term> },
+}
+
+impl rpc::Encode for Formula {
+    fn encode(&self, out: &mut rpc::Writer) {
+        match self {
+            Self::Number { value } => {
+                out.variant(0);
+                out.sized(|out| {
+                    rpc::Encode::encode(value, out);
+                });
+            }
+            Self::Negated { of } => {
+                out.variant(1);
+                out.sized(|out| {
+                    rpc::Encode::encode(of, out);
+                });
+            }
+            Self::Sum { left, right, term } => {
+                out.variant(2);
+                out.sized(|out| {
+                    rpc::Encode::encode(left, out);
+                    rpc::Encode::encode(right, out);
+                    rpc::Encode::encode(term, out);
+                });
+            }
+        }
+    }
+}
+
+impl rpc::Decode for Formula {
+    fn decode(input: &mut rpc::Reader<'_>) -> Result<Self, rpc::DecodeError> {
+        match input.variant()? {
+            0 => {
+                let input = &mut input.sized("Formula::Number")?;
+                Ok(Self::Number {
+                    value: input.required("value", rpc::Decode::decode)?,
+                })
+            }
+            1 => {
+                let input = &mut input.sized("Formula::Negated")?;
+                Ok(Self::Negated {
+                    of: input.required("of", rpc::Decode::decode)?,
+                })
+            }
+            2 => {
+                let input = &mut input.sized("Formula::Sum")?;
+                Ok(Self::Sum {
+                    left: input.required("left", rpc::Decode::decode)?,
+                    right: input.required("right", rpc::Decode::decode)?,
+                    term: input.required("term", rpc::Decode::decode)?,
+                })
+            }
+            unknown => Err(rpc::DecodeError::unknown_variant("Formula", unknown)),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term {
+    pub factor: Box<Formula>,
+    pub other: Option<Box<Formula>>,
+}
+
+impl rpc::Encode for Term {
+    fn encode(&self, out: &mut rpc::Writer) {
+        out.sized(|out| {
+            rpc::Encode::encode(&self.factor, out);
+            rpc::Encode::encode(&self.other, out);
+        });
+    }
+}
+
+impl rpc::Decode for Term {
+    fn decode(input: &mut rpc::Reader<'_>) -> Result<Self, rpc::DecodeError> {
+        let input = &mut input.sized("Term")?;
+        Ok(Self {
+            factor: input.required("factor", rpc::Decode::decode)?,
+            other: input.or_default("other", rpc::Decode::decode, || None)?,
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Outer {
+    pub inner: [Box<Inner>; 2],
+}
+
+impl rpc::Encode for Outer {
+    fn encode(&self, out: &mut rpc::Writer) {
+        out.sized(|out| {
+            rpc::Encode::encode(&self.inner, out);
+        });
+    }
+}
+
+impl rpc::Decode for Outer {
+    fn decode(input: &mut rpc::Reader<'_>) -> Result<Self, rpc::DecodeError> {
+        let input = &mut input.sized("Outer")?;
+        Ok(Self {
+            inner: input.required("inner", rpc::Decode::decode)?,
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Inner {
+    pub end: Box<End>,
+    pub at: Place,
+}
+
+impl rpc::Encode for Inner {
+    fn encode(&self, out: &mut rpc::Writer) {
+        out.sized(|out| {
+            rpc::Encode::encode(&self.end, out);
+            rpc::Encode::encode(&self.at, out);
+        });
+    }
+}
+
+impl rpc::Decode for Inner {
+    fn decode(input: &mut rpc::Reader<'_>) -> Result<Self, rpc::DecodeError> {
+        let input = &mut input.sized("Inner")?;
+        Ok(Self {
+            end: input.required("end", rpc::Decode::decode)?,
+            at: input.required("at", rpc::Decode::decode)?,
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    Leaf,
+    More { outer: Box<Outer> },
+}
+
+impl rpc::Encode for End {
+    fn encode(&self, out: &mut rpc::Writer) {
+        match self {
+            Self::Leaf => out.variant(0),
+            Self::More { outer } => {
+                out.variant(1);
+                out.sized(|out| {
+                    rpc::Encode::encode(outer, out);
+                });
+            }
+        }
+    }
+}
+
+impl rpc::Decode for End {
+    fn decode(input: &mut rpc::Reader<'_>) -> Result<Self, rpc::DecodeError> {
+        match input.variant()? {
+            0 => Ok(Self::Leaf),
+            1 => {
+                let input = &mut input.sized("End::More")?;
+                Ok(Self::More {
+                    outer: input.required("outer", rpc::Decode::decode)?,
+                })
+            }
+            unknown => Err(rpc::DecodeError::unknown_variant("End", unknown)),
+        }
+    }
+}
+
+pub type Place = Box<End>;

@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Login {
@@ -237,11 +237,16 @@ pub mod actions {
 
     impl rpc::Action for Unlock {
         const METHOD: u32 = 0;
+        type Stub = super::Client;
         type Response = UnlockResponse;
         type Output = Vec<u8>;
         type Error = super::UnlockError;
         type Result = Result<Vec<u8>, super::UnlockError>;
         type Captured = ();
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
             result.map(|token| UnlockResponse { token })
@@ -360,11 +365,40 @@ impl Client {
         self.inner.disconnect(limit).await
     }
 
+    /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+    pub fn recovered(&self) -> Vec<RecoveredCall> {
+        rpc::typed(&self.inner, RecoveredCall::of)
+    }
+
     /// What is common to the clients of all services.
     #[must_use]
     pub const fn runtime(&self) -> &rpc::Client {
         &self.inner
     }
+}
+
+/// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+#[derive(Debug)]
+#[must_use = "a recovered call that is dropped stays in the log"]
+pub enum RecoveredCall {
+    /// Of `unlock`.
+    Unlock(rpc::Call<actions::Unlock>),
+}
+
+impl RecoveredCall {
+    fn of(call: rpc::RecoveredCall) -> Option<Self> {
+        let call = match call.into_call::<actions::Unlock>() {
+            Ok(call) => return Some(Self::Unlock(call)),
+            Err(call) => call,
+        };
+        let _ = call;
+        None
+    }
+}
+
+/// A stand-in for a server of `Vault`, for tests of what calls it.
+pub async fn mock() -> rpc::Mock<Client> {
+    rpc::Mock::start().await
 }
 
 /// What both ends know of `Vault`.
@@ -375,7 +409,7 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "unlock",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
     ],
     broadcasts: &[],

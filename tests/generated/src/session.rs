@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 /// The requests as they travel.
 pub mod actions {
@@ -51,11 +51,16 @@ pub mod actions {
 
     impl rpc::Action for Watch {
         const METHOD: u32 = 0;
+        type Stub = super::Client;
         type Response = ();
         type Output = ();
         type Error = ::core::convert::Infallible;
         type Result = ();
         type Captured = (rpc::AppId, String);
+
+        fn app_id(&self) -> rpc::AppId {
+            self.app_id
+        }
 
         fn into_result((): Self::Result) -> Result<Self::Response, Self::Error> {
             Ok(())
@@ -284,11 +289,40 @@ impl Client {
         self.inner.disconnect(limit).await
     }
 
+    /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+    pub fn recovered(&self) -> Vec<RecoveredCall> {
+        rpc::typed(&self.inner, RecoveredCall::of)
+    }
+
     /// What is common to the clients of all services.
     #[must_use]
     pub const fn runtime(&self) -> &rpc::Client {
         &self.inner
     }
+}
+
+/// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+#[derive(Debug)]
+#[must_use = "a recovered call that is dropped stays in the log"]
+pub enum RecoveredCall {
+    /// Of `watch`.
+    Watch(rpc::Call<actions::Watch>),
+}
+
+impl RecoveredCall {
+    fn of(call: rpc::RecoveredCall) -> Option<Self> {
+        let call = match call.into_call::<actions::Watch>() {
+            Ok(call) => return Some(Self::Watch(call)),
+            Err(call) => call,
+        };
+        let _ = call;
+        None
+    }
+}
+
+/// A stand-in for a server of `Sessions`, for tests of what calls it.
+pub async fn mock() -> rpc::Mock<Client> {
+    rpc::Mock::start().await
 }
 
 /// Which broadcasts this node handles: what has no handler is never sent here.
@@ -307,7 +341,7 @@ impl Handlers {
     /// Coins for the user were seen on the network; relayed from the bank's broadcast.
     pub fn amount_seen<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(AmountSeen) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, AmountSeen) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<AmountSeen, _, _>(handler);
@@ -317,7 +351,7 @@ impl Handlers {
     /// Coins for the user were confirmed; relayed from the bank's broadcast.
     pub fn amount_confirmed<F, R>(mut self, handler: F) -> Self
     where
-        F: Fn(AmountConfirmed) -> R + Send + Sync + 'static,
+        F: Fn(rpc::Delivery, AmountConfirmed) -> R + Send + Sync + 'static,
         R: rpc::Future<Output = ()> + Send + 'static,
     {
         self.inner.add::<AmountConfirmed, _, _>(handler);
@@ -395,7 +429,7 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "watch",
             deadline: None,
-            persist: rpc::Persist::Memory,
+            persist: rpc::Persist::Default,
         },
     ],
     broadcasts: &[

@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<1>();
+const _: () = rpc::assert_abi::<4>();
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shared {
@@ -124,11 +124,16 @@ pub mod reader {
 
         impl rpc::Action for Read {
             const METHOD: u32 = 0;
+            type Stub = super::Client;
             type Response = ReadResponse;
             type Output = super::super::Shared;
             type Error = super::ReadError;
             type Result = Result<super::super::Shared, super::ReadError>;
             type Captured = ();
+
+            fn app_id(&self) -> rpc::AppId {
+                self.app_id
+            }
 
             fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
                 result.map(|shared| ReadResponse { shared })
@@ -237,11 +242,40 @@ pub mod reader {
             self.inner.disconnect(limit).await
         }
 
+        /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+        pub fn recovered(&self) -> Vec<RecoveredCall> {
+            rpc::typed(&self.inner, RecoveredCall::of)
+        }
+
         /// What is common to the clients of all services.
         #[must_use]
         pub const fn runtime(&self) -> &rpc::Client {
             &self.inner
         }
+    }
+
+    /// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+    #[derive(Debug)]
+    #[must_use = "a recovered call that is dropped stays in the log"]
+    pub enum RecoveredCall {
+        /// Of `read`.
+        Read(rpc::Call<actions::Read>),
+    }
+
+    impl RecoveredCall {
+        fn of(call: rpc::RecoveredCall) -> Option<Self> {
+            let call = match call.into_call::<actions::Read>() {
+                Ok(call) => return Some(Self::Read(call)),
+                Err(call) => call,
+            };
+            let _ = call;
+            None
+        }
+    }
+
+    /// A stand-in for a server of `Reader`, for tests of what calls it.
+    pub async fn mock() -> rpc::Mock<Client> {
+        rpc::Mock::start().await
     }
 
     /// What both ends know of `Reader`.
@@ -252,7 +286,7 @@ pub mod reader {
             rpc::ActionDescriptor {
                 name: "read",
                 deadline: None,
-                persist: rpc::Persist::Memory,
+                persist: rpc::Persist::Default,
             },
         ],
         broadcasts: &[],
@@ -317,11 +351,16 @@ pub mod writer {
 
         impl rpc::Action for Write {
             const METHOD: u32 = 0;
+            type Stub = super::Client;
             type Response = super::WriteResponse;
             type Output = super::WriteResponse;
             type Error = ::core::convert::Infallible;
             type Result = super::WriteResponse;
             type Captured = ();
+
+            fn app_id(&self) -> rpc::AppId {
+                self.app_id
+            }
 
             fn into_result(result: Self::Result) -> Result<Self::Response, Self::Error> {
                 Ok(result)
@@ -473,11 +512,40 @@ pub mod writer {
             self.inner.disconnect(limit).await
         }
 
+        /// The calls that earlier runs of this program left in the log on disk; see the runtime's `Client::recovered`.
+        pub fn recovered(&self) -> Vec<RecoveredCall> {
+            rpc::typed(&self.inner, RecoveredCall::of)
+        }
+
         /// What is common to the clients of all services.
         #[must_use]
         pub const fn runtime(&self) -> &rpc::Client {
             &self.inner
         }
+    }
+
+    /// A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.
+    #[derive(Debug)]
+    #[must_use = "a recovered call that is dropped stays in the log"]
+    pub enum RecoveredCall {
+        /// Of `write`.
+        Write(rpc::Call<actions::Write>),
+    }
+
+    impl RecoveredCall {
+        fn of(call: rpc::RecoveredCall) -> Option<Self> {
+            let call = match call.into_call::<actions::Write>() {
+                Ok(call) => return Some(Self::Write(call)),
+                Err(call) => call,
+            };
+            let _ = call;
+            None
+        }
+    }
+
+    /// A stand-in for a server of `Writer`, for tests of what calls it.
+    pub async fn mock() -> rpc::Mock<Client> {
+        rpc::Mock::start().await
     }
 
     /// Which broadcasts this node handles: what has no handler is never sent here.
@@ -496,7 +564,7 @@ pub mod writer {
         /// Handles `written`.
         pub fn written<F, R>(mut self, handler: F) -> Self
         where
-            F: Fn(Written) -> R + Send + Sync + 'static,
+            F: Fn(rpc::Delivery, Written) -> R + Send + Sync + 'static,
             R: rpc::Future<Output = ()> + Send + 'static,
         {
             self.inner.add::<Written, _, _>(handler);
@@ -545,7 +613,7 @@ pub mod writer {
             rpc::ActionDescriptor {
                 name: "write",
                 deadline: None,
-                persist: rpc::Persist::Memory,
+                persist: rpc::Persist::Default,
             },
         ],
         broadcasts: &[
