@@ -1,5 +1,83 @@
-//! The service that the end-to-end tests call.
+//! The services that the end-to-end tests call, and both versions of every case of evolution.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use rpcgen::Config;
+use rpcgen::codegen::Form;
+use rpcgen::model::Service;
 
 fn main() -> rpcgen::Result<()> {
-    rpcgen::compile(&["e2e/desk.rpc"])
+    rpcgen::compile(&["e2e/archive.rpc", "e2e/desk.rpc", "e2e/till.rpc"])?;
+    evolution()
+}
+
+fn evolution() -> rpcgen::Result<()> {
+    println!("cargo::rerun-if-changed=evolution/cases");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    let entries = fs::read_dir("evolution/cases").expect("the folder can be listed");
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.expect("the folder can be listed").path()).collect();
+    folders.sort();
+    let (mut modules, mut cases) = (String::new(), String::new());
+    for folder in &folders {
+        let name = folder.file_name().expect("it has a name").to_string_lossy();
+        let mut module = String::new();
+        for version in ["old", "new"] {
+            module.push_str(&generate(folder, version, &out)?);
+        }
+        let _ = writeln!(modules, "pub mod {name} {{ {module} }}");
+        let module = format!("cases::{name}");
+        let _ = writeln!(
+            cases,
+            "super::Case {{ name: \"{name}\", old: {module}::old_messages, new: {module}::new_messages }},"
+        );
+    }
+    let text = format!("pub mod cases {{ {modules} }}\npub const CASES: &[super::Case] = &[{cases}];\n");
+    fs::write(out.join("evolution.rs"), text).expect("cargo's folder can be written");
+    Ok(())
+}
+
+/// One version of a case: its generated code, and the table of its messages.
+fn generate(folder: &Path, version: &str, out: &Path) -> rpcgen::Result<String> {
+    let path = folder.join(format!("{version}.rpc"));
+    let config = Config::new();
+    let checked = config.check(&[&path]);
+    let model = checked.model.unwrap_or_else(|| panic!("{}", checked.diagnostics.to_human(false)));
+    let [generated] = config.generate(&model, Form::Include)?.try_into().expect("one file is one text");
+    let name = format!("{}_{version}.rs", folder.file_name().expect("it has a name").to_string_lossy());
+    fs::write(out.join(&name), &generated.text).expect("cargo's folder can be written");
+    let several = model.services.len() > 1;
+    let rows: String = model.services.iter().map(|service| rows(service, version, several)).collect();
+    Ok(format!(
+        "pub mod {version} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{name}\")); }}\n\
+         pub fn {version}_messages() -> Vec<crate::Message> {{ vec![{rows}] }}\n"
+    ))
+}
+
+fn rows(service: &Service, version: &str, several: bool) -> String {
+    let owner = &service.name;
+    // With several services each has a module of its own.
+    let module = if several { format!("{version}::{}", service.name.to_lowercase()) } else { version.to_owned() };
+    let mut rows = String::new();
+    for (number, action) in service.actions.iter().enumerate() {
+        let ty = format!("{module}::actions::{}", camel(&action.name));
+        let part = |part: &str| format!("<{ty} as rpcgen_runtime::generated::Action>::{part}");
+        let mut parts = vec![("request", ty.clone()), ("response", part("Response"))];
+        parts.extend((!action.fails.is_empty()).then(|| ("fails", part("Error"))));
+        for (name, ty) in parts {
+            let _ = write!(rows, "(\"{owner} action {number} {name}\", crate::recode::<{ty}> as crate::Recode),");
+        }
+    }
+    for (number, broadcast) in service.broadcasts.iter().enumerate() {
+        let ty = format!("{module}::{}", camel(&broadcast.name));
+        let _ = write!(rows, "(\"{owner} broadcast {number}\", crate::recode::<{ty}> as crate::Recode),");
+    }
+    rows
+}
+
+/// As the generator names types; the cases have names of one word.
+fn camel(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }

@@ -1,7 +1,8 @@
 //! The text that is generated for every construct stands in `tests/generated/src`, where it is compiled with warnings denied.
 //!
 //! Knows: which file gives which text. Does not know: what a right text is; a person reads the difference.
-//! `UPDATE=1 cargo test -p rpcgen-tests --test codegen` rewrites them; a missing or different one fails and says so.
+//! `UPDATE=1 cargo test -p rpcgen-tests --no-default-features --test codegen` rewrites them, also when they do not compile; a missing
+//! or different one fails and says so.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -6,7 +6,9 @@
 mod build_scripts;
 mod examples;
 mod fingerprints;
+mod formatted;
 mod hostile;
+mod random;
 mod ui;
 
 use std::path::{Path, PathBuf};

@@ -21,9 +21,22 @@ fn every_diagnostic_reads_as_expected() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
 }
 
+/// A text that is too long to stand among the others.
+fn too_large() -> rpcgen::Checked {
+    let text = format!("package too_large;\n{}", "// as long as this\n".repeat(60_000));
+    super::examples::check(&text)
+}
+
+#[test]
+fn a_file_that_is_too_large_is_told_so() {
+    let expectation = root().join("tests/compiler/ui/too_large.txt");
+    let complaint = compare(&expectation, &too_large().diagnostics.to_human(false));
+    assert!(complaint.is_none(), "{}", complaint.unwrap_or_default());
+}
+
 #[test]
 fn every_code_has_a_test_that_shows_it() {
-    let mut shown = BTreeSet::new();
+    let mut shown: BTreeSet<Code> = too_large().diagnostics.list().iter().map(|finding| finding.code).collect();
     for input in files_in(&root().join("tests/compiler/ui"), "rpc") {
         let checked = rpcgen::check(&[input]);
         shown.extend(checked.diagnostics.list().iter().map(|diagnostic| diagnostic.code));
@@ -43,7 +56,7 @@ fn every_page_starts_with_its_title_and_has_both_examples() {
 
 #[test]
 fn every_page_is_of_a_code() {
-    for page in files_in(&root().join("docs/errors"), "md") {
+    for page in files_in(&root().join("rpcgen/errors"), "md") {
         let id = page.file_stem().unwrap().to_string_lossy().into_owned();
         assert!(Code::from_id(&id).is_some(), "{} is the page of no code", page.display());
     }

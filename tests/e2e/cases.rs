@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use rpcgen_runtime::generated::{BroadcastError, ServiceDescriptor, Stub};
-use rpcgen_runtime::{CallError, CancelOutcome, Client, Config, ConnectError, FaultPlan, Refusal, SendError, Server};
+use rpcgen_runtime::generated::{ServiceDescriptor, Stub};
+use rpcgen_runtime::{
+    CallError, CancelOutcome, Client, Config, ConnectError, FaultPlan, Refusal, SendError, Server, Step,
+};
 use tokio::task::JoinSet;
 
 use super::address;
 use crate::desk::{self, DivideError};
-use crate::support::{APP, Business, config, connect, is_alive, listen_in, serve, serve_at};
+use crate::support::{APP, Business, config, connect, is_alive, serve, serve_at};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -72,6 +74,51 @@ async fn running_action_hears_that_its_cancel_came_too_late() {
     business.started(1).await;
     assert_eq!(call.cancel().await, CancelOutcome::Executing);
     call.await.unwrap();
+}
+
+#[tokio::test]
+async fn pending_calls_are_listed_in_their_order_with_step_and_name_and_can_be_cancelled() {
+    let (server, _) = serve(&address("pending")).await;
+    let client = connect(&server.local_address()).await;
+    server.pause_business(true);
+    let first = client.echo(APP, "first").send().await.unwrap();
+    let second = client.divide(APP, 12, 4).send().await.unwrap();
+    first.guaranteed().await.unwrap();
+    second.guaranteed().await.unwrap();
+    let pending = client.runtime().pending_calls().await;
+    let seen: Vec<_> = pending.iter().map(|call| (call.number(), call.action(), call.step())).collect();
+    assert_eq!(seen, [(first.number(), "echo", Step::Guaranteed), (second.number(), "divide", Step::Guaranteed)]);
+    assert_eq!(pending[0].cancel().await, CancelOutcome::Cancelled);
+    assert_eq!(first.await, Err(CallError::Cancelled));
+    server.pause_business(false);
+    assert_eq!(second.await.unwrap(), 3);
+    assert_eq!(pending[1].step(), Step::Answered);
+    assert!(client.runtime().pending_calls().await.is_empty());
+}
+
+/// So many frames dropped by both ends.
+fn dropped(server: &Server, client: &desk::Client) -> (u64, u64) {
+    (server.stats().faults.dropped, client.runtime().stats().faults.dropped)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_can_be_put_in_force_and_lifted_while_calls_are_made() {
+    let (server, business) = serve(&address("new-faults")).await;
+    let client = connect(&server.local_address()).await;
+    call_and_cut(&client, 100, 0).await;
+    assert_eq!(dropped(&server, &client), (0, 0));
+    let plan = FaultPlan { seed: 3, drop: 0.2, ..FaultPlan::default() };
+    server.set_faults(Some(plan));
+    client.runtime().set_faults(Some(plan));
+    call_and_cut(&client, 500, 1).await;
+    server.set_faults(None);
+    client.runtime().set_faults(None);
+    call_and_cut(&client, 100, 0).await;
+    let (by_server, by_client) = dropped(&server, &client);
+    assert!(by_server > 0 && by_client > 0, "{by_server} {by_client}");
+    call_and_cut(&client, 100, 0).await;
+    assert_eq!(dropped(&server, &client), (by_server, by_client));
+    assert_eq!((business.runs(), business.repeated()), (800, 0));
 }
 
 /// `count` calls, some while the link is being cut.
@@ -274,6 +321,25 @@ async fn disconnect_at_its_limit_names_what_it_dropped() {
 }
 
 #[tokio::test]
+async fn goodbye_at_the_limit_leaves_before_the_link_closes_also_with_faults_planned() {
+    let (server, business) = serve(&address("goodbye")).await;
+    let rare = FaultPlan { duplicate: 1e-9, ..FaultPlan::default() };
+    let builder = desk::Client::builder().faults(rare);
+    let client = builder.connect(&server.local_address()).await.unwrap();
+    let call = client.wait(APP).send().await.unwrap();
+    business.started(1).await;
+    assert_eq!(client.disconnect(Duration::from_millis(1)).await.dropped.len(), 1);
+    assert_eq!(call.await, Err(CallError::Unknown));
+    // Long before the session would expire.
+    let is_gone = async {
+        while server.stats().session_count > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, is_gone).await.expect("the goodbye arrived");
+}
+
+#[tokio::test]
 async fn shutdown_answers_what_runs() {
     let (server, business) = serve(&address("shutdown")).await;
     let client = connect(&server.local_address()).await;
@@ -308,75 +374,6 @@ async fn planned_restart_fails_no_call() {
 }
 
 #[tokio::test]
-async fn broadcast_goes_to_the_node_that_asked_and_to_it_alone() {
-    let (server, _) = serve(&address("origin")).await;
-    let mut asks = listen_in(&server.local_address()).await;
-    let mut other = listen_in(&server.local_address()).await;
-    asks.client.open_topic(APP, "weather").await.unwrap();
-    let broadcasts = server.broadcasts::<desk::Broadcasts>();
-    for number in 0..50 {
-        broadcasts.news(APP, "weather", number).await.unwrap();
-        if number == 25 {
-            asks.client.runtime().cut_link();
-        }
-    }
-    for number in 0..50 {
-        assert_eq!(asks.news.recv().await, Some(number));
-    }
-    assert!(asks.news.try_recv().is_err() && other.news.try_recv().is_err());
-}
-
-#[tokio::test]
-async fn broadcast_goes_to_another_node_when_its_own_is_gone_for_good() {
-    let (server, _) = serve(&address("reroute")).await;
-    let asks = listen_in(&server.local_address()).await;
-    asks.client.open_topic(APP, "weather").await.unwrap();
-    let mut other = listen_in(&server.local_address()).await;
-    assert!(asks.client.disconnect(LONG).await.dropped.is_empty());
-    server.broadcasts::<desk::Broadcasts>().news(APP, "weather", 1).await.unwrap();
-    assert_eq!(other.news.recv().await, Some(1));
-}
-
-#[tokio::test]
-async fn broadcasts_of_an_expired_session_go_to_another_node() {
-    let brief = Config { reconnect_timeout: Duration::from_millis(20), ..config() };
-    let (server, _) = serve_at(&address("expired"), brief).await;
-    let asks = listen_in(&server.local_address()).await;
-    asks.client.open_topic(APP, "weather").await.unwrap();
-    let mut other = listen_in(&server.local_address()).await;
-    // It leaves without a word; the broadcast is logged for it, or already for the other one.
-    drop(asks);
-    server.broadcasts::<desk::Broadcasts>().news(APP, "weather", 1).await.unwrap();
-    assert_eq!(other.news.recv().await, Some(1));
-}
-
-#[tokio::test]
-async fn broadcast_waits_until_a_node_handles_it() {
-    let (server, _) = serve(&address("waits")).await;
-    let deaf = connect(&server.local_address()).await;
-    let broadcasts = server.broadcasts::<desk::Broadcasts>();
-    for number in 0..3 {
-        broadcasts.notice(APP, number).await.unwrap();
-    }
-    assert_eq!(server.stats().waiting_broadcasts, 3);
-    let mut node = listen_in(&server.local_address()).await;
-    let mut heard = vec![node.notices.recv().await, node.notices.recv().await, node.notices.recv().await];
-    heard.sort();
-    assert_eq!(heard, [Some(0), Some(1), Some(2)]);
-    assert!(is_alive(&deaf).await);
-}
-
-#[tokio::test]
-async fn broadcast_that_nobody_could_take_is_refused_at_the_bound() {
-    let builder = Server::builder().serve(desk::server(Business::default())).broadcasts_waiting_max(1);
-    let server = builder.listen(&address("bound")).await.unwrap();
-    let broadcasts = server.broadcasts::<desk::Broadcasts>();
-    broadcasts.notice(APP, 1).await.unwrap();
-    assert_eq!(broadcasts.notice(APP, 2).await, Err(BroadcastError::Full { waiting: 1 }));
-    drop(server);
-}
-
-#[tokio::test]
 async fn client_that_nobody_holds_leaves_and_its_open_calls_keep_it() {
     let (server, business) = serve(&address("leaves")).await;
     let client = connect(&server.local_address()).await;
@@ -385,4 +382,21 @@ async fn client_that_nobody_holds_leaves_and_its_open_calls_keep_it() {
     business.started(1).await;
     business.open_gate();
     call.await.unwrap();
+}
+
+#[tokio::test]
+async fn accepted_call_that_nobody_holds_is_delivered_after_a_cut_and_its_client_leaves_formally() {
+    let (server, business) = serve(&address("orphan")).await;
+    let client = connect(&server.local_address()).await;
+    client.runtime().cut_link();
+    drop(client.wait(APP).send().await.unwrap());
+    drop(client);
+    business.started(1).await;
+    business.open_gate();
+    let gone = async {
+        while server.stats().session_count > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, gone).await.expect("the client said goodbye: its session is not kept for five minutes");
 }

@@ -2,9 +2,20 @@
 #![expect(clippy::duplicate_mod, reason = "the same cases run over each transport")]
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod archive {
+    rpcgen_runtime::include_rpc!("archive");
+}
 mod desk {
     rpcgen_runtime::include_rpc!("desk");
 }
+mod till {
+    rpcgen_runtime::include_rpc!("till");
+}
+mod disks;
+mod domains;
+mod hostile;
+mod mocks;
 mod over_tcp;
 mod over_threads;
+mod processes;
 mod support;

@@ -9,8 +9,14 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::desk;
 use crate::support::{APP, Business, config, connect, is_alive, serve, serve_at};
 
+#[path = "broadcasts.rs"]
+mod broadcasts;
 #[path = "cases.rs"]
 mod cases;
+#[path = "durable.rs"]
+mod durable;
+#[path = "services.rs"]
+mod services;
 
 /// Where a server of a test listens.
 fn address(_name: &str) -> String {
@@ -120,5 +126,94 @@ async fn newcomers_beyond_the_limit_of_links_are_turned_away() {
     let client = connect(&server.local_address()).await;
     let mut stranger = TcpStream::connect(authority(&server)).await.unwrap();
     assert!(matches!(stranger.read(&mut [0; 16]).await, Ok(0) | Err(_)), "closed without a word");
+    assert!(is_alive(&client).await);
+}
+
+/// Passes on what comes from the client; what comes from the server only from the second connection on.
+async fn deaf_proxy(to: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((near, _)) = listener.accept().await {
+            let far = TcpStream::connect(&to).await.unwrap();
+            let ((mut near_read, mut near_write), (mut far_read, mut far_write)) =
+                (near.into_split(), far.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut near_read, &mut far_write).await });
+            if held.is_empty() {
+                // The welcome and no more.
+                let mut welcome = vec![0; 4096];
+                let length = far_read.read(&mut welcome).await.unwrap();
+                near_write.write_all(&welcome[..length]).await.unwrap();
+                held.push((near_write, far_read));
+            } else {
+                tokio::spawn(async move { tokio::io::copy(&mut far_read, &mut near_write).await });
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_asks_and_does_not_read_loses_its_link_and_nothing_else() {
+    let (server, business) = serve(&address("deaf")).await;
+    let client = connect(&deaf_proxy(authority(&server)).await).await;
+    let text = "x".repeat(900_000);
+    let mut calls = Vec::new();
+    for _ in 0..12 {
+        calls.push(client.echo(APP, text.clone()).send().await.unwrap());
+    }
+    business.started(1).await;
+    let began = tokio::time::Instant::now();
+    let mut clock = tokio::time::interval(Duration::from_millis(100));
+    while server.stats().linked_count > 0 {
+        clock.tick().await;
+    }
+    // Not because the client found out by itself, which takes 15 s.
+    assert!(began.elapsed() < Duration::from_secs(14), "{:?}", began.elapsed());
+    for call in calls {
+        assert_eq!(call.await.unwrap().len(), text.len());
+    }
+    assert_eq!((business.runs(), business.repeated()), (12, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stranger_who_says_no_hello_is_turned_away_in_time() {
+    let (server, _) = serve(&address("mute")).await;
+    let began = tokio::time::Instant::now();
+    let mut stranger = TcpStream::connect(authority(&server)).await.unwrap();
+    let mut answer = Vec::new();
+    stranger.read_to_end(&mut answer).await.unwrap();
+    assert!(!answer.is_empty(), "it is told why");
+    assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
+    assert_eq!(server.stats().links_refused, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stranger_who_dribbles_its_hello_is_turned_away_in_time() {
+    let (server, _) = serve(&address("dribble")).await;
+    let began = tokio::time::Instant::now();
+    let mut stranger = TcpStream::connect(authority(&server)).await.unwrap();
+    // A frame of a hundred bytes, one each second.
+    let mut clock = tokio::time::interval(Duration::from_secs(1));
+    while stranger.write_all(&[100]).await.is_ok() && began.elapsed() < Duration::from_secs(60) {
+        clock.tick().await;
+    }
+    let patience = began.elapsed();
+    assert!(Duration::from_secs(4) < patience && patience < Duration::from_secs(10), "{patience:?}");
+}
+
+#[tokio::test]
+async fn half_open_links_are_bounded() {
+    let limits = AcceptLimits { half_open_max: 2, ..AcceptLimits::default() };
+    let builder = Server::builder().serve(desk::server(Business::default())).accept_limits(limits);
+    let server = builder.listen(&address("half-open")).await.unwrap();
+    let mute =
+        (TcpStream::connect(authority(&server)).await.unwrap(), TcpStream::connect(authority(&server)).await.unwrap());
+    let mut third = TcpStream::connect(authority(&server)).await.unwrap();
+    assert!(matches!(third.read(&mut [0; 16]).await, Ok(0) | Err(_)), "closed without a word");
+    drop(mute);
+    // There is room again as soon as the server has seen that they are gone.
+    let client = connect(&server.local_address()).await;
     assert!(is_alive(&client).await);
 }

@@ -4,8 +4,14 @@ use rpcgen_runtime::CallError;
 
 use crate::support::{APP, config, connect, serve, serve_at};
 
+#[path = "broadcasts.rs"]
+mod broadcasts;
 #[path = "cases.rs"]
 mod cases;
+#[path = "durable.rs"]
+mod durable;
+#[path = "services.rs"]
+mod services;
 
 /// Where a server of a test listens.
 fn address(name: &str) -> String {

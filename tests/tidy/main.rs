@@ -11,6 +11,9 @@ const LINE_CHARS_MAX: usize = 140;
 /// Who may not know of whom: a folder, and words that may not stand in its sources (tests apart).
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("rpcgen-runtime/proto/src", &["std::net", "std::time", "std::thread", "tokio", "rpcgen_runtime", "SystemTime"]),
+    ("rpcgen-runtime/log/src", &["tokio", "rpcgen_proto", "rpcgen_runtime", "SystemTime", "Instant"]),
+    ("rpcgen-runtime/store/src", &["tokio", "rpcgen_runtime", "SystemTime", "Instant", "std::fs", "std::net"]),
+    ("rpcgen/src/editor", &["lsp_", "crate::codegen", "crate::fmt"]),
     ("rpcgen/src", &["tokio", "rpcgen_proto::", "use rpcgen_runtime", "clap"]),
     ("rpcgen/src/codegen", &["crate::syntax", "crate::check"]),
     ("rpcgen/src/model", &["crate::syntax", "pest"]),
@@ -127,6 +130,25 @@ fn nothing_is_left_for_later_and_no_test_sleeps() {
             complaints.push(format!("{}: `{word}`", source.name()));
         }
     }
+    complain(complaints);
+}
+
+#[test]
+fn every_test_that_the_protocol_names_exists() {
+    let protocol = fs::read_to_string(root().join("docs/protocol.md")).expect("docs/protocol.md");
+    let rows = protocol.lines().filter(|line| line.starts_with("| T") || line.starts_with("| ("));
+    let shown_by = rows.filter_map(|row| row.rsplit('|').nth(1));
+    let named = shown_by.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter(|name| name.len() > 20);
+    let sources: String =
+        sources(&root().join("rpcgen-runtime/proto/src")).into_iter().map(|source| source.text).collect();
+    let (mut count, mut complaints) = (0, Vec::new());
+    for name in named.filter(|name| !name.contains('/')) {
+        count += 1;
+        if !sources.contains(&format!("fn {name}()")) {
+            complaints.push(format!("docs/protocol.md names a test `{name}`, which is not there"));
+        }
+    }
+    assert!(count > 30, "only {count} names were found");
     complain(complaints);
 }
 

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use rpcgen_proto::bits::{BitArray, Bits};
 use rpcgen_proto::frame::*;
 use rpcgen_proto::ids::*;
+use rpcgen_proto::record::Life;
 
 const RELIABLE: FrameCodec = FrameCodec { reliable_ordered: true, frame_bytes_max: 1 << 20 };
 const LOSSY: FrameCodec = FrameCodec { reliable_ordered: false, frame_bytes_max: 1 << 20 };
@@ -25,7 +26,11 @@ fn vectors() -> Vec<Vector> {
 }
 
 fn frame(message: Option<Sequenced<Bytes>>) -> Frame<Bytes> {
-    Frame { bits: None, riders: Riders::default(), message }
+    Frame { bits: None, riders: None, message }
+}
+
+fn riders(riders: Riders) -> Option<Box<Riders>> {
+    Some(Box::new(riders))
 }
 
 fn message(body: Body<Bytes>) -> LinkFrame<Bytes> {
@@ -52,7 +57,10 @@ fn messages() -> Vec<Vector> {
     };
     let with_bits = Frame {
         bits: Some(BitArray { base: 0x1234, bits: Bits::Ones(100) }),
-        riders: Riders { quarter: Some(QuarterAgree { cycle: 7, quarter: 2, crc: 0xdead_beef }), ..Riders::default() },
+        riders: riders(Riders {
+            quarter: Some(QuarterAgree { cycle: 7, quarter: 2, crc: 0xdead_beef }),
+            ..Riders::default()
+        }),
         message: Some(Sequenced { id: WireId::Short(0x70), body: action(payload.clone()) }),
     };
     let lossy = Sequenced { id: WireId::Full(MessageId(70_000)), body: action(payload.clone()) };
@@ -79,7 +87,7 @@ fn messages() -> Vec<Vector> {
 
 fn controls() -> Vec<Vector> {
     let mixed = Frame {
-        bits: Some(BitArray { base: 0x1234_5678, bits: Bits::Mixed { count: 9, bytes: vec![0b1111_1101, 1] } }),
+        bits: Some(BitArray { base: 0x1234_5678, bits: Bits::Mixed { count: 9, bytes: Box::from([0b1111_1101, 1]) } }),
         ..frame(None)
     };
     let range = RangeAgree {
@@ -90,7 +98,7 @@ fn controls() -> Vec<Vector> {
         size: 200,
         crc: 0x0102_0304,
     };
-    let riders = Riders {
+    let all = Riders {
         quarter: Some(QuarterAgree { cycle: 70_000, quarter: 3, crc: 0xcafe_f00d }),
         range: Some(range),
         range_accepted: Some(RangeAccepted { cycle: 9, crc: 0x0102_0304 }),
@@ -105,8 +113,8 @@ fn controls() -> Vec<Vector> {
     let alive = Riders { heartbeat: Some(false), ..Riders::default() };
     vec![
         ("bits_mixed_lossy", LOSSY, LinkFrame::Frame(mixed)),
-        ("riders_all", LOSSY, LinkFrame::Frame(Frame { riders, ..frame(None) })),
-        ("alive", RELIABLE, LinkFrame::Frame(Frame { riders: alive, ..frame(None) })),
+        ("riders_all", LOSSY, LinkFrame::Frame(Frame { riders: riders(all), ..frame(None) })),
+        ("alive", RELIABLE, LinkFrame::Frame(Frame { riders: riders(alive), ..frame(None) })),
     ]
 }
 
@@ -117,6 +125,7 @@ fn handshakes() -> Vec<Vector> {
         fingerprint: 0x0123_4567_89ab_cdef,
         client: ClientId(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff),
         incarnation: Incarnation(5),
+        life: Life(0),
         link: LinkNumber(2),
         reliable_ordered: true,
         nonce: 0xfeed_face,
@@ -125,6 +134,13 @@ fn handshakes() -> Vec<Vector> {
         broadcasts: vec![MethodId(0), MethodId(1)],
     };
     let resume = Resume { session: SessionId(77), epoch: Epoch(3), proof: [0x5a; 32], down_expected: Position(1_000) };
+    let restarted = Hello {
+        incarnation: Incarnation(0),
+        life: Life(300),
+        retired_below: CallNumber(300 << 40 | 12),
+        resume: Some(Resume { epoch: Epoch::of_log(7, 9), down_expected: Position(0), ..resume }),
+        ..hello.clone()
+    };
     let resuming = Hello { reliable_ordered: false, resume: Some(resume), ..hello.clone() };
     let range =
         |lane, start, crc| RangeAgree { lane, cycle: 0, from: Position(0), start: MessageId(start), size: 100, crc };
@@ -143,13 +159,15 @@ fn handshakes() -> Vec<Vector> {
         frame_bytes_max: 1 << 20,
     };
     let resumed = Welcome { reliable_ordered: false, begin: Begin::Resumed { up_expected: Position(500) }, ..fresh };
-    let reject = Reject { reason: RejectReason::UnknownService, message: "no such service".to_owned() };
+    let pause = std::time::Duration::from_millis(1_500);
+    let reject = Reject { reason: RejectReason::UnknownService, message: "no such service".to_owned(), pause };
     let close = Close { message: "up lane: gap".to_owned() };
     vec![
-        ("hello", HANDSHAKE, LinkFrame::Hello(hello)),
-        ("hello_resume", HANDSHAKE, LinkFrame::Hello(resuming)),
-        ("welcome_fresh", HANDSHAKE, LinkFrame::Welcome(fresh)),
-        ("welcome_resumed", HANDSHAKE, LinkFrame::Welcome(resumed)),
+        ("hello", HANDSHAKE, LinkFrame::Hello(Box::new(hello))),
+        ("hello_life", HANDSHAKE, LinkFrame::Hello(Box::new(restarted))),
+        ("hello_resume", HANDSHAKE, LinkFrame::Hello(Box::new(resuming))),
+        ("welcome_fresh", HANDSHAKE, LinkFrame::Welcome(Box::new(fresh))),
+        ("welcome_resumed", HANDSHAKE, LinkFrame::Welcome(Box::new(resumed))),
         ("reject", HANDSHAKE, LinkFrame::Reject(reject)),
         ("close", RELIABLE, LinkFrame::Close(close)),
     ]

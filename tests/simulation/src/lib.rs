@@ -9,10 +9,15 @@
 
 pub mod agenda;
 pub mod checkers;
+pub mod durable;
+pub mod hunt;
 pub mod load;
 pub mod options;
+pub mod plan;
 pub mod report;
+pub mod rules;
 pub mod seen;
+pub mod shrink;
 pub mod trace;
 pub mod world;
 
@@ -31,6 +36,10 @@ pub struct Outcome {
     pub trace_hash: u64,
     /// What does not hold.
     pub violation: Option<Violation>,
+    /// Troubles that came, and links that were opened.
+    pub troubles: u32,
+    /// See `troubles`.
+    pub links: u32,
     /// The last things that happened, if they were to be kept.
     pub trace: Vec<String>,
 }

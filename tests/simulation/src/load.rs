@@ -5,6 +5,9 @@
 use bytes::Bytes;
 use rpcgen_proto::session::Payload;
 
+/// Set in the tag of a message that a guest made, or that was made for one.
+pub const GUEST: u32 = 1 << 30;
+
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LoadKind {
@@ -61,6 +64,12 @@ impl Load {
         self.word(4)
     }
 
+    /// Whether a guest made it, or it was made for one.
+    #[must_use]
+    pub fn is_guests(&self) -> bool {
+        self.tag() & GUEST != 0
+    }
+
     fn word(&self, at: usize) -> u32 {
         let mut word = [0; 4];
         word.copy_from_slice(&self.bytes[at..at + 4]);
@@ -77,6 +86,10 @@ impl std::fmt::Debug for Load {
 impl Payload for Load {
     fn size_bytes(&self) -> usize {
         self.word(8) as usize
+    }
+
+    fn digest(&self) -> u64 {
+        rpcgen_proto::digest::of(&self.bytes)
     }
 }
 

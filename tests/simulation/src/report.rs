@@ -31,12 +31,19 @@ pub struct Tally {
     pub broadcasts: u64,
     /// Messages sent again.
     pub resent: u64,
+    /// Errors, refusals and ends of links, by name: see [`crate::rules`].
+    pub rules: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
     /// One more of a named trouble.
     pub fn trouble(&mut self, name: &'static str) {
         *self.troubles.entry(name).or_default() += 1;
+    }
+
+    /// One more of a rule.
+    pub fn rule(&mut self, name: &'static str) {
+        *self.rules.entry(name).or_default() += 1;
     }
 
     /// One more answer of a name.
@@ -60,6 +67,9 @@ impl Tally {
         self.redelivered += other.redelivered;
         self.broadcasts += other.broadcasts;
         self.resent += other.resent;
+        for (name, count) in &other.rules {
+            *self.rules.entry(name).or_default() += count;
+        }
     }
 
     /// Everything by name, without the braces around it.

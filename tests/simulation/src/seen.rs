@@ -34,6 +34,11 @@ pub enum Seen {
         /// Whose.
         node: Node,
     },
+    /// The call does not fit in the frames of every server.
+    Oversized {
+        /// Which.
+        call: Call,
+    },
     /// The frame of an action reached a server session.
     Arrived {
         /// Which.
@@ -74,6 +79,11 @@ pub enum Seen {
         /// Whether it was said that it may have run before.
         redelivered: bool,
     },
+    /// Its handler's answer is logged.
+    Completed {
+        /// Which.
+        call: Call,
+    },
     /// The server logged a broadcast.
     BroadcastLogged {
         /// Which.
@@ -94,7 +104,7 @@ pub enum Seen {
     DisconnectAsked {
         /// Which.
         node: Node,
-        /// The limit.
+        /// The limit, by its own clock.
         until: Instant,
     },
     /// A client said that it is disconnected.
@@ -103,6 +113,15 @@ pub enum Seen {
         node: Node,
         /// How many calls it dropped.
         dropped: usize,
+        /// When, by its own clock.
+        at: Instant,
+    },
+    /// A client's process that was stopped goes on.
+    Thawed {
+        /// Which.
+        node: Node,
+        /// When, by its own clock.
+        at: Instant,
     },
     /// A client died with its memory.
     NodeGone {

@@ -28,9 +28,9 @@ fn says_did_not_run(refusal: Refusal) -> bool {
         refusal,
         Refusal::Cancelled
             | Refusal::UnknownAction
+            | Refusal::UnknownApp
             | Refusal::Undecodable
             | Refusal::Overloaded
-            | Refusal::ShuttingDown
             | Refusal::RequestTooLarge
     )
 }
@@ -42,6 +42,9 @@ fn check(call: Call, known: &Known) -> Check {
     {
         return violated(name, format!("call {call} ran, and its answer is {refusal:?}"));
     }
+    if known.outcome == Some(CancelOutcome::Answered) && known.did_not_run == Some(Refusal::Cancelled) {
+        return violated(name, format!("call {call} was cancelled, and its cancel says that it was answered"));
+    }
     match known.outcome {
         Some(CancelOutcome::Cancelled) if known.is_executed => {
             violated(name, format!("call {call} ran, and its cancel says that it did not"))
@@ -50,6 +53,20 @@ fn check(call: Call, known: &Known) -> Check {
             violated(name, format!("call {call} did not run, and its cancel says that it executes"))
         }
         _ => Ok(()),
+    }
+}
+
+impl CancelXorExecute {
+    /// Whether every cancel has its outcome, of one node or of all that live.
+    fn all_settled(&self, of: Option<u32>) -> Check {
+        let mut known = self.known.iter().zip(&self.owners);
+        let is_open = |(known, owner): (&Known, &u32)| {
+            known.cancel_is_open && !known.is_gone && of.is_none_or(|node| node == *owner)
+        };
+        match known.position(is_open) {
+            Some(call) => violated("cancel_xor_execute", format!("the cancel of call {call} has no outcome")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -80,11 +97,12 @@ impl Checker for CancelXorExecute {
                 known.outcome = Some(outcome);
                 call
             }
-            Seen::NodeGone { node: gone } | Seen::Disconnected { node: gone, .. } => {
+            Seen::NodeGone { node: gone } => {
                 let owned = self.known.iter_mut().zip(&self.owners).filter(|(_, owner)| **owner == gone);
                 owned.for_each(|(known, _)| known.is_gone = true);
                 return Ok(());
             }
+            Seen::Disconnected { node, .. } => return self.all_settled(Some(node)),
             _ => return Ok(()),
         };
         let known = *entry(&mut self.known, call);
@@ -92,9 +110,6 @@ impl Checker for CancelXorExecute {
     }
 
     fn end(&self) -> Check {
-        match self.known.iter().position(|known| known.cancel_is_open && !known.is_gone) {
-            Some(call) => violated("cancel_xor_execute", format!("the cancel of call {call} has no outcome")),
-            None => Ok(()),
-        }
+        self.all_settled(None)
     }
 }

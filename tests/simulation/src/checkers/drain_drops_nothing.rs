@@ -12,11 +12,11 @@ pub(super) struct DrainDropsNothing {
 }
 
 impl Checker for DrainDropsNothing {
-    fn see(&mut self, now: Instant, seen: &Seen) -> Check {
+    fn see(&mut self, _: Instant, seen: &Seen) -> Check {
         match *seen {
             Seen::DisconnectAsked { node, until } => *entry(&mut self.limits, node) = Some(until),
-            Seen::Disconnected { node, dropped }
-                if dropped > 0 && entry(&mut self.limits, node).is_none_or(|until| now < until) =>
+            Seen::Disconnected { node, dropped, at }
+                if dropped > 0 && entry(&mut self.limits, node).is_none_or(|until| at < until) =>
             {
                 let message = format!("node {node} dropped {dropped} calls before its limit");
                 return violated("drain_drops_nothing", message);

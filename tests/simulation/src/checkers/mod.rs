@@ -2,21 +2,34 @@
 //!
 //! Knows: what was seen. Does not know: the sessions' insides; those say themselves what does not hold.
 
+pub mod amplification_bounded;
+mod answer_implies_completion;
 mod answer_matches_call;
 mod at_most_one_execution_per_call_key;
+mod broadcast_not_lost;
 mod broadcast_once;
 mod cancel_xor_execute;
+pub mod credit_respected;
 pub mod deterministic;
 mod drain_drops_nothing;
 mod drain_terminates;
 mod guarantee_implies_logged;
+pub mod guarantee_within;
 mod lane_order;
+pub mod no_corrupt_delivery;
 pub mod no_credit_deadlock;
-mod no_false_guarantee;
+pub mod no_false_guarantee;
+pub mod no_foreign_data;
 mod no_lost_answer;
+pub mod no_phantom;
 pub mod no_unbounded_memory;
+pub mod one_writer_per_session;
+pub mod pool_growth_converges;
+pub mod pool_verifiers_agree;
 pub mod progress;
 pub mod quiescent_when_idle;
+pub mod restore_detected;
+pub mod resume_within;
 pub mod well_behaved;
 
 use rpcgen_proto::time::Instant;
@@ -100,8 +113,10 @@ macro_rules! checkers {
 }
 
 checkers! {
+    answer_implies_completion::AnswerImpliesCompletion,
     answer_matches_call::AnswerMatchesCall,
     at_most_one_execution_per_call_key::AtMostOneExecution,
+    broadcast_not_lost::BroadcastNotLost,
     broadcast_once::BroadcastOnce,
     cancel_xor_execute::CancelXorExecute,
     drain_drops_nothing::DrainDropsNothing,
@@ -116,6 +131,6 @@ impl Checkers {
     /// Whether every broadcast that the server still knows has run.
     #[must_use]
     pub fn is_every_broadcast_run(&self) -> bool {
-        self.broadcast_once.end().is_ok()
+        self.broadcast_not_lost.end().is_ok()
     }
 }

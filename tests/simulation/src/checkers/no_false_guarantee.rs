@@ -1,9 +1,26 @@
-//! A guarantee is given for what has arrived, by the server that has it.
+//! A guarantee is given for what has arrived, by the end that has it.
 
+use rpcgen_proto::session::LanesView;
 use rpcgen_proto::time::Instant;
 
 use super::{Check, Checker, entry, violated};
 use crate::seen::Seen;
+
+/// Both ends of one session.
+///
+/// # Errors
+/// One was given a guarantee for what the other does not have.
+pub fn check(client: &LanesView, server: &LanesView) -> Check {
+    for (who, guaranteed, accepted) in
+        [("the client", client.guaranteed, server.accepted), ("the server", server.guaranteed, client.accepted)]
+    {
+        if guaranteed > accepted {
+            let message = format!("{who} has guarantees up to {guaranteed}, accepted is up to {accepted}");
+            return violated("no_false_guarantee", message);
+        }
+    }
+    Ok(())
+}
 
 /// The checker.
 #[derive(Debug, Default)]

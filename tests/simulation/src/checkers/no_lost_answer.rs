@@ -20,8 +20,8 @@ enum State {
 #[derive(Debug, Default)]
 pub(super) struct NoLostAnswer {
     calls: Vec<State>,
-    /// Calls that somebody wanted to cancel.
-    cancelled: Vec<bool>,
+    /// Calls that somebody wanted to cancel, or that a later server may not take.
+    doubtful: Vec<bool>,
     /// Nodes whose session was given up, or that give up themselves.
     may_not_know: Vec<bool>,
     epochs: u32,
@@ -32,9 +32,9 @@ impl NoLostAnswer {
         let State::Open(node) = std::mem::replace(entry(&mut self.calls, call), State::Answered) else {
             return violated("no_lost_answer", format!("call {call} was answered twice"));
         };
-        // Cancelled before it ran again in a new epoch: it will not run, but it may have.
-        let is_doubtful_cancel = *entry(&mut self.cancelled, call) && self.epochs > 0;
-        if ending == Ending::Refused(Refusal::Unknown) && !*entry(&mut self.may_not_know, node) && !is_doubtful_cancel {
+        // Before it ran again in a new epoch it was cancelled or is too large now: it will not run, but it may have.
+        let is_doubtful = *entry(&mut self.doubtful, call) && self.epochs > 0;
+        if ending == Ending::Refused(Refusal::Unknown) && !*entry(&mut self.may_not_know, node) && !is_doubtful {
             return violated("no_lost_answer", format!("call {call} ends in `Unknown`, and it was known"));
         }
         Ok(())
@@ -46,7 +46,7 @@ impl Checker for NoLostAnswer {
         match *seen {
             Seen::Accepted { call, node } => *entry(&mut self.calls, call) = State::Open(node),
             Seen::Answered { call, ending } => return self.on_answer(call, ending),
-            Seen::CancelAsked { call } => *entry(&mut self.cancelled, call) = true,
+            Seen::CancelAsked { call } | Seen::Oversized { call } => *entry(&mut self.doubtful, call) = true,
             Seen::Expired { node } | Seen::DisconnectAsked { node, .. } => {
                 *entry(&mut self.may_not_know, node) = true;
             }

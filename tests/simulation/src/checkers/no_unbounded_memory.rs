@@ -17,6 +17,18 @@ pub fn check_outputs(count: usize, messages: usize) -> Check {
     }
 }
 
+/// Handlers of one session that run.
+///
+/// # Errors
+/// There are more than may run at once.
+pub fn check_handlers(running: u32, limit: u32) -> Check {
+    if running > limit {
+        violated("no_unbounded_memory", format!("{running} handlers run, the limit is {limit}"))
+    } else {
+        Ok(())
+    }
+}
+
 /// A client's open calls.
 ///
 /// # Errors

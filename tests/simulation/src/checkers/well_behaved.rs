@@ -2,7 +2,7 @@
 //! `id_never_ambiguous`, `one_writer_per_session`, seen from outside.
 
 use rpcgen_proto::error::ProtocolError;
-use rpcgen_proto::frame::{DecodeError, Reject};
+use rpcgen_proto::frame::Reject;
 
 use super::{Check, violated};
 
@@ -32,14 +32,6 @@ pub fn check_reject(node: u32, reject: &Reject) -> Check {
     } else {
         Ok(())
     }
-}
-
-/// Bytes that are no frame.
-///
-/// # Errors
-/// Always: what corrupts is noticed by its checksum.
-pub fn check_decode(error: DecodeError) -> Check {
-    violated("well_behaved", format!("bytes that are no frame: {error}"))
 }
 
 /// What a session says of itself, as `name: how`.

@@ -11,10 +11,8 @@ use crate::load::Load;
 
 /// Whether it says nothing but that its sender is there.
 pub(super) fn is_sign_of_life(frame: &LinkFrame<Load>) -> bool {
-    matches!(frame, LinkFrame::Frame(frame)
-        if frame.message.is_none()
-            && frame.riders.heartbeat.is_some()
-            && frame.riders == Riders { heartbeat: frame.riders.heartbeat, ..Riders::default() })
+    matches!(frame, LinkFrame::Frame(Frame { riders: Some(riders), message: None, .. })
+        if riders.heartbeat.is_some() && **riders == Riders { heartbeat: riders.heartbeat, ..Riders::default() })
 }
 
 /// What a frame says.
@@ -42,7 +40,9 @@ fn session_frame(frame: &Frame<Load>) -> String {
         let mark = if matches!(bits.bits, Bits::Ones(_)) { "" } else { " mixed" };
         let _ = write!(text, "bits {}+{}{mark} ", bits.base, bits.bits.count());
     }
-    riders(&frame.riders, &mut text);
+    if let Some(known) = &frame.riders {
+        riders(known, &mut text);
+    }
     let Some(message) = &frame.message else { return text + "control" };
     match message.id {
         WireId::Full(id) => {

@@ -5,27 +5,30 @@
 use std::time::Duration;
 
 use rpcgen_proto::faults::{FaultPlan, Verdict, is_offer};
-use rpcgen_proto::frame::{DecodeError, FrameCodec, LinkFrame};
+use rpcgen_proto::frame::{DecodeError, FrameCodec, LinkFrame, WireId};
 use rpcgen_proto::ids::ClientId;
 
 use super::brief::{brief, is_sign_of_life};
 use super::link::{End, Link, Packet};
 use super::{Event, World};
-use crate::checkers::{Check, well_behaved};
+use crate::checkers::{Check, no_corrupt_delivery, pool_growth_converges};
 use crate::load::Load;
+use crate::rules::name_of_reject;
 
 impl World {
     /// Makes a link for a client.
     pub(super) fn open_link(&mut self, client: u32) -> u32 {
         let link = u32::try_from(self.links.len()).unwrap_or(u32::MAX);
         let plan = |plan: FaultPlan| {
-            if self.is_healed {
+            let only = &self.options.only_faulty_links;
+            if self.is_healed || only.as_ref().is_some_and(|only| !only.contains(&link)) {
                 FaultPlan::default()
             } else {
                 FaultPlan { seed: plan.seed ^ u64::from(link).wrapping_mul(0x9e37_79b9), ..plan }
             }
         };
-        let made = Link::new(client, plan(self.options.up_faults), plan(self.options.down_faults));
+        let (up, down) = (plan(self.options.up_faults), plan(self.options.down_faults));
+        let made = Link::new(client, up, down, self.now, self.options.is_link_reliable());
         self.links.push(Some(Box::new(made)));
         link
     }
@@ -36,19 +39,34 @@ impl World {
 
     /// An end sends a frame.
     pub(super) fn transmit(&mut self, link: u32, from: End, frame: LinkFrame<Load>) -> Check {
-        self.sent_frames += 1;
-        let now = self.now;
+        self.sent_frames += u64::from(!self.is_guest_link(link));
+        let (now, is_healed) = (self.now, self.is_healed);
         let Some(known) = self.link(link) else { return Ok(()) };
-        let end = known.end(from);
-        if !end.is_open {
+        if !known.end(from).is_open {
             return Ok(());
         }
         let LinkFrame::Frame(frame) = frame else {
-            self.put_frame(link, from, frame, false); // The handshake and last words are exempt from faults.
+            if let LinkFrame::Reject(reject) = &frame {
+                self.tally.rule(name_of_reject(reject.reason));
+            }
+            if matches!(frame, LinkFrame::Welcome(_)) && self.loses_welcome() {
+                self.cut(link);
+            } else {
+                self.put_frame(link, from, frame, false); // The handshake and last words are exempt from faults.
+            }
             return Ok(());
         };
-        let has_message = frame.message.is_some();
-        let is_offer = is_offer(&frame);
+        if let Some(range) = frame.riders.as_ref().and_then(|riders| riders.range.as_ref()) {
+            pool_growth_converges::check(range, self.first_pool, self.largest_pool)?;
+        }
+        let id = frame.message.as_ref().map(|message| message.id);
+        let Some(known) = self.link(link) else { return Ok(()) };
+        let is_healthy = is_healed && !known.is_cut && known.client_end.is_open && known.server_end.is_open;
+        let end = known.end(from);
+        if let (Some(WireId::Full(id)), Some(pacing)) = (id, &mut end.pipe.pacing) {
+            pacing.see(now, id.0, is_healthy)?;
+        }
+        let (has_message, is_offer) = (id.is_some(), is_offer(&frame));
         end.pipe.faults.push(now, frame, is_offer);
         self.sent_messages += u64::from(has_message);
         self.release_faults(link, from)
@@ -88,6 +106,11 @@ impl World {
                 format!("  link {link} {from:?} sends{what} {}", brief(&frame))
             });
         }
+        let way = self.way(link, from);
+        if way.loses && way.closed_until > self.now && self.options.may_lose_packets() {
+            self.tally.trouble("lost_in_partitions");
+            return;
+        }
         if !self.options.through_bytes {
             if !is_corrupt {
                 self.put_packet(link, from, Packet::Frame(Box::new(frame)));
@@ -115,12 +138,15 @@ impl World {
     }
 
     fn put_packet(&mut self, link: u32, from: End, packet: Packet) {
-        let arrives = self.now + self.latency(from);
+        let arrives = (self.now + self.latency(from)).max(self.way(link, from).closed_until);
         let Some(known) = self.link(link) else { return };
         if known.is_cut {
             return;
         }
-        known.end(from).pipe.packets.push_back(packet);
+        let pipe = &mut known.end(from).pipe;
+        let arrives = arrives.max(pipe.last_arrives);
+        pipe.last_arrives = arrives;
+        pipe.packets.push_back(packet);
         self.agenda.add(arrives, Event::Arrive { link, at: from.other() });
     }
 
@@ -168,7 +194,7 @@ impl World {
                     self.deliver(link, at, frame)?;
                 }
                 Err(DecodeError::Corrupt { .. }) if !end.codec.reliable_ordered => self.tally.corrupt_noticed += 1,
-                Err(error) => return well_behaved::check_decode(error),
+                Err(error) => return no_corrupt_delivery::check_decode(error),
             }
         }
     }
@@ -176,10 +202,26 @@ impl World {
     fn deliver(&mut self, link: u32, at: End, frame: LinkFrame<Load>) -> Check {
         self.tally.frames += 1;
         self.trace.mix(self.now, u64::from(link) << 1 | u64::from(at == End::Server), self.tally.frames);
+        if self.is_guest_link(link) {
+            self.deliver_to_guest(link, at, frame)
+        } else {
+            self.deliver_as_it_is(link, at, frame)
+        }
+    }
+
+    pub(super) fn deliver_as_it_is(&mut self, link: u32, at: End, frame: LinkFrame<Load>) -> Check {
         match at {
             End::Server => self.arrive_at_server(link, frame),
             End::Client => self.arrive_at_client(link, frame),
         }
+    }
+
+    fn loses_welcome(&mut self) -> bool {
+        let is_lost = !self.is_healed && self.random.chance(self.options.chaos.lose_welcome);
+        if is_lost {
+            self.tally.trouble("welcomes_lost");
+        }
+        is_lost
     }
 
     /// An end closes its link: what it sent still arrives, then the other end learns of it.

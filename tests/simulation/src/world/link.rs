@@ -9,6 +9,7 @@ use rpcgen_proto::faults::{FaultPlan, Faults};
 use rpcgen_proto::frame::{Frame, FrameCodec, LinkFrame};
 use rpcgen_proto::time::Instant;
 
+use crate::checkers::amplification_bounded::Pacing;
 use crate::load::Load;
 
 /// Which end of a link.
@@ -45,6 +46,10 @@ pub(super) struct Pipe {
     /// When the faults were promised to be asked again.
     pub(super) faults_due: Option<Instant>,
     pub(super) packets: VecDeque<Packet>,
+    /// When the last of them arrives: none overtakes another.
+    pub(super) last_arrives: Instant,
+    /// On links that may lose: how often what is sent again.
+    pub(super) pacing: Option<Pacing>,
 }
 
 /// One end.
@@ -62,6 +67,8 @@ pub(super) struct LinkEnd {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) client: u32,
+    /// When the client opened it.
+    pub(super) opened: Instant,
     /// Nothing gets through any more.
     pub(super) is_cut: bool,
     /// The server's session on it.
@@ -71,14 +78,20 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(client: u32, up: FaultPlan, down: FaultPlan) -> Self {
+    pub(super) fn new(client: u32, up: FaultPlan, down: FaultPlan, opened: Instant, is_reliable: bool) -> Self {
         let end = |plan| LinkEnd {
             is_open: true,
             codec: FrameCodec::handshake(),
             input: BytesMut::new(),
-            pipe: Pipe { faults: Faults::new(plan), faults_due: None, packets: VecDeque::new() },
+            pipe: Pipe {
+                faults: Faults::new(plan),
+                faults_due: None,
+                packets: VecDeque::new(),
+                last_arrives: Instant::START,
+                pacing: (!is_reliable).then(Pacing::default),
+            },
         };
-        Self { client, is_cut: false, seat: None, client_end: end(up), server_end: end(down) }
+        Self { client, opened, is_cut: false, seat: None, client_end: end(up), server_end: end(down) }
     }
 
     pub(super) fn end(&mut self, end: End) -> &mut LinkEnd {

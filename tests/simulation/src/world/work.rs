@@ -8,6 +8,7 @@ use rpcgen_proto::frame::Refusal;
 use rpcgen_proto::session::Answer;
 
 use super::client::METHOD;
+use super::server::SMALL_FRAMES;
 use super::{Event, World};
 use crate::checkers::Check;
 use crate::load::{Load, LoadKind};
@@ -23,10 +24,10 @@ pub(super) fn name_of(refusal: Refusal) -> &'static str {
         Refusal::HandlerPanicked => "handler_panicked",
         Refusal::HandlerDropped => "handler_dropped",
         Refusal::Overloaded => "overloaded",
-        Refusal::ShuttingDown => "shutting_down",
         Refusal::Unknown => "unknown",
         Refusal::AnswerTooLarge => "answer_too_large",
         Refusal::RequestTooLarge => "request_too_large",
+        Refusal::Poisoned => "poisoned",
         _ => "other",
     }
 }
@@ -50,7 +51,10 @@ impl World {
             }
             self.send_call(client)?;
         }
-        if self.broadcasts < self.options.work.actions_max && self.random.chance(self.options.work.broadcast) {
+        if !self.is_server_frozen()
+            && self.broadcasts < self.options.work.actions_max
+            && self.random.chance(self.options.work.broadcast)
+        {
             self.log_broadcast()?;
         }
         self.drain_client(client)?;
@@ -62,9 +66,10 @@ impl World {
     }
 
     fn send_call(&mut self, client: u32) -> Check {
-        let (call, now) = (self.calls, self.now);
+        let call = self.calls;
         let size = self.random.below(self.options.work.bytes_max);
         let known = &mut self.clients[client as usize];
+        let now = known.clock.local(self.now);
         let Ok(handle) = known.session.send(now, METHOD, Load::new(LoadKind::Request, call, size)) else {
             return self.cancel_some(client); // The log is full, or it is leaving.
         };
@@ -78,6 +83,9 @@ impl World {
             None => known.recent.push(handle),
         }
         self.see(Seen::Accepted { call, node })?;
+        if self.options.small_frames && size > SMALL_FRAMES / 2 {
+            self.see(Seen::Oversized { call })?;
+        }
         // Some calls are on their way before the next one is made, others are not.
         if self.random.chance(0.3) {
             self.drain_client(client)?;
@@ -85,14 +93,14 @@ impl World {
         self.cancel_some(client)
     }
 
-    fn cancel_some(&mut self, client: u32) -> Check {
+    pub(super) fn cancel_some(&mut self, client: u32) -> Check {
         if !self.random.chance(self.options.work.cancel) {
             return Ok(());
         }
         let count = self.clients[client as usize].recent.len();
         let place = self.random.below(u32::try_from(count).unwrap_or(0)) as usize;
-        let now = self.now;
         let known = &mut self.clients[client as usize];
+        let now = known.clock.local(self.now);
         let Some(handle) = known.recent.get(place).copied() else { return Ok(()) };
         if known.session.cancel(now, handle) {
             let number = usize::try_from(handle.number.0).unwrap_or(usize::MAX);
@@ -105,9 +113,9 @@ impl World {
 
     /// A client is asked to leave.
     pub(super) fn disconnect(&mut self, client: u32, within: Duration) -> Check {
-        let until = self.now + within;
-        let now = self.now;
         let known = &mut self.clients[client as usize];
+        let now = known.clock.local(self.now);
+        let until = now + within;
         if std::mem::replace(&mut known.is_leaving, true) {
             return Ok(());
         }
@@ -131,8 +139,10 @@ impl World {
             Answer::Response(Load::new(LoadKind::Response, call, size))
         } else if self.random.chance(0.7) {
             Answer::Failure(Load::new(LoadKind::Failure, call, size))
-        } else {
+        } else if self.random.chance(0.5) {
             Answer::Refused(Refusal::HandlerPanicked)
+        } else {
+            Answer::Refused(Refusal::HandlerDropped)
         };
         (takes, answer)
     }

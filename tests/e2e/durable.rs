@@ -1,0 +1,212 @@
+//! Logs on disk: what a client and a server find again in their directories.
+//!
+//! Ends are dropped here, not killed; `processes` kills them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rpcgen_runtime::{CallError, ConnectError, ListenError, OpenLogError, RejectReason, Server};
+
+use super::address;
+use crate::desk::{self, RecoveredCall};
+use crate::support::{APP, Business, Directory, SEGMENT_BYTES, config, durable_client};
+
+async fn serve(address: &str, directory: &Path) -> (Server, Business) {
+    loop {
+        let business = Business::default();
+        let builder = Server::builder().config(config()).log(directory).log_segment_bytes(SEGMENT_BYTES);
+        match builder.serve(desk::server(business.clone())).listen(address).await {
+            Ok(server) => return (server, business),
+            // Its listener takes a moment to go.
+            Err(ListenError::Io { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+async fn connect(address: &str, directory: &Path) -> desk::Client {
+    durable_client(directory).connect(address).await.unwrap()
+}
+
+async fn leave(client: desk::Client) {
+    let _ = client.disconnect(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn client_that_is_made_again_finds_its_calls_and_their_answers() {
+    let directory = Directory::new();
+    let (server, business) = serve(&address("durable-client"), &directory.of_server()).await;
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    let id = client.runtime().id();
+    let echo = client.echo(APP, "hello").send().await.unwrap();
+    let waits = client.wait(APP).send().await.unwrap();
+    waits.guaranteed().await.unwrap();
+    let (echo_number, wait_number) = (echo.number(), waits.number());
+    // Its answer is there, and nobody takes it.
+    while !matches!(echo.observer().step(), rpcgen_runtime::Step::Answered) {
+        tokio::task::yield_now().await;
+    }
+    leave(client).await;
+    assert_eq!(waits.await, Err(CallError::OnRecord));
+
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    assert_eq!(client.runtime().id(), id, "the directory is the client");
+    let [RecoveredCall::Echo(echo), RecoveredCall::Wait(waits)] = <[_; 2]>::try_from(client.recovered()).unwrap()
+    else {
+        panic!("in the order of their sending")
+    };
+    assert_eq!((echo.number(), waits.number()), (echo_number, wait_number));
+    assert_eq!(echo.await, Ok("hello".to_owned()));
+    business.open_gate();
+    assert_eq!(waits.await, Ok(false));
+    assert!(client.recovered().is_empty(), "each is handed out once");
+    assert_eq!((business.runs(), business.repeated()), (2, 0));
+    leave(client).await;
+
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    assert!(client.recovered().is_empty(), "what was claimed is gone");
+    assert_eq!(client.echo(APP, "again").await, Ok("again".to_owned()));
+    leave(client).await;
+}
+
+#[tokio::test]
+async fn answer_that_was_taken_and_not_claimed_is_found_by_the_next_run() {
+    let directory = Directory::new();
+    let (server, business) = serve(&address("durable-claim"), &directory.of_server()).await;
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    let (answer, claim) = client.echo(APP, "hello").send().await.unwrap().unclaimed().await;
+    assert_eq!(answer, Ok("hello".to_owned()));
+    drop(claim); // As by one who is killed before it has done what the answer is for.
+    leave(client).await;
+
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    let RecoveredCall::Echo(echo) = client.recovered().pop().unwrap() else { panic!("it is an echo") };
+    let (answer, claim) = echo.unclaimed().await;
+    assert_eq!(answer, Ok("hello".to_owned()));
+    claim.claim();
+    leave(client).await;
+
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    assert!(client.recovered().is_empty(), "it was claimed");
+    assert_eq!(business.runs(), 1);
+    leave(client).await;
+}
+
+#[tokio::test]
+async fn recovered_call_that_is_dropped_stays_for_the_next_run() {
+    let directory = Directory::new();
+    let (server, business) = serve(&address("durable-drop"), &directory.of_server()).await;
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    client.wait(APP).send().await.unwrap().guaranteed().await.unwrap();
+    leave(client).await;
+    for _ in 0..2 {
+        let client = connect(&server.local_address(), &directory.of_client()).await;
+        assert_eq!(client.recovered().len(), 1);
+        leave(client).await;
+    }
+    business.open_gate();
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    let RecoveredCall::Wait(waits) = client.recovered().pop().unwrap() else { panic!("it is a wait") };
+    assert_eq!(waits.await, Ok(false));
+    leave(client).await;
+}
+
+#[tokio::test]
+async fn server_that_is_made_again_runs_what_is_open_and_nothing_else() {
+    let directory = Directory::new();
+    let (server, business) = serve(&address("durable-server"), &directory.of_server()).await;
+    let at = server.local_address();
+    let client = connect(&at, &directory.of_client()).await;
+    assert_eq!(client.echo(APP, "done").await, Ok("done".to_owned()));
+    let waits = client.wait(APP).send().await.unwrap();
+    waits.guaranteed().await.unwrap();
+    business.started(2).await;
+    drop(server);
+
+    let (server, business) = serve(&at, &directory.of_server()).await;
+    business.open_gate();
+    assert_eq!(waits.await, Ok(true), "it is redelivered, and says so");
+    assert_eq!(business.runs(), 1, "what was answered is not run again");
+    assert_eq!(client.echo(APP, "goes on").await, Ok("goes on".to_owned()));
+    leave(client).await;
+    drop(server);
+}
+
+#[tokio::test]
+async fn call_is_answered_although_both_ends_were_made_again() {
+    let directory = Directory::new();
+    let (server, business) = serve(&address("durable-both"), &directory.of_server()).await;
+    let at = server.local_address();
+    let client = connect(&at, &directory.of_client()).await;
+    let waits = client.wait(APP).send().await.unwrap();
+    waits.guaranteed().await.unwrap();
+    business.started(1).await;
+    drop(server);
+    leave(client).await;
+
+    let (server, business) = serve(&at, &directory.of_server()).await;
+    // The server has taken responsibility: it does not wait for the client.
+    business.started(1).await;
+    business.open_gate();
+    let client = connect(&at, &directory.of_client()).await;
+    let RecoveredCall::Wait(waits) = client.recovered().pop().unwrap() else { panic!("it is a wait") };
+    assert_eq!(waits.await, Ok(true));
+    assert_eq!(business.runs(), 1);
+    leave(client).await;
+    drop(server);
+}
+
+#[tokio::test]
+async fn broadcast_that_was_logged_finds_its_node_after_a_restart() {
+    let directory = Directory::new();
+    let (server, _) = serve(&address("durable-broadcast"), &directory.of_server()).await;
+    let at = server.local_address();
+    server.broadcasts::<desk::Broadcasts>().notice(APP, 7).await.unwrap();
+    drop(server);
+    let (server, _) = serve(&at, &directory.of_server()).await;
+    let mut heard = crate::support::listen_in(&at).await;
+    assert_eq!(heard.notices.recv().await, Some(7));
+    assert_eq!(heard.client.disconnect(Duration::from_secs(5)).await, Default::default());
+    drop(server);
+    let (server, _) = serve(&at, &directory.of_server()).await;
+    assert_eq!(server.stats().waiting_broadcasts, 0, "it was delivered, and is not on record any more");
+}
+
+#[tokio::test]
+async fn directory_that_is_in_use_is_refused_with_what_to_do() {
+    let directory = Directory::new();
+    let (server, _) = serve(&address("durable-lock"), &directory.of_server()).await;
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    let error = durable_client(&directory.of_client()).connect(&server.local_address()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Log(OpenLogError::InUse { .. })), "{error}");
+    assert!(error.to_string().contains(directory.of_client().to_str().unwrap()), "{error}");
+    leave(client).await;
+    let error = durable_client(&directory.of_server()).connect(&server.local_address()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Log(OpenLogError::InUse { .. })), "{error}");
+    drop(server);
+    let error = durable_client(&directory.of_server()).connect("tcp://127.0.0.1:1").await.unwrap_err();
+    assert!(error.to_string().contains("the log of a server, not of a client of `desk.Desk`"), "{error}");
+}
+
+#[tokio::test]
+async fn copy_of_a_directory_that_comes_second_is_refused_by_name() {
+    let directory = Directory::new();
+    let (server, _) = serve(&address("durable-copy"), &directory.of_server()).await;
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    // With an open call it leaves without a goodbye: its session goes on.
+    client.wait(APP).send().await.unwrap().guaranteed().await.unwrap();
+    leave(client).await;
+    let copy = directory.0.join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for file in std::fs::read_dir(directory.of_client()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+    }
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    assert_eq!(client.echo(APP, "second").await, Ok("second".to_owned()));
+    leave(client).await;
+    let error = durable_client(&copy).connect(&server.local_address()).await.unwrap_err();
+    let ConnectError::Rejected { reject, .. } = &error else { panic!("{error}") };
+    assert_eq!(reject.reason, RejectReason::BadProof);
+    assert!(error.to_string().contains("copied or restored"), "{error}");
+}

@@ -1,0 +1,48 @@
+//! A folder that goes with its test.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A new, empty folder; removed when it is dropped.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+impl Folder {
+    /// One that nobody else has.
+    ///
+    /// # Panics
+    /// It cannot be made.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("rpcgen-{name}-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
+        Self(path)
+    }
+
+    /// One within another folder.
+    ///
+    /// # Panics
+    /// It cannot be made.
+    #[must_use]
+    pub fn within(folder: &Path, name: &str) -> Self {
+        let path = folder.join(name);
+        std::fs::create_dir_all(&path).expect("a folder can be made there");
+        Self(path)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left there harms nobody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,205 @@
+//! A PostgreSQL server of the tests' own, on a Unix socket in a temporary folder.
+//!
+//! Knows: where Debian puts the programs, that they don't run as root. Does not know: tests.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use crate::Folder;
+
+/// Whether the disk under a server matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Syncs {
+    Yes,
+    No,
+}
+
+/// How long its processes may take to be gone after a kill.
+const GONE_WITHIN: Duration = Duration::from_secs(30);
+
+/// A running server; it is stopped and its files removed when the last handle goes.
+#[derive(Debug)]
+pub struct PostgresServer {
+    folder: Folder,
+    programs: PathBuf,
+    syncs: Syncs,
+    /// The first of its processes; 0: it was not started yet. Its own file may be on a disk that has no power.
+    first: AtomicU32,
+}
+
+static RUNNING: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
+
+/// The server that all tests of a process share. `None`: there is no PostgreSQL here; that was said, loudly.
+///
+/// # Panics
+/// It is installed and does not start.
+#[must_use]
+pub fn postgres() -> Option<Arc<PostgresServer>> {
+    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(server) = running.upgrade() {
+        return Some(server);
+    }
+    let Some(programs) = programs() else {
+        println!("SKIPPED: PostgreSQL is not installed (apt-get install postgresql)");
+        assert!(std::env::var_os("CI").is_none(), "CI has to have PostgreSQL");
+        return None;
+    };
+    // Its disk is not what is tested here: tests/torture does that.
+    let server = Arc::new(PostgresServer::start(Folder::new("postgres"), programs, Syncs::No));
+    *running = Arc::downgrade(&server);
+    Some(server)
+}
+
+/// The newest of what is installed.
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let folders = versions.filter_map(|version| Some(version.ok()?.path().join("bin")));
+    folders.filter(|folder| folder.join("initdb").exists()).max()
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+impl PostgresServer {
+    /// One of its own in that folder, which keeps what it has committed whatever happens. `None`: there is no PostgreSQL here.
+    ///
+    /// # Panics
+    /// It is installed and does not start.
+    #[must_use]
+    pub fn start_in(folder: &Path) -> Option<Self> {
+        Some(Self::start(Folder::within(folder, "postgres"), programs()?, Syncs::Yes))
+    }
+
+    fn start(folder: Folder, programs: PathBuf, syncs: Syncs) -> Self {
+        let server = Self { folder, programs, syncs, first: AtomicU32::new(0) };
+        if is_root() {
+            let folder = server.folder.path();
+            run(Command::new("chown").arg("postgres").arg(folder));
+        }
+        let data = server.data();
+        run(server.command("initdb").args(["-A", "trust", "-U", "rpcgen", "-E", "UTF8", "-D"]).arg(&data));
+        server.start_again();
+        server
+    }
+
+    /// Starts it, unless it runs.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_again(&self) {
+        if !self.processes().is_empty() {
+            return;
+        }
+        // They name a process that was killed, and that nobody may have asked how it ended: PostgreSQL takes it for alive.
+        let left = [self.data().join("postmaster.pid"), self.folder.path().join(".s.PGSQL.5432.lock")];
+        left.iter().for_each(|file| drop(std::fs::remove_file(file)));
+        let no_syncs = if self.syncs == Syncs::No { "-F " } else { "" };
+        let options = format!("{no_syncs}-c listen_addresses='' -k {}", self.folder.path().display());
+        let log = self.folder.path().join("log");
+        let mut start = self.command("pg_ctl");
+        start.args(["start", "-w", "-s", "-t", "60", "-o", &options, "-l"]).arg(log).arg("-D").arg(self.data());
+        // Its processes would keep a pipe of ours open: what they have to say is in the log.
+        let status = start.current_dir(Path::new("/")).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let said = || {
+            let text = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            text.lines().rev().take(10).collect::<Vec<_>>().join("\n")
+        };
+        assert!(status.is_ok_and(|status| status.success()), "{start:?}: {}", said());
+        let first = std::fs::read_to_string(self.data().join("postmaster.pid"));
+        let first = first.ok().and_then(|text| text.lines().next().and_then(|line| line.trim().parse().ok()));
+        self.first.store(first.expect("a server that runs has such a file"), Ordering::Relaxed);
+    }
+
+    /// Its processes; none: it does not run.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        let first = self.first.load(Ordering::Relaxed);
+        if !is_postgres(first) {
+            return Vec::new();
+        }
+        let others = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let others = others.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        std::iter::once(first).chain(others.filter(|id| parent(*id) == Some(first))).collect()
+    }
+
+    /// Kills all of it, as by kill -9, and waits until it is gone.
+    ///
+    /// # Panics
+    /// It is not.
+    pub fn kill(&self) {
+        let ids = self.processes();
+        let names: Vec<String> = ids.iter().map(u32::to_string).collect();
+        if !names.is_empty() {
+            // Some may be gone before.
+            let _ = Command::new("kill").arg("-KILL").args(names).stderr(Stdio::null()).status();
+        }
+        let began = Instant::now();
+        while ids.iter().any(|id| is_postgres(*id)) {
+            assert!(began.elapsed() < GONE_WITHIN, "waited for PostgreSQL to be gone: not within {GONE_WITHIN:?}");
+            std::thread::yield_now();
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// One of its programs; it refuses to run as root.
+    fn command(&self, program: &str) -> Command {
+        let program = self.programs.join(program);
+        if !is_root() {
+            return Command::new(program);
+        }
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(program);
+        command
+    }
+
+    /// A new, empty database; what a client connects with.
+    ///
+    /// # Panics
+    /// There is one of that name.
+    #[must_use]
+    pub fn database(&self, name: &str) -> String {
+        let address = |name: &str| format!("host={} user=rpcgen dbname={name}", self.folder.path().display());
+        let create = format!("create database {name}");
+        run(self.command("psql").args(["-q", "-d", &address("postgres"), "-c", &create]));
+        address(name)
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        let data = self.data();
+        // What does not stop is said by the test's own failure.
+        let _ = self.command("pg_ctl").args(["stop", "-s", "-m", "immediate", "-D"]).arg(data).status();
+    }
+}
+
+/// The state and the parent of a process stand behind its name, which is in brackets.
+fn stat(process: u32) -> Option<(char, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let mut fields = stat.rsplit(')').next()?.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+fn parent(process: u32) -> Option<u32> {
+    stat(process).map(|(_, parent)| parent)
+}
+
+/// Whether it is a process of PostgreSQL, and not one that has ended and was not asked how.
+fn is_postgres(process: u32) -> bool {
+    let name = std::fs::read_to_string(format!("/proc/{process}/comm"));
+    name.is_ok_and(|name| name.trim() == "postgres")
+        && stat(process).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+}
+
+fn run(command: &mut Command) {
+    // From a folder that every user may read.
+    let output = command.current_dir(Path::new("/")).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,5 @@
+//! The service whose histories are recorded.
+
+fn main() -> rpcgen::Result<()> {
+    rpcgen::compile(&["../../idl/bank.rpc"])
+}

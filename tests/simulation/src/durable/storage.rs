@@ -1,0 +1,127 @@
+//! A node's disk and the log on it.
+//!
+//! Knows: opening, crashes, commits that fail. Does not know: what is on record.
+
+use rpcgen_log::testing::{Fault, FaultKind, Landing, Random, SimDisk};
+use rpcgen_log::{Config, Log, LogId};
+use rpcgen_store::FoundRecords;
+
+/// Small segments, so that a run has many of them.
+const SEGMENT_BYTES: u64 = 16 << 10;
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Death {
+    /// The process alone: what it wrote is there, what it had not committed is gone.
+    Process,
+    /// In the middle of a commit, and the page cache is kept.
+    InCommit,
+    /// The power fails: each sector that was not synced lands, is torn, or does not.
+    Power,
+}
+
+/// A disk with a log.
+#[derive(Debug)]
+pub(super) struct Storage {
+    disk: SimDisk,
+    id: LogId,
+    pub(super) log: Option<Log<SimDisk>>,
+    /// Of the last opening.
+    pub(super) life: u64,
+    /// An older state of the disk.
+    snapshot: Option<SimDisk>,
+    is_full: bool,
+}
+
+impl Storage {
+    pub(super) fn new(id: u128) -> Self {
+        Self {
+            disk: SimDisk::default(),
+            id: LogId(id.to_le_bytes()),
+            log: None,
+            life: 0,
+            snapshot: None,
+            is_full: false,
+        }
+    }
+
+    /// Opens the log. What was found in it.
+    pub(super) fn open(&mut self) -> Result<FoundRecords, String> {
+        self.disk.set_fault(None);
+        let (found, log) = open(&self.disk, self.id)?;
+        self.life = log.incarnation().0;
+        self.log = Some(log);
+        Ok(found)
+    }
+
+    /// What would be found if the power failed now and nothing landed that was not synced.
+    pub(super) fn found_after_power_loss(&self) -> Result<(FoundRecords, Log<SimDisk>), String> {
+        let after = self.disk.after_power_loss(Landing::Nothing);
+        after.set_bytes_max(None);
+        open(&after, self.id)
+    }
+
+    /// The process is gone.
+    pub(super) fn die(&mut self, death: Death, random: u64) {
+        let Some(mut log) = self.log.take() else { return };
+        let mut chance = Random(random);
+        if death != Death::Process {
+            // The last commit comes as far as it comes.
+            let call = 1 + chance.below(3);
+            self.disk.set_fault(Some(Fault { call, kind: FaultKind::Crash }));
+            let _ = log.commit();
+        }
+        drop(log.abandon());
+        self.disk.set_fault(None);
+        if death == Death::Power {
+            let landing = match chance.below(4) {
+                0 => Landing::Nothing,
+                1 => Landing::All,
+                2 => Landing::Random(chance.next()),
+                _ => Landing::Torn(chance.next()),
+            };
+            self.disk = self.disk.after_power_loss(landing);
+        }
+    }
+
+    /// The disk fails at one of the next calls.
+    pub(super) fn fail_soon(&self, random: u64) {
+        let call = 1 + Random(random).below(6);
+        self.disk.set_fault(Some(Fault { call, kind: FaultKind::Error }));
+    }
+
+    /// No more files fit; or they do again.
+    pub(super) fn set_full(&mut self, is_full: bool) {
+        self.is_full = is_full;
+        self.disk.set_bytes_max(is_full.then_some(0));
+    }
+
+    pub(super) fn take_snapshot(&mut self) {
+        let after = self.disk.after_power_loss(Landing::Nothing);
+        self.snapshot = Some(after);
+    }
+
+    /// Puts the snapshot in the place of the disk. `false`: there is none.
+    pub(super) fn restore(&mut self) -> bool {
+        let Some(snapshot) = &self.snapshot else { return false };
+        self.disk = snapshot.copy();
+        self.set_full(self.is_full); // As now, not as then.
+        true
+    }
+
+    /// What somebody gets who copies the directory now.
+    pub(super) fn copied(&self) -> Self {
+        let disk = self.disk.after_power_loss(Landing::Nothing);
+        disk.set_fault(None);
+        let mut copy = Self { disk, id: self.id, log: None, life: self.life, snapshot: None, is_full: false };
+        copy.set_full(self.is_full);
+        copy
+    }
+}
+
+fn open(disk: &SimDisk, id: LogId) -> Result<(FoundRecords, Log<SimDisk>), String> {
+    let mut found = FoundRecords::default();
+    let config = Config::with_segment_bytes(SEGMENT_BYTES);
+    let log = Log::open(disk.clone(), id, config, &mut |told| found.tell(told));
+    log.map(|log| (found, log)).map_err(|error| error.to_string())
+}
