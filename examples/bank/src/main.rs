@@ -52,20 +52,21 @@ async fn main() -> ExitCode {
 async fn run(plan: &Plan) -> Result<bool, Failure> {
     let began = Instant::now();
     println!(
-        "{} client nodes, {} actions, {} of the frames dropped each way, {} cuts of each link, seed {}, over {}",
+        "{} client nodes, {} actions, {} of the frames dropped each way, {} cuts of each link, {}seed {}, over {}",
         plan.clients,
         plan.actions,
         plan.drop,
         plan.cuts,
+        if plan.kill_server > 0 { format!("{} kills of the bank, ", plan.kill_server) } else { String::new() },
         plan.seed,
         if plan.cross_thread { "threads of this process" } else { "TCP between processes" },
     );
     let (progress, heard) = mpsc::channel(1_024);
     let printer = tokio::spawn(print_progress(plan.clone(), heard));
-    let (server, nodes) =
+    let (bank, nodes) =
         if plan.cross_thread { run_in_process(plan, progress).await? } else { processes::run(plan, progress).await? };
     printer.await?;
-    let report = RunReport::new(plan, &server, &nodes, began.elapsed().as_secs_f64());
+    let report = RunReport::new(plan, &bank, &nodes, began.elapsed().as_secs_f64());
     println!("\n{}", report.table());
     println!("{}", if report.is_good() { "delivered and answered, once" } else { "THE PROMISE DID NOT HOLD" });
     println!("{}", serde_json::to_string(&report)?);
@@ -77,7 +78,7 @@ async fn run_in_process(
     plan: &Plan,
     progress: mpsc::Sender<(u32, u64)>,
 ) -> Result<(ServerReport, Vec<NodeReport>), Failure> {
-    let bank = server::Bank::open(plan, "thread://bank").await?;
+    let bank = server::Bank::open(plan, "thread://bank", |_| ()).await?;
     let mut nodes = Vec::new();
     for index in 0..plan.clients {
         let (plan, address) = (plan.clone(), bank.address());

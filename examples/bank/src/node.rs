@@ -174,9 +174,14 @@ impl Node {
         }
     }
 
-    fn is_done(&self, actions: u64) -> bool {
+    /// `broadcasts_too`: whether those are waited for as well. A bank that is killed takes its own with it.
+    fn is_done(&self, actions: u64, broadcasts_too: bool) -> bool {
         let report = lock(&self.report);
-        report.answered >= actions
+        let answered = report.answered >= actions;
+        if !broadcasts_too {
+            return answered;
+        }
+        answered
             && report.broadcasts_delivered >= report.broadcasts_expected
             && report.broadcasts_relayed >= report.broadcasts_expected
     }
@@ -206,10 +211,10 @@ pub(crate) async fn run(
     };
     let hear_confirmed = hear.clone();
     let handlers = bank::Handlers::new()
-        .pending_amount(move |event| {
+        .pending_amount(move |_, event| {
             hear(event.app_id, Amount { stage: Stage::Seen, key: event.key, amount: event.amount })
         })
-        .confirmed_amount(move |event| {
+        .confirmed_amount(move |_, event| {
             hear_confirmed(event.app_id, Amount { stage: Stage::Confirmed, key: event.key, amount: event.amount })
         });
     let mut builder = bank::Client::builder().config(Plan::config()).broadcasts(handlers);
@@ -246,11 +251,11 @@ async fn watch_users(node: &Arc<Node>, address: &str) -> Result<Vec<session::Cli
     for number in 0..USERS {
         let (seeing, confirming) = (Arc::clone(node), Arc::clone(node));
         let handlers = session::Handlers::new()
-            .amount_seen(move |event| {
+            .amount_seen(move |_, event| {
                 seeing.on_relayed(Amount { stage: Stage::Seen, key: event.key, amount: event.amount });
                 std::future::ready(())
             })
-            .amount_confirmed(move |event| {
+            .amount_confirmed(move |_, event| {
                 confirming.on_relayed(Amount { stage: Stage::Confirmed, key: event.key, amount: event.amount });
                 std::future::ready(())
             });
@@ -266,7 +271,7 @@ async fn supervise(plan: &Plan, node: &Node, bank: &bank::Client, actions: u64, 
     let mut cuts = 0;
     loop {
         let moved = node.progress.notified();
-        if node.is_done(actions) {
+        if node.is_done(actions, plan.kill_server == 0) {
             return;
         }
         if tokio::time::timeout(PATIENCE, moved).await.is_err() {

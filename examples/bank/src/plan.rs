@@ -24,6 +24,11 @@ pub(crate) struct Plan {
     /// How often each client node's link is cut.
     #[arg(long, default_value_t = 5)]
     pub(crate) cuts: u32,
+    /// How often the bank's process is killed (as by kill -9) in mid-run and started again. It remembers nothing: what was not answered
+    /// runs again, and is told so. Broadcasts live as long as their server: they are counted, and not judged.
+    /// What a killed bank dropped and sent again is not in the table.
+    #[arg(long, default_value_t = 0, conflicts_with = "cross_thread")]
+    pub(crate) kill_server: u32,
     /// The same program in one process: the nodes are threads, nothing is encoded.
     #[arg(long)]
     pub(crate) cross_thread: bool,

@@ -25,13 +25,24 @@ pub(crate) struct NodeReport {
 /// What the bank counted.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ServerReport {
-    /// Runs of handlers.
+    /// Runs of handlers; where the bank is killed, actions that ran at least once.
     pub(crate) executed: u64,
-    /// Runs of handlers beyond the first for one call key.
+    /// Runs of handlers beyond the first for one call key; where the bank is killed, those that were not told that they are.
     pub(crate) executed_again: u64,
     pub(crate) broadcasts_sent: u64,
     pub(crate) frames_dropped: u64,
     pub(crate) resent: u64,
+    /// Of a run that kills the bank.
+    #[serde(default)]
+    pub(crate) kills: Option<Kills>,
+}
+
+/// What came of killing the bank.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Kills {
+    pub(crate) servers_killed: u64,
+    /// Actions that a bank which remembers nothing ran again, and was told that they may have run.
+    pub(crate) executed_again_and_told_so: u64,
 }
 
 /// The whole run.
@@ -55,6 +66,8 @@ pub(crate) struct RunReport {
     pub(crate) broadcasts_relayed: u64,
     pub(crate) lost: u64,
     pub(crate) duplicated: u64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) kills: Option<Kills>,
     pub(crate) seconds: f64,
 }
 
@@ -65,7 +78,13 @@ impl RunReport {
         let (sent, answered) = (sum(|n| n.sent), sum(|n| n.answered));
         let (delivered, relayed) = (sum(|n| n.broadcasts_delivered), sum(|n| n.broadcasts_relayed));
         let lost_actions = sent - answered;
-        let lost_broadcasts = server.broadcasts_sent.abs_diff(delivered) + delivered.abs_diff(relayed);
+        // A broadcast lives as long as its server: where that is killed, none is owed.
+        let (lost_broadcasts, duplicated_broadcasts) = if server.kills.is_some() {
+            (0, 0)
+        } else {
+            let lost = server.broadcasts_sent.abs_diff(delivered) + delivered.abs_diff(relayed);
+            (lost, sum(|n| n.broadcasts_duplicated))
+        };
         Self {
             seed: plan.seed,
             drop: plan.drop,
@@ -84,12 +103,13 @@ impl RunReport {
             broadcasts_delivered: delivered,
             broadcasts_relayed: relayed,
             lost: lost_actions + lost_broadcasts,
-            duplicated: server.executed_again + sum(|n| n.broadcasts_duplicated),
+            duplicated: server.executed_again + duplicated_broadcasts,
+            kills: server.kills,
             seconds,
         }
     }
 
-    /// Whether the promise held: nothing lost, nothing twice, everything that was sent was run and answered.
+    /// Whether the promise held: nothing lost, nothing twice without being told so, everything that was sent was run and answered.
     pub(crate) fn is_good(&self) -> bool {
         self.lost == 0
             && self.duplicated == 0
@@ -101,7 +121,7 @@ impl RunReport {
 
     /// For people.
     pub(crate) fn table(&self) -> String {
-        let rows = [
+        let mut rows = vec![
             ("actions sent", self.actions_sent),
             ("  accepted", self.accepted),
             ("  guaranteed", self.guaranteed),
@@ -117,6 +137,10 @@ impl RunReport {
             ("lost", self.lost),
             ("duplicated", self.duplicated),
         ];
+        if let Some(kills) = self.kills {
+            rows.push(("servers killed", kills.servers_killed));
+            rows.push(("  executed again, and told so", kills.executed_again_and_told_so));
+        }
         rows.iter().map(|(name, count)| format!("{name:<32}{count:>12}\n")).collect()
     }
 }

@@ -24,10 +24,21 @@ struct Books {
     report: ServerReport,
 }
 
+/// What the bank does, as it does it.
+pub(crate) enum Deed<'a> {
+    /// A handler begins; nothing of its effect is there yet.
+    Runs(&'a Call),
+    /// A broadcast is logged.
+    Broadcasts,
+}
+
+type OnDeed = Arc<dyn Fn(Deed<'_>) + Send + Sync>;
+
 /// The business implementation.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Business {
     books: Arc<Mutex<Books>>,
+    on_deed: OnDeed,
 }
 
 impl Business {
@@ -35,7 +46,13 @@ impl Business {
         work(&mut self.books.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn note_broadcast(&self) {
+        (self.on_deed)(Deed::Broadcasts);
+        self.with_books(|books| books.report.broadcasts_sent += 1);
+    }
+
     fn note_executed(&self, call: &Call) {
+        (self.on_deed)(Deed::Runs(call));
         self.with_books(|books| {
             books.report.executed += 1;
             if !books.executed.insert(call.key()) {
@@ -89,7 +106,7 @@ impl bank::Bank for Business {
         }
         // Goes to the node that asked for the key, wherever this report came from. Once this returns, it is logged.
         if call.broadcasts::<bank::Broadcasts>().pending_amount(app_id, key, amount).await.is_ok() {
-            self.with_books(|books| books.report.broadcasts_sent += 1);
+            self.note_broadcast();
         }
         Ok(())
     }
@@ -109,7 +126,7 @@ impl bank::Bank for Business {
             Ok(account.balance)
         })?;
         if call.broadcasts::<bank::Broadcasts>().confirmed_amount(app_id, key, amount, balance).await.is_ok() {
-            self.with_books(|books| books.report.broadcasts_sent += 1);
+            self.note_broadcast();
         }
         Ok(balance)
     }
@@ -134,8 +151,12 @@ pub(crate) struct Bank {
 }
 
 impl Bank {
-    pub(crate) async fn open(plan: &Plan, address: &str) -> Result<Self, ListenError> {
-        let business = Business::default();
+    pub(crate) async fn open(
+        plan: &Plan,
+        address: &str,
+        on_deed: impl Fn(Deed<'_>) + Send + Sync + 'static,
+    ) -> Result<Self, ListenError> {
+        let business = Business { books: Arc::default(), on_deed: Arc::new(on_deed) };
         let mut builder = Server::builder().config(Plan::config()).serve(bank::server(business.clone()));
         if let Some(faults) = plan.faults(0) {
             builder = builder.faults(faults);

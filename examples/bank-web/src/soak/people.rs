@@ -1,0 +1,188 @@
+//! Simulated people: each asks for things, and watches in two tabs at two front nodes.
+//!
+//! Knows: what a browser does. Does not know: what else happens to the nodes.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Plan;
+use super::dice::Dice;
+use crate::Failure;
+use crate::http::{Events, ask};
+use crate::settings::Serve;
+
+/// A node that does not answer within this is dead, and the person asks another.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// A tab whose node is dead comes back after this, as a browser does.
+const BACK_AFTER: Duration = Duration::from_millis(500);
+const APP: u64 = 7;
+const PASSWORD: &str = "correct horse battery";
+
+/// What all people saw and did.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Tickets of wishes that a node said it has accepted.
+    accepted: Mutex<BTreeSet<String>>,
+    /// Wishes that nobody answered, or that were turned away: nothing was promised of them.
+    pub(super) not_accepted: AtomicU64,
+    /// Streams that began again.
+    pub(super) reconnects: AtomicU64,
+    /// Entries that came to a tab a second time, or before an earlier one.
+    pub(super) out_of_order: AtomicU64,
+    /// Entries that tabs were shown live.
+    pub(super) shown: AtomicU64,
+}
+
+impl Tally {
+    fn accept(&self, ticket: String) {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket);
+    }
+
+    pub(super) fn accepted(&self) -> BTreeSet<String> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn accepted_count(&self) -> usize {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// Somebody with an account.
+#[derive(Debug)]
+pub(super) struct Person {
+    pub(super) name: String,
+    number: u32,
+    cookie: String,
+    serve: Serve,
+    /// The youngest entry that each of the two tabs was shown.
+    pub(super) last_seen: [AtomicI64; 2],
+}
+
+fn name_of(number: u32) -> String {
+    format!("person-{number}")
+}
+
+impl Person {
+    /// Signs in, and waits until the account is there.
+    pub(super) async fn sign_in(serve: &Serve, number: u32, _seed: u64) -> Result<Self, Failure> {
+        let name = name_of(number);
+        let form = json!({ "app": APP, "user": name, "password": PASSWORD });
+        let at = serve.page(1 + u16::try_from(number)? % serve.fronts);
+        let answer = ask(&at, Method::POST, "/sign-in", "", Some(&form), Duration::from_secs(60)).await?;
+        let cookie = answer.cookie.ok_or_else(|| format!("{name} cannot sign in: {}", answer.body))?;
+        let person = Self { name, number, cookie, serve: serve.clone(), last_seen: Default::default() };
+        let mut events = Events::open(&at, "/events", &person.cookie).await?;
+        loop {
+            let (event, data) = events.next().await?;
+            if event == "state" && !data["summary"].is_null() {
+                return Ok(person);
+            }
+            if event == "begin" {
+                events = Events::open(&at, "/events", &person.cookie).await?;
+            }
+        }
+    }
+
+    /// The front node of a tab: two tabs are at two nodes.
+    fn node_of(&self, tab: usize) -> u16 {
+        let fronts = u32::from(self.serve.fronts);
+        1 + u16::try_from((self.number + u32::try_from(tab).unwrap_or(0)) % fronts).unwrap_or(0)
+    }
+
+    /// Opens the tabs, and acts until it is calm.
+    pub(super) fn live(
+        self: &Arc<Self>,
+        plan: &Plan,
+        tally: &Arc<Tally>,
+        is_calm: &watch::Receiver<bool>,
+        living: &mut JoinSet<()>,
+    ) {
+        for tab in 0..self.last_seen.len() {
+            let (person, tally) = (Arc::clone(self), Arc::clone(tally));
+            living.spawn(async move { person.watch(tab, &tally).await });
+        }
+        let (person, tally, mut is_calm) = (Arc::clone(self), Arc::clone(tally), is_calm.clone());
+        let plan = plan.clone();
+        living.spawn(async move {
+            tokio::select! {
+                () = person.act(&plan, &tally) => {}
+                _ = is_calm.wait_for(|calm| *calm) => {}
+            }
+        });
+    }
+
+    /// One tab, as long as the soak lasts.
+    async fn watch(&self, tab: usize, tally: &Tally) {
+        let at = self.serve.page(self.node_of(tab));
+        loop {
+            if let Ok(mut events) = Events::open(&at, "/events", &self.cookie).await {
+                while let Ok((_, data)) = events.next().await {
+                    self.see(tab, &data, tally);
+                }
+            }
+            tally.reconnects.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(BACK_AFTER).await;
+        }
+    }
+
+    fn see(&self, tab: usize, data: &Value, tally: &Tally) {
+        let is_whole_state = !data["session"].is_null();
+        let Some(last) = self.last_seen.get(tab) else { return };
+        for document in data["documents"].as_array().into_iter().flatten() {
+            let seq = document["seq"].as_i64().unwrap_or_default();
+            let before = last.fetch_max(seq, Ordering::Relaxed);
+            if !is_whole_state {
+                tally.shown.fetch_add(1, Ordering::Relaxed);
+                tally.out_of_order.fetch_add(u64::from(seq <= before), Ordering::Relaxed);
+            }
+        }
+    }
+
+    async fn act(&self, plan: &Plan, tally: &Tally) {
+        let mut dice = Dice::new(plan.seed.wrapping_mul(1_000_003).wrapping_add(u64::from(self.number)));
+        let mut keys: Vec<String> = Vec::new();
+        loop {
+            tokio::time::sleep(dice.around(plan.wish_every)).await;
+            let at = self.serve.page(self.node_of(dice.below(2)));
+            if keys.is_empty() {
+                keys = self.keys(&at).await.unwrap_or_default();
+            }
+            let key = keys.get(dice.below(keys.len())).cloned();
+            let wish = match (dice.below(10), key) {
+                (0, _) | (_, None) => json!({ "wish": "key" }),
+                (1..=5, Some(key)) => json!({ "wish": "coins", "key": key, "amount": 1 + dice.below(100) }),
+                _ => {
+                    let to = name_of(u32::try_from(dice.below(plan.sessions as usize / 2)).unwrap_or(0));
+                    json!({ "wish": "pay", "to": to, "amount": 1 + dice.below(50) })
+                }
+            };
+            match ask(&at, Method::POST, "/ask", &self.cookie, Some(&wish), ANSWER_WITHIN).await {
+                Ok(answer) if answer.body["ticket"].is_string() => {
+                    tally.accept(answer.body["ticket"].as_str().unwrap_or_default().to_owned());
+                }
+                _ => {
+                    tally.not_accepted.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// The keys that the timeline tells of.
+    async fn keys(&self, at: &str) -> Result<Vec<String>, Failure> {
+        let opened = tokio::time::timeout(ANSWER_WITHIN, async {
+            let mut events = Events::open(at, "/events", &self.cookie).await?;
+            events.next().await
+        });
+        let (_, state) = opened.await??;
+        let documents = state["documents"].as_array().cloned().unwrap_or_default();
+        let keys = documents.iter().filter(|document| document["kind"] == "key");
+        Ok(keys.filter_map(|document| document["about"].as_str().map(str::to_owned)).collect())
+    }
+}

@@ -1,0 +1,86 @@
+//! A bank and its front nodes, for one scenario: each a process of its own, in a folder of its own.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use bank_web::launch::Part;
+use bank_web::settings::{CommandLine, Mode, Serve};
+use clap::Parser;
+
+use crate::driver::Browser;
+
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// The parts of one scenario.
+pub(crate) struct House {
+    serve: Serve,
+    bank: Option<Part>,
+    fronts: Vec<Option<Part>>,
+}
+
+/// Ports in a row that are free. Scenarios of this process never get the same.
+fn free_ports(count: u16) -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let of_process = 21_000 + u16::try_from(std::process::id() % 400).unwrap_or(0) * 50;
+    loop {
+        let first = of_process + NEXT.fetch_add(count, Ordering::Relaxed) % 20_000;
+        if (first..first + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return first;
+        }
+    }
+}
+
+impl House {
+    /// Starts all of them. `give_up_after`: for how many seconds the bank waits for a front node that is away.
+    pub(crate) async fn open(name: &str, give_up_after: &str) -> Self {
+        let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        // What an earlier run left.
+        let _ = std::fs::remove_dir_all(&data);
+        let ports = free_ports(24).to_string();
+        let line = ["bank-web", "--data", &data.to_string_lossy(), "--ports", &ports, "--give-up-after", give_up_after];
+        let serve = CommandLine::parse_from(line).serve;
+        let mut house = Self { fronts: (0..serve.fronts).map(|_| None).collect(), serve, bank: None };
+        house.start_bank().await;
+        for node in 1..=house.serve.fronts {
+            house.start_front(node).await;
+        }
+        house
+    }
+
+    fn program() -> PathBuf {
+        PathBuf::from(env!("CARGO_BIN_EXE_bank-web"))
+    }
+
+    pub(crate) async fn start_bank(&mut self) {
+        self.bank = Some(Part::start(&Self::program(), &self.serve, Mode::Bank, 0).await.expect("the bank starts"));
+    }
+
+    pub(crate) async fn kill_bank(&mut self) {
+        self.bank.take().expect("it runs").kill().await.expect("it can be killed");
+    }
+
+    pub(crate) async fn start_front(&mut self, node: u16) {
+        let part = Part::start(&Self::program(), &self.serve, Mode::Front, node).await.expect("the front node starts");
+        self.fronts[usize::from(node) - 1] = Some(part);
+    }
+
+    pub(crate) async fn kill_front(&mut self, node: u16) {
+        self.fronts[usize::from(node) - 1].take().expect("it runs").kill().await.expect("it can be killed");
+    }
+
+    pub(crate) fn url(&self, node: u16, path: &str) -> String {
+        format!("http://{}/{path}", self.serve.page(node))
+    }
+
+    /// Signs a browser in at a front node, and waits for the account's page.
+    pub(crate) async fn sign_in(&self, browser: &Browser, node: u16, user: &str) {
+        browser.open(&self.url(node, "")).await;
+        browser.fill("#sign-in input[name=user]", user).await;
+        browser.fill("#sign-in input[name=password]", PASSWORD).await;
+        browser.click("#sign-in button").await;
+        browser
+            .until("return document.getElementById('balance') !== null && document.body.dataset.ready === 'true';")
+            .await;
+    }
+}
