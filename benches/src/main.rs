@@ -1,11 +1,20 @@
-//! Our own speed beside a raw echo of the same bytes, alternating in one run. Figures of two runs are not comparable; ratios are.
+//! Our own speed beside its limits and its peers, alternating in one sitting. Figures of two sittings are not comparable; ratios are.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a command talks to its user")]
 
+mod compare;
+mod core;
+mod count;
+mod guard;
 mod measure;
+mod memory;
 mod ours;
+mod plot;
 mod proxy;
 mod raw;
+mod rows;
+mod sides;
+mod workload;
 
 /// The echo service's stubs.
 mod echo {
@@ -14,66 +23,192 @@ mod echo {
 
 use std::time::Duration;
 
-use clap::Parser;
-use serde::Serialize;
+use clap::{Args, Parser, Subcommand};
 
-use crate::measure::median;
+use crate::compare::{Plan, Side};
 use crate::ours::Failure;
+use crate::workload::Workload;
 
 /// Payload bytes of a request and of a response of the echo service, as encoded.
 const PAYLOAD_BYTES: f64 = 80.0 + 18.0;
 
-/// Speed of generated calls beside a raw echo, in one run.
+/// Speed of generated calls beside its limits and its peers.
 #[derive(Parser)]
 struct Options {
-    /// Seconds of each measurement.
+    #[command(subcommand)]
+    command: Option<What>,
+    #[command(flatten)]
+    compare: Compare,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Ours, the limits and the peers, alternating; a table of medians and ratios (this is what runs without a command)
+    Compare(Compare),
+    /// One side, once; the last line is its figure as JSON
+    Measure {
+        /// ours-tcp, ours-threads, raw-tcp-mux, mpsc-oneshot
+        who: String,
+        /// tasks-N, one-task-N, clients-NxM
+        workload: Workload,
+        /// Seconds of the measurement
+        #[arg(long, default_value_t = 2.0)]
+        seconds: f64,
+    },
+    /// Bytes on the wire of a call, counted at a proxy
+    Wire,
+    /// Resident memory of a session: idle, idle after work, parked. Linux only; needs twice as many files as sessions
+    Memory {
+        /// Sessions
+        #[arg(long, default_value_t = 10_000)]
+        sessions: usize,
+        /// The last line is the table as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Instructions per call of the main paths beside what is committed; fails if there are more. Needs valgrind
+    Guard {
+        /// Replaces what is committed
+        #[arg(long)]
+        update: bool,
+    },
+    /// Throughput against outstanding calls and against clients, ours and a thin mux alternating, as an SVG picture
+    Plot {
+        /// Where the picture goes
+        #[arg(long, default_value = "docs/performance.svg")]
+        out: std::path::PathBuf,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 0.5)]
+        seconds: f64,
+        /// Measurements of each point; the median counts
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// A fixed number of calls on one thread
+    #[command(hide = true)]
+    Count {
+        who: String,
+        workload: Workload,
+        #[arg(long)]
+        calls: u64,
+    },
+    /// The server of `memory`
+    #[command(hide = true)]
+    MemoryServer,
+}
+
+#[derive(Args, Clone)]
+struct Compare {
+    /// Rows, separated by commas; without: all
+    #[arg(long, value_delimiter = ',')]
+    rows: Vec<String>,
+    /// Seconds of each measurement
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// Measurements of each row; the median counts.
+    /// Measurements of each side; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// The last line is the table as JSON.
+    /// Builds and measures the peers too (tarpc, tonic): some minutes for the first build
+    #[arg(long)]
+    peers: bool,
+    /// The last line is the table as JSON
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Row {
-    name: &'static str,
-    callers: usize,
-    ours: f64,
-    limit: f64,
-    ratio: f64,
-    limit_name: &'static str,
+fn main() -> Result<(), Failure> {
+    let options = Options::parse();
+    match options.command.unwrap_or(What::Compare(options.compare)) {
+        // Without threads beside its own: each instruction of these is counted.
+        What::Count { who, workload, calls } => count::run(&who, workload, calls),
+        What::Guard { update } => guarded(update),
+        What::Plot { out, seconds, rounds } => {
+            plot::draw(&out, Duration::from_secs_f64(seconds), rounds, |line| println!("{line}"))
+        }
+        other => tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(other)),
+    }
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Failure> {
-    let options = Options::parse();
-    let time = Duration::from_secs_f64(options.seconds);
-    let mut rows = Vec::new();
-    for (name, address, callers, limit_name) in [
-        ("TCP, pipelined", "tcp://127.0.0.1:0", 256, "raw-tcp-mux"),
-        ("TCP, ping-pong", "tcp://127.0.0.1:0", 1, "raw-tcp-mux"),
-        ("cross-thread, pipelined", "thread://bench", 256, "mpsc + oneshot"),
-        ("cross-thread, ping-pong", "thread://bench", 1, "mpsc + oneshot"),
-    ] {
-        let (mut ours_all, mut limit_all) = (Vec::new(), Vec::new());
-        for _ in 0..options.rounds {
-            limit_all.push(if address.starts_with("tcp") {
-                raw::tcp_mux(callers, time).await?
-            } else {
-                raw::channel(callers, time).await
-            });
-            ours_all.push(ours::calls(address, callers, time).await?);
+fn guarded(update: bool) -> Result<(), Failure> {
+    match guard::run(update)? {
+        guard::Found::NoValgrind => println!("SKIPPED: there is no valgrind here, and no instruction was counted"),
+        guard::Found::Counted { lines, is_within } => {
+            lines.iter().for_each(|line| println!("{line}"));
+            if !is_within {
+                return Err("a path costs more instructions than are committed in benches/instructions.json".into());
+            }
         }
-        let (ours, limit) = (median(ours_all), median(limit_all));
-        println!(
-            "{name:<26}{callers:>5} callers {ours:>12.0} calls/s   {limit_name:<15}{limit:>12.0} calls/s   ratio {:.2}",
-            ours / limit
-        );
-        rows.push(Row { name, callers, ours, limit, ratio: ours / limit, limit_name });
     }
+    Ok(())
+}
+
+async fn run(what: What) -> Result<(), Failure> {
+    match what {
+        What::Count { .. } | What::Guard { .. } | What::Plot { .. } => {}
+        What::Measure { who, workload, seconds } => {
+            let figure = sides::measure(&who, workload, Duration::from_secs_f64(seconds)).await?;
+            println!("{}", serde_json::to_string(&figure)?);
+        }
+        What::Wire => wire().await?,
+        What::MemoryServer => memory::serve().await?,
+        What::Memory { sessions, json } => {
+            let costs = tokio::task::spawn_blocking(move || memory::measure(sessions)).await??;
+            for cost in &costs {
+                let client = cost.client.map_or_else(String::new, |bytes| format!("{bytes:>8} bytes at the client"));
+                println!(
+                    "{:<22}{:>7} sessions {:>8} bytes at the server {client}",
+                    cost.sessions, cost.count, cost.server
+                );
+            }
+            if json {
+                println!("{}", serde_json::to_string(&costs)?);
+            }
+        }
+        What::Compare(chosen) => {
+            let peers = if chosen.peers { Some(compare::build_peers()?) } else { None };
+            let with_wire = chosen.rows.is_empty();
+            let plan = Plan { rows: chosen.rows, seconds: chosen.seconds, rounds: chosen.rounds, peers };
+            println!("{HEADING}");
+            let sides = compare::run(&plan, |sides| sides.iter().for_each(|side| println!("{}", line(side))))?;
+            if with_wire {
+                wire().await?;
+            }
+            if chosen.json {
+                println!("{}", serde_json::to_string(&sides)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+const HEADING: &str = concat!(
+    "row                 who             workload         calls/s (lowest to highest)     ",
+    "   p50 us    p99 us  CPU us   ratio   goal"
+);
+
+fn line(side: &Side) -> String {
+    let optional = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.2}"));
+    let verdict = match (side.ratio, side.goal) {
+        (Some(ratio), Some(goal)) if ratio < goal => " missed",
+        _ => "",
+    };
+    format!(
+        "{:<19} {:<15} {:<15} {:>9.0} ({:>9.0} to {:>9.0}) {:>9.1} {:>9.1} {:>7.2} {:>7} {:>6}{verdict}",
+        side.row,
+        side.who,
+        side.workload,
+        side.figure.calls_per_second,
+        side.lowest,
+        side.highest,
+        side.figure.p50_us,
+        side.figure.p99_us,
+        side.figure.cpu_us_per_call,
+        optional(side.ratio),
+        optional(side.goal),
+    )
+}
+
+async fn wire() -> Result<(), Failure> {
     let cost = ours::wire_cost(256, 200_000).await?;
     let per_call = (cost.bytes_up + cost.bytes_down) as f64 / cost.calls as f64;
     println!(
@@ -84,8 +219,5 @@ async fn main() -> Result<(), Failure> {
         (per_call - PAYLOAD_BYTES) / 2.0,
         raw::mux_bytes_per_call(),
     );
-    if options.json {
-        println!("{}", serde_json::to_string(&rows)?);
-    }
     Ok(())
 }

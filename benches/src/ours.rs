@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use rpcgen_runtime::{AppId, Call, Config, Server};
+use rpcgen_runtime::{AppId, Call, Server};
 
 use crate::echo;
-use crate::measure::calls_per_second;
+use crate::measure::Figure;
 use crate::proxy::CountingProxy;
+use crate::workload::Workload;
 
 /// An empty handler.
-struct Echo;
+pub(crate) struct Echo;
 
 impl echo::Echo for Echo {
     async fn echo(
@@ -26,22 +27,25 @@ impl echo::Echo for Echo {
 
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-async fn one_call(client: echo::Client) {
+pub(crate) async fn one_call(client: echo::Client) {
     // An error fails the run: there are no faults here.
     client.echo(AppId(7), "alice-000001", 42, vec![7; 64]).await.expect("an answer");
 }
 
-/// Calls per second over an address of any kind.
-pub(crate) async fn calls(address: &str, callers: usize, time: Duration) -> Result<f64, Failure> {
-    let server = Server::builder().config(Config::default()).serve(echo::server(Echo)).listen(address).await?;
-    let client = echo::Client::connect(&server.local_address()).await?;
-    let rate = {
-        let client = client.clone();
-        calls_per_second(callers, time, move || one_call(client.clone())).await
-    };
-    leave(&client).await?;
+/// Calls over an address of any kind.
+pub(crate) async fn calls(address: &str, workload: Workload, time: Duration) -> Result<Figure, Failure> {
+    let server = Server::builder().serve(echo::server(Echo)).listen(address).await?;
+    let mut clients = Vec::new();
+    for _ in 0..workload.clients() {
+        clients.push(echo::Client::connect(&server.local_address()).await?);
+    }
+    let of_callers = clients.clone();
+    let figure = workload.run(time, move |caller| one_call(of_callers[caller % of_callers.len()].clone())).await;
+    for client in &clients {
+        leave(client).await?;
+    }
     server.shutdown(Duration::from_secs(5)).await;
-    Ok(rate)
+    Ok(figure)
 }
 
 /// Leaves formally: a call that is dropped has failed the run.

@@ -7,8 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
-use crate::measure::calls_per_second;
+use crate::measure::Figure;
+use crate::workload::Workload;
 
 /// Bytes of the encoded request and response of the echo service.
 const REQUEST_BYTES: usize = 80;
@@ -16,36 +18,37 @@ const RESPONSE_BYTES: usize = 18;
 /// Before each: length and call number, four bytes each.
 const HEADER_BYTES: usize = 8;
 
-/// Callers, frames with a call number, one reader and one writer task: what any call API over a stream needs.
-pub(crate) async fn tcp_mux(callers: usize, time: Duration) -> std::io::Result<f64> {
+/// Frames with a call number, one reader and one writer task: what any call API over a stream needs.
+pub(crate) async fn tcp_mux(workload: Workload, time: Duration) -> std::io::Result<Figure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let server = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await?;
-        serve(stream).await
-    });
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (read, write) = stream.into_split();
-    let mux = Mux::default();
-    let (outgoing, queue) = mpsc::unbounded_channel();
-    let writer = tokio::spawn(write_calls(write, queue));
-    let reader = tokio::spawn(read_answers(read, mux.clone()));
-    let rate = calls_per_second(callers, time, move || {
-        let (mux, outgoing) = (mux.clone(), outgoing.clone());
-        async move {
-            let (answer, answered) = oneshot::channel();
-            let number = mux.open(answer);
-            // The reader and the writer live as long as the run.
-            outgoing.send(number).expect("the writer is there");
-            answered.await.expect("the reader answers");
-        }
-    })
-    .await;
-    writer.abort();
-    reader.abort();
-    server.abort();
-    Ok(rate)
+    let mut tasks = JoinSet::new();
+    let mut clients = Vec::new();
+    for _ in 0..workload.clients() {
+        let stream = TcpStream::connect(address).await?;
+        tasks.spawn(serve(listener.accept().await?.0));
+        stream.set_nodelay(true)?;
+        let (read, write) = stream.into_split();
+        let mux = Mux::default();
+        let (outgoing, queue) = mpsc::unbounded_channel();
+        tasks.spawn(write_calls(write, queue));
+        tasks.spawn(read_answers(read, mux.clone()));
+        clients.push((mux, outgoing));
+    }
+    let figure = workload
+        .run(time, move |caller| {
+            let (mux, outgoing) = clients[caller % clients.len()].clone();
+            async move {
+                let (answer, answered) = oneshot::channel();
+                let number = mux.open(answer);
+                // The reader and the writer live as long as the run.
+                outgoing.send(number).expect("the writer is there");
+                answered.await.expect("the reader answers");
+            }
+        })
+        .await;
+    tasks.shutdown().await;
+    Ok(figure)
 }
 
 #[derive(Clone, Default)]
@@ -151,24 +154,25 @@ struct Request {
 }
 
 /// tokio's mpsc and oneshot: what a service between tasks costs by hand.
-pub(crate) async fn channel(callers: usize, time: Duration) -> f64 {
+pub(crate) async fn channel(workload: Workload, time: Duration) -> Figure {
     let (outgoing, mut queue) = mpsc::channel::<Request>(1_024);
     let server = tokio::spawn(async move {
         while let Some(request) = queue.recv().await {
             let _ = request.answer.send((request.amount, request.payload[..16].to_vec()));
         }
     });
-    let rate = calls_per_second(callers, time, move || {
-        let outgoing = outgoing.clone();
-        async move {
-            let (answer, answered) = oneshot::channel();
-            let request =
-                Request { _app: 7, _user: "alice-000001".to_owned(), amount: 42, payload: vec![7; 64], answer };
-            assert!(outgoing.send(request).await.is_ok(), "the server is there");
-            answered.await.expect("the server answers");
-        }
-    })
-    .await;
+    let figure = workload
+        .run(time, move |_| {
+            let outgoing = outgoing.clone();
+            async move {
+                let (answer, answered) = oneshot::channel();
+                let request =
+                    Request { _app: 7, _user: "alice-000001".to_owned(), amount: 42, payload: vec![7; 64], answer };
+                assert!(outgoing.send(request).await.is_ok(), "the server is there");
+                answered.await.expect("the server answers");
+            }
+        })
+        .await;
     server.abort();
-    rate
+    figure
 }

@@ -1,0 +1,36 @@
+//! What other RPC systems do with the same calls: `rpcgen-peers measure WHO WORKLOAD --seconds S`; the last line is the figure.
+//! Called by `rpcgen-bench compare --peers`, which alternates them with ours.
+#![forbid(unsafe_code)]
+
+mod grpc;
+#[path = "../../src/measure.rs"]
+#[allow(dead_code, reason = "not every part of it is used on this side")]
+mod measure;
+mod rpc;
+#[path = "../../src/workload.rs"]
+mod workload;
+
+use std::time::Duration;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const USAGE: &str =
+    "usage: rpcgen-peers measure WHO WORKLOAD --seconds S; WHO is tarpc-tcp, tarpc-memory, tonic-unary or tonic-stream";
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ["measure", who, workload, "--seconds", seconds] = arguments[..] else { return Err(USAGE.into()) };
+    let workload = workload.parse()?;
+    let time = Duration::from_secs_f64(seconds.parse()?);
+    let figure = match who {
+        "tarpc-tcp" => rpc::tcp(workload, time).await?,
+        "tarpc-memory" => rpc::memory(workload, time).await?,
+        "tonic-unary" => grpc::unary(workload, time).await?,
+        "tonic-stream" => grpc::stream(workload, time).await?,
+        _ => return Err(USAGE.into()),
+    };
+    println!("{}", serde_json::to_string(&figure)?);
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! The rows of the comparison: what of ours stands beside which limit and which peers, and what we want the ratio to be.
+
+use crate::workload::Workload;
+
+/// One row.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) workload: Workload,
+    pub(crate) ours: &'static str,
+    pub(crate) beside: &'static [Beside],
+}
+
+/// Who stands beside ours, and how many times its calls per second ours are to reach.
+pub(crate) struct Beside {
+    pub(crate) who: &'static str,
+    /// Mostly the same workload; a peer without one of that kind has its nearest.
+    pub(crate) workload: Option<Workload>,
+    pub(crate) goal: f64,
+}
+
+const fn beside(who: &'static str, goal: f64) -> Beside {
+    Beside { who, workload: None, goal }
+}
+
+/// All rows, in the order in which they are measured.
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "tcp-pipelined",
+        workload: Workload::Tasks(256),
+        ours: "ours-tcp",
+        beside: &[beside("raw-tcp-mux", 1.0), beside("tarpc-tcp", 4.0), beside("tonic-unary", 15.0)],
+    },
+    Row {
+        name: "tcp-one-task",
+        workload: Workload::OneTask(256),
+        ours: "ours-tcp",
+        beside: &[beside("raw-tcp-mux", 2.0), beside("tonic-stream", 1.0)],
+    },
+    Row {
+        name: "tcp-ping-pong",
+        workload: Workload::Tasks(1),
+        ours: "ours-tcp",
+        beside: &[beside("raw-tcp-mux", 0.9), beside("tarpc-tcp", 1.0), beside("tonic-unary", 1.0)],
+    },
+    Row {
+        name: "threads-pipelined",
+        workload: Workload::Tasks(256),
+        ours: "ours-threads",
+        beside: &[beside("mpsc-oneshot", 1.0), beside("tarpc-memory", 3.0)],
+    },
+    Row {
+        name: "threads-ping-pong",
+        workload: Workload::Tasks(1),
+        ours: "ours-threads",
+        beside: &[beside("mpsc-oneshot", 1.0), beside("tarpc-memory", 3.0)],
+    },
+    Row {
+        name: "tcp-1000-clients",
+        workload: Workload::Clients { clients: 1_000, callers: 8 },
+        ours: "ours-tcp",
+        beside: &[
+            Beside { who: "ours-tcp", workload: Some(Workload::Tasks(256)), goal: 0.8 },
+            beside("raw-tcp-mux", 1.0),
+        ],
+    },
+];

@@ -1,0 +1,22 @@
+//! Who can be measured in this program, by name. The peers have a program of their own: their dependencies are not ours.
+
+use std::time::Duration;
+
+use crate::measure::Figure;
+use crate::ours::{self, Failure};
+use crate::raw;
+use crate::workload::Workload;
+
+/// The names that [`measure`] knows.
+pub(crate) const HERE: &[&str] = &["ours-tcp", "ours-threads", "raw-tcp-mux", "mpsc-oneshot"];
+
+/// Measures one side once.
+pub(crate) async fn measure(who: &str, workload: Workload, time: Duration) -> Result<Figure, Failure> {
+    match who {
+        "ours-tcp" => ours::calls("tcp://127.0.0.1:0", workload, time).await,
+        "ours-threads" => ours::calls("thread://bench", workload, time).await,
+        "raw-tcp-mux" => Ok(raw::tcp_mux(workload, time).await?),
+        "mpsc-oneshot" => Ok(raw::channel(workload, time).await),
+        _ => Err(format!("nobody here is called `{who}`; there are {}", HERE.join(", ")).into()),
+    }
+}
