@@ -120,13 +120,14 @@ impl Drop for RealDisk {
 /// Makes a directory, and those that it is to be in. Afterwards none of them can be lost: what is durable in a directory that its own
 /// parent forgets would be lost with it.
 fn make_directory(directory: &Path) -> io::Result<()> {
+    // The last ancestor of a relative path is the empty one: the directory that the process is in.
+    let is_missing = |ancestor: &&Path| !ancestor.as_os_str().is_empty() && !ancestor.exists();
     let parent_of = |made: &Path| match made.parent() {
         Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
         Some(parent) => parent.to_owned(),
         None => made.to_owned(),
     };
-    let missing: Vec<PathBuf> =
-        directory.ancestors().take_while(|ancestor| !ancestor.exists()).map(parent_of).collect();
+    let missing: Vec<PathBuf> = directory.ancestors().take_while(is_missing).map(parent_of).collect();
     fs::create_dir_all(directory)?;
     // The outermost last: what it holds is there before it says so.
     missing.iter().try_for_each(|parent| File::open(parent)?.sync_all())
