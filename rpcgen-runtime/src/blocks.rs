@@ -50,6 +50,23 @@ pub(crate) fn encoded<M: Encode>(message: &M) -> Result<Bytes, EncodeError> {
     })
 }
 
+/// Whether the message keeps its limits.
+///
+/// # Errors
+/// As [`encoded`].
+pub(crate) fn check<M: Encode>(message: &M) -> Result<(), EncodeError> {
+    BLOCKS.with_borrow_mut(|Blocks { scratch, .. }| {
+        let mut out = Writer::checking(std::mem::take(scratch));
+        message.encode(&mut out);
+        let memory = out.finish()?;
+        if memory.len() <= SHARED_BYTES_MAX {
+            *scratch = memory;
+            scratch.clear();
+        }
+        Ok(())
+    })
+}
+
 /// Encodes a message that is to be kept for long: it has memory of its own.
 ///
 /// # Errors

@@ -47,7 +47,7 @@ pub(crate) enum OpenError {
 }
 
 impl Carried {
-    /// The message in the form that the other end takes. Between threads nothing can be wrong with it.
+    /// The message in the form that the other end takes. Its limits hold in either.
     pub(crate) fn new<M: Message>(message: M, in_process: bool) -> Result<Self, EncodeError> {
         Self::of(message, AppId::default(), in_process)
     }
@@ -60,6 +60,7 @@ impl Carried {
 
     fn of<M: Message>(message: M, app_id: AppId, in_process: bool) -> Result<Self, EncodeError> {
         if in_process {
+            check(&message)?;
             Ok(Self::Typed(TypedMessage { message: Arc::new(TakeOnce(Mutex::new(Some(message)))), app_id }))
         } else {
             blocks::encoded(&message).map(Self::Encoded)
@@ -78,6 +79,7 @@ impl Carried {
     /// The same for a broadcast. It may have to go to another node although one had it: what is opened is a copy.
     pub(crate) fn of_broadcast<B: Broadcast>(broadcast: B, in_process: bool) -> Result<Self, EncodeError> {
         if in_process {
+            check(&broadcast)?;
             Ok(Self::Typed(TypedMessage { message: Arc::new(Kept(Mutex::new(broadcast))), app_id: AppId::default() }))
         } else {
             // It may have to wait for a node.
@@ -164,6 +166,11 @@ impl From<Bytes> for Carried {
     fn from(bytes: Bytes) -> Self {
         Self::Encoded(bytes)
     }
+}
+
+/// Between threads nothing is encoded, and what breaks a limit is refused all the same: the stubs keep one promise.
+fn check<M: Encode>(message: &M) -> Result<(), EncodeError> {
+    if M::HAS_LIMITS { blocks::check(message) } else { Ok(()) }
 }
 
 /// A message that is handed over between threads as it is. The sender's log keeps this handle for re-sends; the first one who takes

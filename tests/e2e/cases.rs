@@ -289,11 +289,19 @@ async fn request_that_fits_in_no_frame_is_not_accepted() {
     if server.local_address().starts_with("tcp") {
         let error = client.echo(APP, "x".repeat(1 << 20)).await.unwrap_err();
         assert!(matches!(error, CallError::NotAccepted(SendError::Refused(_))), "{error}");
-        let error = client.echo(APP, "x".repeat(2_000_001)).await.unwrap_err();
-        assert!(matches!(error, CallError::NotAccepted(SendError::Encode(_))), "{error}");
     }
     let text = "x".repeat(900_000);
     assert_eq!(client.echo(APP, text.clone()).await.unwrap(), text);
+}
+
+#[tokio::test]
+async fn request_beyond_its_limit_is_not_accepted_and_the_client_goes_on() {
+    let (server, business) = serve(&address("limit")).await;
+    let client = connect(&server.local_address()).await;
+    let error = client.echo(APP, "x".repeat(2_000_001)).await.unwrap_err();
+    assert!(matches!(error, CallError::NotAccepted(SendError::Encode(_))), "{error}");
+    assert_eq!(business.runs(), 0);
+    assert_eq!(client.echo(APP, "next").await.unwrap(), "next");
 }
 
 #[tokio::test]

@@ -76,8 +76,10 @@ impl Generator<'_> {
         let text = name.to_string();
         let writes = fields.iter().map(|field| self.encode_field(field));
         let reads = fields.iter().map(|field| self.decode_field(scope, None, field, false));
+        let limits = self.limits_constant(fields);
         quote! {
             impl #rpc::Encode for #name {
+                #limits
                 fn encode(&self, out: &mut #rpc::Writer) {
                     #(#writes)*
                 }
@@ -89,6 +91,15 @@ impl Generator<'_> {
                 }
             }
         }
+    }
+
+    /// Says of a message that some values of it break a limit, so that this is checked also where nothing is encoded.
+    fn limits_constant<'a>(&self, fields: impl IntoIterator<Item = &'a Field>) -> Option<TokenStream> {
+        self.facts.are_limited(fields).then(|| {
+            quote!(
+                const HAS_LIMITS: bool = true;
+            )
+        })
     }
 
     /// The codec of an enum.
@@ -105,8 +116,12 @@ impl Generator<'_> {
         let writes = (0_u32..).zip(variants).map(|(index, variant)| self.encode_variant(&out, index, variant));
         let reads =
             (0_u32..).zip(variants).map(|(index, variant)| self.decode_variant(scope, owner, name, index, variant));
+        // Without an owner it is a message: the business error of an action.
+        let is_message = owner.is_none();
+        let limits = is_message.then(|| self.limits_constant(variants.iter().flat_map(|variant| &variant.fields)));
         quote! {
             impl #rpc::Encode for #name {
+                #limits
                 fn encode(&self, #out: &mut #rpc::Writer) {
                     match self { #(#writes)* }
                 }

@@ -10,6 +10,8 @@ pub(super) struct Facts {
     inexact: Vec<bool>,
     /// Something that is not `Copy` is in it.
     not_copy: Vec<bool>,
+    /// Some value of it breaks a limit: there is a `@max` in it, it holds itself (nesting has a limit), or we do not see into it.
+    limited: Vec<bool>,
     /// Types that hold each other by value have the same number.
     cycle: Vec<usize>,
 }
@@ -18,10 +20,12 @@ impl Facts {
     pub(super) fn new(model: &Model) -> Self {
         let count = model.types.len();
         let mut held = vec![Vec::new(); count];
+        let mut held_by_value = vec![Vec::new(); count];
         let mut holders = vec![Vec::new(); count];
         let mut holders_by_value = vec![Vec::new(); count];
         let mut inexact = vec![false; count];
         let mut not_copy = vec![false; count];
+        let mut limited = vec![false; count];
         for (index, def) in model.types.iter().enumerate() {
             not_copy[index] = match &def.kind {
                 TypeKind::Struct { fixed, .. } => !fixed,
@@ -30,30 +34,35 @@ impl Facts {
                 TypeKind::External { .. } => true,
             };
             inexact[index] = matches!(def.kind, TypeKind::External { .. });
-            each_type(&def.kind, &mut |ty, by_value| match ty {
-                Type::F32 | Type::F64 => inexact[index] = true,
-                Type::String { .. } | Type::Bytes { .. } | Type::List { .. } | Type::Map { .. } => {
-                    not_copy[index] = true
-                }
-                Type::Named(id) => {
-                    let part = id.0 as usize;
-                    holders[part].push(index);
-                    if by_value {
-                        held[index].push(part);
-                        holders_by_value[part].push(index);
+            limited[index] = inexact[index];
+            each_type(&def.kind, &mut |ty, by_value| {
+                limited[index] |= has_limit(ty);
+                match ty {
+                    Type::F32 | Type::F64 => inexact[index] = true,
+                    Type::String { .. } | Type::Bytes { .. } | Type::List { .. } | Type::Map { .. } => {
+                        not_copy[index] = true
                     }
+                    Type::Named(id) => {
+                        let part = id.0 as usize;
+                        held[index].push(part);
+                        holders[part].push(index);
+                        if by_value {
+                            held_by_value[index].push(part);
+                            holders_by_value[part].push(index);
+                        }
+                    }
+                    _ => {}
                 }
-                _ => {}
             });
         }
-        let cycle = cycles(&held, &holders_by_value);
-        for (index, parts) in held.iter().enumerate() {
-            // A box is not `Copy`.
-            not_copy[index] |= parts.iter().any(|part| cycle[*part] == cycle[index]);
-        }
+        let cycle = cycles(&held_by_value, &holders_by_value);
+        // A box is not `Copy`.
+        mark_recursive(&mut not_copy, &held_by_value, &cycle);
+        mark_recursive(&mut limited, &held, &cycles(&held, &holders));
         spread(&mut inexact, &holders);
         spread(&mut not_copy, &holders_by_value);
-        Self { inexact, not_copy, cycle }
+        spread(&mut limited, &holders);
+        Self { inexact, not_copy, limited, cycle }
     }
 
     /// Whether a value of this type equals itself: `Eq`, `Hash` and `Ord` can be derived.
@@ -70,6 +79,17 @@ impl Facts {
                 _ => {}
             });
             exact
+        })
+    }
+
+    /// Whether some values of these fields break a limit.
+    pub(super) fn are_limited<'a>(&self, fields: impl IntoIterator<Item = &'a Field>) -> bool {
+        fields.into_iter().any(|field| {
+            let mut limited = false;
+            walk(&field.ty, true, &mut |ty, _| {
+                limited |= has_limit(ty) || matches!(ty, Type::Named(id) if self.limited[id.0 as usize]);
+            });
+            limited
         })
     }
 
@@ -92,6 +112,20 @@ impl Facts {
     /// Whether `part`, held by value in `owner`, holds `owner` by value: then it stands in a box.
     pub(super) fn needs_box(&self, owner: TypeId, part: TypeId) -> bool {
         self.cycle[owner.0 as usize] == self.cycle[part.0 as usize]
+    }
+}
+
+fn has_limit(ty: &Type) -> bool {
+    match ty {
+        Type::String { max } | Type::Bytes { max } | Type::List { max, .. } | Type::Map { max, .. } => max.is_some(),
+        _ => false,
+    }
+}
+
+/// Gives a mark to each node that reaches itself.
+fn mark_recursive(marks: &mut [bool], edges: &[Vec<usize>], cycle: &[usize]) {
+    for (index, parts) in edges.iter().enumerate() {
+        marks[index] |= parts.iter().any(|part| cycle[*part] == cycle[index]);
     }
 }
 

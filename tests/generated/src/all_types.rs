@@ -18,7 +18,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// How many tags a thing may have.
 pub const TAGS_MAX: u32 = 16;
@@ -687,6 +687,8 @@ impl ::core::fmt::Display for ShapesError {
 impl ::core::error::Error for ShapesError {}
 
 impl rpc::Encode for ShapesError {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         match self {
             Self::NoSuchShape => out.variant(0),
@@ -776,6 +778,8 @@ pub struct CompoundsResponse {
 }
 
 impl rpc::Encode for CompoundsResponse {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.compounds, out);
         rpc::Encode::encode(&self.defaults, out);
@@ -802,6 +806,8 @@ pub struct OpenResponse {
 }
 
 impl rpc::Encode for OpenResponse {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.ticket, out);
         out.at_most("tags", "elements", self.tags.len(), 16);
@@ -969,6 +975,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Compounds {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             rpc::Encode::encode(&self.compounds, out);
@@ -1028,6 +1036,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Shapes {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             rpc::Encode::encode(&self.shape, out);
@@ -1054,6 +1064,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for ShapesResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             out.at_most("shapes", "elements", self.shapes.len(), 10);
             rpc::Encode::encode(&self.shapes, out);
@@ -1110,6 +1122,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Secret {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             rpc::Encode::encode(&self.secrets, out);
@@ -1311,6 +1325,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Open {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 64);
@@ -1472,6 +1488,8 @@ pub struct Painted {
 }
 
 impl rpc::Encode for Painted {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         rpc::Encode::encode(&self.shape, out);

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// A key that coins can be sent to.
 pub type AddFundsKey = String;
@@ -301,6 +301,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for CreateAccount {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 64);
@@ -325,6 +327,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for CreateAccountResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.account, out);
         }
@@ -379,6 +383,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for GetAddFundsKey {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 64);
@@ -403,6 +409,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for GetAddFundsKeyResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             out.at_most("key", "bytes", self.key.len(), 64);
             rpc::Encode::encode(&self.key, out);
@@ -475,6 +483,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Balance {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 64);
@@ -554,6 +564,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for ReportIncoming {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("key", "bytes", self.key.len(), 64);
@@ -612,6 +624,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for ConfirmIncoming {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("key", "bytes", self.key.len(), 64);
@@ -745,6 +759,8 @@ pub struct PendingAmount {
 }
 
 impl rpc::Encode for PendingAmount {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("key", "bytes", self.key.len(), 64);
@@ -787,6 +803,8 @@ pub struct ConfirmedAmount {
 }
 
 impl rpc::Encode for ConfirmedAmount {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("key", "bytes", self.key.len(), 64);

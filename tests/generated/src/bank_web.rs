@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// Whoever has a sub-account.
 pub type User = String;
@@ -323,6 +323,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for CreateAccount {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 32);
@@ -351,6 +353,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for CreateAccountResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.account, out);
         }
@@ -405,6 +409,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for GetAddFundsKey {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 32);
@@ -429,6 +435,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for GetAddFundsKeyResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             out.at_most("key", "bytes", self.key.len(), 64);
             rpc::Encode::encode(&self.key, out);
@@ -503,6 +511,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Pay {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 32);
@@ -588,6 +598,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for SendCoins {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 32);
@@ -617,6 +629,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for SendCoinsResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             out.at_most("coin", "bytes", self.coin.len(), 64);
             rpc::Encode::encode(&self.coin, out);
@@ -672,6 +686,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Balance {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 32);
@@ -754,6 +770,8 @@ pub struct PendingAmount {
 }
 
 impl rpc::Encode for PendingAmount {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("key", "bytes", self.key.len(), 64);
@@ -804,6 +822,8 @@ pub struct ConfirmedAmount {
 }
 
 impl rpc::Encode for ConfirmedAmount {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("key", "bytes", self.key.len(), 64);
@@ -855,6 +875,8 @@ pub struct PaymentReceived {
 }
 
 impl rpc::Encode for PaymentReceived {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("user", "bytes", self.user.len(), 32);

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// Bytes of a message.
 pub const TEXT_MAX: u32 = 4000;
@@ -344,6 +344,8 @@ pub struct JoinResponse {
 }
 
 impl rpc::Encode for JoinResponse {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         out.at_most("members", "elements", self.members.len(), 1000);
         out.list(
@@ -398,6 +400,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Join {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("room", "bytes", self.room.len(), 64);
@@ -472,6 +476,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Leave {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("room", "bytes", self.room.len(), 64);
@@ -532,6 +538,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Write {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("room", "bytes", self.room.len(), 64);
@@ -617,6 +625,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for History {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("room", "bytes", self.room.len(), 64);
@@ -645,6 +655,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for HistoryResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             out.at_most("messages", "elements", self.messages.len(), 200);
             rpc::Encode::encode(&self.messages, out);
@@ -704,6 +716,8 @@ pub struct Written {
 }
 
 impl rpc::Encode for Written {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("room", "bytes", self.room.len(), 64);

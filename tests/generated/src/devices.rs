@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// A device has no more of them.
 pub const CHANNELS: u32 = 4;
@@ -418,6 +418,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Command {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             rpc::Encode::encode(&self.device, out);
@@ -443,6 +445,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for CommandResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.condition, out);
         }
@@ -520,6 +524,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for WatchResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.condition, out);
         }
@@ -586,6 +592,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Update {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             rpc::Encode::encode(&self.device, out);
@@ -647,6 +655,8 @@ pub struct Changed {
 }
 
 impl rpc::Encode for Changed {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         rpc::Encode::encode(&self.device, out);
@@ -687,6 +697,8 @@ pub struct Alarm {
 }
 
 impl rpc::Encode for Alarm {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         rpc::Encode::encode(&self.device, out);

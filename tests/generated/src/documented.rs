@@ -18,7 +18,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// A struct. `code`, <angle> brackets, [brackets], and "quotes" \ backslash.
 ///

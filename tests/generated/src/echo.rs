@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// What `echo` answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct EchoResponse {
 }
 
 impl rpc::Encode for EchoResponse {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.balance, out);
         out.at_most("payload", "bytes", self.payload.len(), 65536);
@@ -59,6 +61,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Echo {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 64);

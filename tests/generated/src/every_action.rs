@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// Why `stop` may fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -433,6 +433,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Start {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("name", "bytes", self.name.len(), 20);

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// Bytes that travel at once.
 pub const CHUNK: u32 = 65536;
@@ -431,6 +431,8 @@ pub struct LookResponse {
 }
 
 impl rpc::Encode for LookResponse {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.entry, out);
         rpc::Encode::encode(&self.rights, out);
@@ -462,6 +464,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Look {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("path", "bytes", self.path.len(), 4096);
@@ -523,6 +527,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Read {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("path", "bytes", self.path.len(), 4096);
@@ -551,6 +557,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for ReadResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             out.at_most("data", "bytes", self.data.len(), 65536);
             rpc::Encode::encode(&self.data, out);
@@ -607,6 +615,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Create {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("path", "bytes", self.path.len(), 4096);
@@ -688,6 +698,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Append {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             rpc::Encode::encode(&self.upload, out);
@@ -825,6 +837,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Remove {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("path", "bytes", self.path.len(), 4096);
@@ -881,6 +895,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for MoveTo {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("from", "bytes", self.from.len(), 4096);
@@ -939,6 +955,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Watch {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("path", "bytes", self.path.len(), 4096);
@@ -1030,6 +1048,8 @@ pub struct Changed {
 }
 
 impl rpc::Encode for Changed {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         rpc::Encode::encode(&self.watch, out);

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// A browser session: one open tab.
 pub type SessionId = String;
@@ -168,6 +168,8 @@ impl ::core::fmt::Display for AskError {
 impl ::core::error::Error for AskError {}
 
 impl rpc::Encode for AskError {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         match self {
             Self::NotAccepted { why } => {
@@ -242,6 +244,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Open {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("session", "bytes", self.session.len(), 64);
@@ -315,6 +319,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Watch {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("session", "bytes", self.session.len(), 64);
@@ -374,6 +380,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Ask {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 32);
@@ -400,6 +408,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for AskResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             out.at_most("ticket", "bytes", self.ticket.len(), 64);
             rpc::Encode::encode(&self.ticket, out);
@@ -455,6 +465,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Cancel {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("ticket", "bytes", self.ticket.len(), 64);
@@ -536,6 +548,8 @@ pub struct DocumentWritten {
 }
 
 impl rpc::Encode for DocumentWritten {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("session", "bytes", self.session.len(), 64);
@@ -581,6 +595,8 @@ pub struct PendingChanged {
 }
 
 impl rpc::Encode for PendingChanged {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("session", "bytes", self.session.len(), 64);

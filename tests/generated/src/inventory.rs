@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// An article's number.
 pub type Sku = String;
@@ -240,6 +240,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Stock {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("skus", "elements", self.skus.len(), 500);
@@ -271,6 +273,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for StockResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             out.at_most("stocks", "elements", self.stocks.len(), 500);
             rpc::Encode::encode(&self.stocks, out);
@@ -331,6 +335,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Book {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             rpc::Encode::encode(&self.booking, out);
@@ -448,6 +454,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for MoveAllResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             out.at_most("moved", "entries", self.moved.len(), 1000);
             out.map(
@@ -525,6 +533,8 @@ pub struct RunningLow {
 }
 
 impl rpc::Encode for RunningLow {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("sku", "bytes", self.sku.len(), 16);

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// What a front node offers to the browser sessions behind it: each is a client of this service, in the same process.
 pub mod front {
@@ -207,6 +207,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for DocumentWritten {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 32);
@@ -265,6 +267,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for PendingChanged {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 32);
@@ -320,6 +324,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Cancel {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("ticket", "bytes", self.ticket.len(), 64);

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// No order has more lines.
 pub const LINES_MAX: u32 = 100;
@@ -433,6 +433,8 @@ impl ::core::fmt::Display for PlaceError {
 impl ::core::error::Error for PlaceError {}
 
 impl rpc::Encode for PlaceError {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         match self {
             Self::SoldOut { sku, left } => {
@@ -564,6 +566,8 @@ pub struct PlaceResponse {
 }
 
 impl rpc::Encode for PlaceResponse {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         out.at_most("order", "bytes", self.order.len(), 20);
         rpc::Encode::encode(&self.order, out);
@@ -597,6 +601,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Place {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("lines", "elements", self.lines.len(), 100);
@@ -669,6 +675,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for State {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("order", "bytes", self.order.len(), 20);
@@ -693,6 +701,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for StateResponse {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.state, out);
         }
@@ -747,6 +757,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Cancel {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("order", "bytes", self.order.len(), 20);
@@ -804,6 +816,8 @@ pub struct Changed {
 }
 
 impl rpc::Encode for Changed {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("order", "bytes", self.order.len(), 20);

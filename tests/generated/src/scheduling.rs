@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// As often as a job is tried, unless it says otherwise.
 pub const TRIES: u8 = 3;
@@ -364,6 +364,8 @@ pub struct LookResponse {
 }
 
 impl rpc::Encode for LookResponse {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.job, out);
         rpc::Encode::encode(&self.outcome, out);
@@ -396,6 +398,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Schedule {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             rpc::Encode::encode(&self.job, out);
@@ -593,6 +597,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Work {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("kinds", "elements", self.kinds.len(), 100);
@@ -693,6 +699,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Report {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             rpc::Encode::encode(&self.worker, out);
@@ -754,6 +762,8 @@ pub struct Run {
 }
 
 impl rpc::Encode for Run {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         rpc::Encode::encode(&self.worker, out);
@@ -796,6 +806,8 @@ pub struct Ended {
 }
 
 impl rpc::Encode for Ended {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         rpc::Encode::encode(&self.id, out);

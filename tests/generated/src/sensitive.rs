@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Login {

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// The requests as they travel.
 pub mod actions {
@@ -32,6 +32,8 @@ pub mod actions {
     }
 
     impl rpc::Encode for Watch {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             rpc::Encode::encode(&self.app_id, out);
             out.at_most("user", "bytes", self.user.len(), 64);
@@ -107,6 +109,8 @@ pub struct AmountSeen {
 }
 
 impl rpc::Encode for AmountSeen {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("user", "bytes", self.user.len(), 64);
@@ -152,6 +156,8 @@ pub struct AmountConfirmed {
 }
 
 impl rpc::Encode for AmountConfirmed {
+    const HAS_LIMITS: bool = true;
+
     fn encode(&self, out: &mut rpc::Writer) {
         rpc::Encode::encode(&self.app_id, out);
         out.at_most("user", "bytes", self.user.len(), 64);

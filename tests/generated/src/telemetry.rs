@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<4>();
+const _: () = rpc::assert_abi::<5>();
 
 /// A series of measurements.
 pub type Series = u64;
@@ -156,6 +156,8 @@ pub mod collector {
     impl ::core::error::Error for PushError {}
 
     impl rpc::Encode for PushError {
+        const HAS_LIMITS: bool = true;
+
         fn encode(&self, out: &mut rpc::Writer) {
             match self {
                 Self::UnknownSeries { series } => {
@@ -204,6 +206,8 @@ pub mod collector {
         }
 
         impl rpc::Encode for Push {
+            const HAS_LIMITS: bool = true;
+
             fn encode(&self, out: &mut rpc::Writer) {
                 rpc::Encode::encode(&self.app_id, out);
                 rpc::Encode::encode(&self.start, out);
@@ -288,6 +292,8 @@ pub mod collector {
         }
 
         impl rpc::Encode for Series {
+            const HAS_LIMITS: bool = true;
+
             fn encode(&self, out: &mut rpc::Writer) {
                 rpc::Encode::encode(&self.app_id, out);
                 out.at_most("labels", "entries", self.labels.len(), 32);
@@ -665,6 +671,8 @@ pub mod query {
         }
 
         impl rpc::Encode for Read {
+            const HAS_LIMITS: bool = true;
+
             fn encode(&self, out: &mut rpc::Writer) {
                 rpc::Encode::encode(&self.app_id, out);
                 out.at_most("series", "elements", self.series.len(), 100);
@@ -698,6 +706,8 @@ pub mod query {
         }
 
         impl rpc::Encode for ReadResponse {
+            const HAS_LIMITS: bool = true;
+
             fn encode(&self, out: &mut rpc::Writer) {
                 out.at_most("values", "entries", self.values.len(), 100);
                 out.map(

@@ -173,7 +173,7 @@ impl Encode for str {
     #[inline]
     fn encode(&self, out: &mut Writer) {
         varint::write_u64(&mut out.bytes, self.len() as u64);
-        out.bytes.extend_from_slice(self.as_bytes());
+        out.copy(self.as_bytes());
     }
 }
 

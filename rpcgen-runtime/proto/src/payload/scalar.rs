@@ -21,7 +21,7 @@ impl Encode for u8 {
 
     #[inline]
     fn encode_all(values: &[Self], out: &mut Writer) {
-        out.bytes.extend_from_slice(values);
+        out.copy(values);
     }
 }
 

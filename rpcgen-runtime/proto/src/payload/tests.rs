@@ -178,6 +178,16 @@ fn broken_maximum_is_said_by_the_writer() {
     assert_eq!(error, EncodeError::TooLong { field: "user", what: "bytes", length: 5, limit: 4 });
 }
 
+#[test]
+fn who_only_checks_hears_of_broken_limits_and_copies_no_text() {
+    let mut out = Writer::checking(Vec::new());
+    "a long text".encode(&mut out);
+    vec![1_u8; 100].encode(&mut out);
+    out.at_most("user", "bytes", 5, 4);
+    assert_eq!(out.bytes, [11, 100]);
+    out.finish().expect_err("a limit was broken");
+}
+
 /// A struct that has gained a field: `b`, then `c`.
 #[derive(Debug, PartialEq)]
 struct Evolved {

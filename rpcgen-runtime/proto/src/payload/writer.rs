@@ -14,27 +14,44 @@ pub struct Writer {
     pub(super) bytes: Vec<u8>,
     pub(super) depth: u8,
     broken: Option<EncodeError>,
+    /// Texts and byte strings are not copied: only the limits are of interest.
+    is_checking: bool,
 }
 
 impl Writer {
     /// Begins with an empty buffer.
     #[must_use]
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), depth: 0, broken: None }
+        Self { bytes: Vec::new(), depth: 0, broken: None, is_checking: false }
     }
 
     /// Begins with an empty buffer that has room for so many bytes.
     #[inline]
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), depth: 0, broken: None }
+        Self { bytes: Vec::with_capacity(bytes), depth: 0, broken: None, is_checking: false }
     }
 
     /// Appends to a buffer that is there already; [`Self::finish`] gives it back.
     #[inline]
     #[must_use]
     pub const fn append_to(bytes: Vec<u8>) -> Self {
-        Self { bytes, depth: 0, broken: None }
+        Self { bytes, depth: 0, broken: None, is_checking: false }
+    }
+
+    /// Only checks limits: texts and byte strings are measured, not copied. What [`Self::finish`] gives back is no value, and is of use as
+    /// memory for the next.
+    #[must_use]
+    pub const fn checking(memory: Vec<u8>) -> Self {
+        Self { bytes: memory, depth: 0, broken: None, is_checking: true }
+    }
+
+    /// Appends bytes as they are.
+    #[inline]
+    pub(super) fn copy(&mut self, bytes: &[u8]) {
+        if !self.is_checking {
+            self.bytes.extend_from_slice(bytes);
+        }
     }
 
     /// What was written.
