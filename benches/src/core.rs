@@ -52,6 +52,8 @@ struct Pair {
     up: BytesMut,
     down: BytesMut,
     answered: usize,
+    /// Bytes of frames, both directions.
+    sent_bytes: usize,
 }
 
 impl Pair {
@@ -88,7 +90,8 @@ impl Pair {
                 _ => {}
             }
         }
-        let mut pair = Self { client, server, codec, up: BytesMut::new(), down: BytesMut::new(), answered: 0 };
+        let (up, down) = (BytesMut::new(), BytesMut::new());
+        let mut pair = Self { client, server, codec, up, down, answered: 0, sent_bytes: 0 };
         pair.drain_client();
         Ok(pair)
     }
@@ -102,6 +105,7 @@ impl Pair {
                 _ => {}
             }
         }
+        self.sent_bytes += out.len();
         self.up.extend_from_slice(&out);
     }
 
@@ -116,29 +120,60 @@ impl Pair {
                 _ => {}
             }
         }
+        self.sent_bytes += out.len();
         self.down.extend_from_slice(&out);
     }
 }
 
 /// So many calls, `outstanding` at a time: accepted, sent, run, answered, guaranteed; each frame encoded and decoded.
 pub(crate) fn calls(outstanding: usize, count: u64) -> Result<(), Failure> {
-    let (request, response) = (Bytes::from(vec![7; 80]), Bytes::from(vec![7; 18]));
     let mut pair = Pair::greeted()?;
-    for _ in 0..count.div_ceil(outstanding as u64) {
+    (0..count.div_ceil(outstanding as u64)).try_for_each(|_| pair.call(outstanding))
+}
+
+/// Bytes of an encoded request and response of the echo service.
+const REQUEST_BYTES: usize = 80;
+const RESPONSE_BYTES: usize = 18;
+
+impl Pair {
+    /// So many calls at once, until all are answered.
+    fn call(&mut self, outstanding: usize) -> Result<(), Failure> {
+        let (request, response) = (Bytes::from(vec![7; REQUEST_BYTES]), Bytes::from(vec![7; RESPONSE_BYTES]));
         for _ in 0..outstanding {
-            pair.client.send(NOW, MethodId(0), Plain(request.clone()))?;
+            self.client.send(NOW, MethodId(0), Plain(request.clone()))?;
         }
-        pair.answered = 0;
-        while pair.answered < outstanding {
-            pair.drain_client();
-            while let Some(frame) = pair.codec.decode(&mut pair.up)? {
-                pair.server.handle(NOW, Input::Received(frame));
+        self.answered = 0;
+        while self.answered < outstanding {
+            self.drain_client();
+            while let Some(frame) = self.codec.decode(&mut self.up)? {
+                self.server.handle(NOW, Input::Received(frame));
             }
-            pair.drain_server(&response);
-            while let Some(frame) = pair.codec.decode(&mut pair.down)? {
-                pair.client.handle(NOW, Input::Received(frame));
+            self.drain_server(&response);
+            while let Some(frame) = self.codec.decode(&mut self.down)? {
+                self.client.handle(NOW, Input::Received(frame));
             }
         }
+        Ok(())
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes beyond the payloads of so many rounds of calls, once the pools have their size.
+    fn beyond_payloads(outstanding: usize, rounds: usize) -> usize {
+        let mut pair = Pair::greeted().unwrap();
+        (0..8_192_usize.div_ceil(outstanding)).for_each(|_| pair.call(outstanding).unwrap());
+        let before = pair.sent_bytes;
+        (0..rounds).for_each(|_| pair.call(outstanding).unwrap());
+        pair.sent_bytes - before - rounds * outstanding * (REQUEST_BYTES + RESPONSE_BYTES)
+    }
+
+    /// The exact count of a run that is the same on every machine: who changes it, knows that bytes on the wire change.
+    #[test]
+    fn a_thousand_calls_cost_exactly_so_many_bytes_beyond_their_payloads() {
+        assert_eq!(beyond_payloads(256, 4), 11_428);
+        assert_eq!(beyond_payloads(1, 1_024), 0);
+    }
 }

@@ -25,18 +25,21 @@ impl Instant {
 
     /// The instant `nanoseconds` after the driver's start.
     #[must_use]
+    #[inline]
     pub const fn from_nanos(nanoseconds: u64) -> Self {
         Self(nanoseconds)
     }
 
     /// Nanoseconds since the driver's start.
     #[must_use]
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
     #[must_use]
+    #[inline]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -46,6 +49,7 @@ impl Add<Duration> for Instant {
     type Output = Self;
 
     /// Saturates at the end of the representable time (584 years after the start).
+    #[inline]
     fn add(self, later: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(later.as_nanos()).unwrap_or(u64::MAX)))
     }
@@ -55,6 +59,7 @@ impl Sub for Instant {
     type Output = Duration;
 
     /// Saturates at zero.
+    #[inline]
     fn sub(self, earlier: Self) -> Duration {
         self.saturating_since(earlier)
     }

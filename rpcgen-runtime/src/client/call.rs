@@ -81,8 +81,17 @@ pub(crate) enum WhenFull {
 }
 
 fn submit<A: Action>(client: &Client, action: A, when_full: WhenFull) -> Result<Call<A>, SendError> {
+    submit_with(client, action, when_full, CallCell::new(MethodId(A::METHOD)))
+}
+
+fn submit_with<A: Action>(
+    client: &Client,
+    action: A,
+    when_full: WhenFull,
+    cell: CallCell,
+) -> Result<Call<A>, SendError> {
     let payload = Carried::of_request(action, client.handle.in_process)?;
-    let cell = Arc::new(CallCell::new(MethodId(A::METHOD)));
+    let cell = Arc::new(cell);
     let submission = Submission { payload, cell: Arc::clone(&cell), when_full };
     let handle = Arc::clone(&client.handle);
     if handle.inbox.push(Command::Send(submission)).is_err() {
@@ -248,14 +257,22 @@ impl<A: Action> Future for Answering<'_, A> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if let Some(Request { client, action }) = this.request.take() {
-            match submit(client, action, WhenFull::Wait) {
-                Ok(call) => this.call = Some(Submitted { call: Some(call) }),
-                Err(error) => return Poll::Ready(Err(error.into())),
-            }
+            // It is woken when the answer comes: there is none before the client's task has had its turn.
+            let cell = CallCell::awaited(MethodId(A::METHOD), cx.waker().clone());
+            return match submit_with(client, action, WhenFull::Wait, cell) {
+                Ok(call) => {
+                    this.call = Some(Submitted { call: Some(call) });
+                    Poll::Pending
+                }
+                Err(error) => Poll::Ready(Err(error.into())),
+            };
         }
-        match this.call.as_ref().and_then(|submitted| submitted.call.as_ref()) {
-            Some(call) => call.poll_claimed(cx).map(Outcome::into_result::<A>),
-            None => Poll::Ready(Err(CallError::AnswerTaken)),
-        }
+        let Some(call) = this.call.as_mut().and_then(|submitted| submitted.call.as_mut()) else {
+            return Poll::Ready(Err(CallError::AnswerTaken));
+        };
+        let outcome = std::task::ready!(call.poll_claimed(cx));
+        // It has its answer, and need not be withdrawn.
+        drop(this.call.take().map(Submitted::into_call));
+        Poll::Ready(outcome.into_result::<A>())
     }
 }

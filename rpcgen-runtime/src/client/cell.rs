@@ -69,6 +69,11 @@ struct Waiters {
 }
 
 impl Waiters {
+    /// One that waits from the beginning on.
+    fn of(step: Wait, waker: Waker) -> Self {
+        Self { first: Some((step, waker)), more: Vec::new() }
+    }
+
     fn register(&mut self, step: Wait, waker: &Waker) {
         let is_there = |(known_step, known): &(Wait, Waker)| *known_step == step && known.will_wake(waker);
         if self.first.iter().chain(&self.more).any(is_there) {
@@ -86,6 +91,9 @@ impl Waiters {
         if let Some((_, waker)) = self.first.take_if(|(waits_for, _)| *waits_for == step) {
             waker.wake();
         }
+        if self.more.is_empty() {
+            return;
+        }
         for (_, waker) in self.more.extract_if(.., |(waits_for, _)| *waits_for == step) {
             waker.wake();
         }
@@ -102,9 +110,33 @@ impl Waiters {
     }
 }
 
+impl CellState {
+    fn accept(&mut self, handle: CallHandle, now: Instant) {
+        self.accepted_at = Some(now);
+        self.phase = Phase::Accepted(handle);
+        self.waiters.wake(Wait::Accepted);
+    }
+}
+
+/// How the session took a call.
+pub(crate) enum Offered {
+    /// Its record is on its way to the disk.
+    OnRecord(CallHandle),
+    /// It is accepted.
+    Accepted(CallHandle, Instant),
+}
+
 impl CallCell {
     pub(super) fn new(method: MethodId) -> Self {
         Self::in_phase(method, Phase::Submitted, None)
+    }
+
+    /// A new call whose answer is awaited already.
+    pub(super) fn awaited(method: MethodId, waker: Waker) -> Self {
+        let waiters = Waiters::of(Wait::Answered, waker);
+        let state =
+            CellState { phase: Phase::Submitted, accepted_at: None, is_guaranteed: false, cancel: None, waiters };
+        Self { method, state: Mutex::new(state) }
     }
 
     /// A call that was found in the log, without an answer.
@@ -137,17 +169,32 @@ impl CallCell {
         }
     }
 
-    /// The session has it, and step 1 waits for its record.
-    pub(crate) fn recording(&self, handle: CallHandle) {
-        lock(&self.state).phase = Phase::Recording(handle);
+    /// Offers the call to the session, unless its caller went away before that: `offer` returns its handle if it is accepted.
+    pub(crate) fn offer(
+        &self,
+        offer: impl FnOnce() -> Result<Offered, SendError>,
+    ) -> Result<Option<CallHandle>, SendError> {
+        let mut state = lock(&self.state);
+        if matches!(state.phase, Phase::Withdrawn) {
+            return Ok(None);
+        }
+        let handle = match offer()? {
+            // Step 1 waits for its record.
+            Offered::OnRecord(handle) => {
+                state.phase = Phase::Recording(handle);
+                handle
+            }
+            Offered::Accepted(handle, now) => {
+                state.accept(handle, now);
+                handle
+            }
+        };
+        Ok(Some(handle))
     }
 
     /// Step 1.
     pub(crate) fn accepted(&self, handle: CallHandle, now: Instant) {
-        let mut state = lock(&self.state);
-        state.accepted_at = Some(now);
-        state.phase = Phase::Accepted(handle);
-        state.waiters.wake(Wait::Accepted);
+        lock(&self.state).accept(handle, now);
     }
 
     /// The session did not take it.

@@ -26,7 +26,7 @@ use tokio::time::Sleep;
 
 use super::broadcasts::{Arrived, Runs};
 use super::call::WhenFull;
-use super::cell::CallCell;
+use super::cell::{CallCell, Offered};
 use super::found::Left;
 use super::open_calls::OpenCalls;
 use super::reconnect::{Backoff, connect};
@@ -133,11 +133,11 @@ impl ClientTask {
     fn poll_commands(&mut self, cx: &mut Context<'_>) -> usize {
         let mut batch = std::mem::take(&mut self.batch);
         self.inbox.poll_take(cx, &mut batch);
-        let count = batch.len();
+        let (count, now) = (batch.len(), self.driver.now());
         for command in batch.drain(..) {
             match command {
-                Command::Send(submission) => self.driver.command_of_batch(|side, now| side.submit(now, submission)),
-                Command::Cancel(cell) => self.driver.command_of_batch(|side, now| side.cancel(now, &cell)),
+                Command::Send(submission) => self.driver.side.submit(now, submission),
+                Command::Cancel(cell) => self.driver.side.cancel(now, &cell),
                 Command::Disconnect { limit, reply } => {
                     self.driver.command(cx, |side, now| side.disconnect(now, limit, reply));
                 }
@@ -310,23 +310,21 @@ impl ClientSide {
 
     /// Offers a call to the session; returns it when it is to wait for room.
     fn try_submit(&mut self, now: Instant, submission: Submission) -> Option<Submission> {
-        if submission.cell.is_withdrawn() {
-            return None;
-        }
         if submission.when_full == WhenFull::Wait && !self.session.has_room() {
-            return Some(submission);
+            return (!submission.cell.is_withdrawn()).then_some(submission);
         }
-        match self.session.send(now, submission.cell.method, submission.payload) {
-            Ok(handle) => {
-                // What is put on record is accepted when the record is durable.
-                if self.is_on_record(submission.cell.method) {
-                    submission.cell.recording(handle);
-                } else {
-                    submission.cell.accepted(handle, now);
-                }
-                self.calls.keep(handle, submission.cell);
-            }
-            Err(error) => submission.cell.rejected(error.into()),
+        let Submission { payload, cell, .. } = submission;
+        // What is put on record is accepted when the record is durable.
+        let is_on_record = self.is_on_record(cell.method);
+        let (session, method) = (&mut self.session, cell.method);
+        let offered = cell.offer(|| {
+            let handle = session.send(now, method, payload)?;
+            Ok(if is_on_record { Offered::OnRecord(handle) } else { Offered::Accepted(handle, now) })
+        });
+        match offered {
+            Ok(Some(handle)) => self.calls.keep(handle, cell),
+            Ok(None) => {}
+            Err(error) => cell.rejected(error),
         }
         None
     }

@@ -160,12 +160,12 @@ impl<S: Side> Driver<S> {
         self.faults.is_none()
     }
 
-    /// Runs one of several commands on the side; [`Self::command`] or [`Self::settle`] drains after the last.
-    pub(crate) fn command_of_batch(&mut self, command: impl FnOnce(&mut S, Instant)) {
-        command(&mut self.side, self.clock.now());
+    /// The time, for a batch of commands: reading the clock for each would be a part of its cost.
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
     }
 
-    /// Drains after a batch of commands.
+    /// Drains after a batch of commands that were given to the side itself.
     pub(crate) fn settle(&mut self, cx: &mut Context<'_>) {
         let now = self.clock.now();
         self.drain(cx, now);

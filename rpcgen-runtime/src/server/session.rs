@@ -182,7 +182,7 @@ impl SessionTask {
     fn poll_commands(&mut self, cx: &mut Context<'_>) -> Option<usize> {
         let mut batch = std::mem::take(&mut self.batch);
         self.port.inbox.poll_take(cx, &mut batch);
-        let count = batch.len();
+        let (count, now) = (batch.len(), self.driver.now());
         while let Some(command) = batch.pop_front() {
             match command {
                 Command::Link(link, hello) => {
@@ -194,13 +194,11 @@ impl SessionTask {
                     self.driver.side.in_process = link.is_in_process();
                     self.driver.attach(cx, link, |side, now| side.restart(now, *opening, reliable_ordered));
                 }
-                Command::Turn(action, begun) => {
-                    self.driver.command_of_batch(|side, now| side.begin_on_record(now, action, begun));
-                }
+                Command::Turn(action, begun) => self.driver.side.begin_on_record(now, action, begun),
                 Command::LogStopped(cause) => {
                     self.driver.command(cx, |side, now| side.session.log_stopped(now, &cause));
                 }
-                Command::Broadcast(job) => self.driver.command_of_batch(|side, now| side.log_broadcast(now, job)),
+                Command::Broadcast(job) => self.driver.side.log_broadcast(now, job),
                 Command::PauseBusiness(paused) => {
                     self.driver.command(cx, |side, now| side.session.pause_business(now, paused));
                 }
@@ -228,10 +226,11 @@ impl SessionTask {
     }
 
     fn poll_handlers(&mut self, cx: &mut Context<'_>) -> usize {
-        let mut answered = 0;
+        let (mut answered, mut now) = (0, None);
         while let Some((action, answer)) = self.driver.side.handlers.poll_answered(cx) {
             answered += 1;
-            self.driver.command_of_batch(|side, now| side.answer(now, action, answer));
+            let now = *now.get_or_insert_with(|| self.driver.now());
+            self.driver.side.answer(now, action, answer);
         }
         if answered > 0 {
             self.driver.settle(cx);
@@ -416,11 +415,11 @@ impl ServerSide {
 
     fn begin(&mut self, now: Instant, call: Call, method: MethodId, payload: Carried) {
         self.actions += 1;
-        let of_handler = call.clone();
+        let (action, key) = (call.action, call.key);
         let service = self.context.shared.services.get(self.context.service);
-        let dispatch = || service.map_or_else(unknown_action, |it| it.dispatch(method.0, of_handler, payload));
-        if let Some(answer) = self.handlers.run(call.action, call.key, method, dispatch) {
-            self.answer(now, call.action, answer);
+        let dispatch = || service.map_or_else(unknown_action, |it| it.dispatch(method.0, call, payload));
+        if let Some(answer) = self.handlers.run(action, key, method, dispatch) {
+            self.answer(now, action, answer);
         }
     }
 }

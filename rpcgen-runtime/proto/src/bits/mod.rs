@@ -42,6 +42,7 @@ pub enum Bits {
 impl Bits {
     /// How many bits.
     #[must_use]
+    #[inline]
     pub fn count(&self) -> u32 {
         match self {
             Self::Ones(count) | Self::Mixed { count, .. } => *count,
@@ -50,6 +51,7 @@ impl Bits {
 
     /// Bit `index`; `true` = guaranteed. Beyond the end: `false`.
     #[must_use]
+    #[inline]
     pub fn get(&self, index: u32) -> bool {
         match self {
             Self::Ones(count) => index < *count,
@@ -80,6 +82,7 @@ pub(crate) enum Placed {
 
 /// Places an array against the first position without a bit.
 // spec: protocol.md 6
+#[inline]
 pub(crate) fn place(array: &BitArray, guaranteed: Position, width: BaseWidth) -> Placed {
     #[expect(
         clippy::cast_possible_truncation,
@@ -122,16 +125,19 @@ pub(crate) struct Gathered {
 
 impl Gathered {
     /// One past the last position with a bit.
+    #[inline]
     pub(crate) fn end(&self) -> Position {
         self.end
     }
 
     /// The first position whose bit no logged frame has carried.
+    #[inline]
     pub(crate) fn cursor(&self) -> Position {
         self.cursor
     }
 
     /// The next position's bit, and the size of the pool that its ID was drawn from.
+    #[inline]
     pub(crate) fn push(&mut self, guaranteed: bool, pool_size: u32) {
         self.reach = u64::from(if mutated!(BitsReachTooShort) { (pool_size / 8).max(1) } else { pool_size });
         if !guaranteed && !mutated!(RefusalSaysGuaranteed) {
@@ -144,6 +150,7 @@ impl Gathered {
     }
 
     /// The bits for a frame that is logged: all since the last such frame. Returns where they begin.
+    #[inline]
     pub(crate) fn take(&mut self) -> (Position, Option<BitArray>) {
         let from =
             self.clamp(Position(self.cursor.0 + u64::from(mutated!(BitsBeginTooLate) && self.cursor < self.end)));
@@ -152,10 +159,12 @@ impl Gathered {
     }
 
     /// The bits for a control frame: all since `base`, which the peer has applied for sure. Moves nothing.
+    #[inline]
     pub(crate) fn repeat(&self, base: Position) -> Option<BitArray> {
         self.array(self.clamp(base))
     }
 
+    #[inline]
     fn clamp(&self, from: Position) -> Position {
         let reached = Position(self.end.0.saturating_sub(self.reach));
         if from < reached {
@@ -164,6 +173,7 @@ impl Gathered {
         from.max(reached)
     }
 
+    #[inline]
     fn array(&self, from: Position) -> Option<BitArray> {
         let count = u32::try_from(self.end.0 - from.0).expect("clamped to the reach");
         if count == 0 {

@@ -61,6 +61,7 @@ impl Cycle {
         Self { number, from, start, size, used: size, offsets, inverse: Vec::new() }
     }
 
+    #[inline]
     fn end(&self) -> Position {
         Position(self.from.0 + u64::from(self.used))
     }
@@ -73,6 +74,7 @@ impl Cycle {
         self.from <= position && position < self.end()
     }
 
+    #[inline]
     fn id_at(&self, position: Position) -> Option<MessageId> {
         let index = usize::try_from(position.0.checked_sub(self.from.0)?).ok()?;
         self.offsets.get(index).map(|offset| MessageId(self.start.0.wrapping_add(*offset)))

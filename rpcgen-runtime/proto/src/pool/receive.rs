@@ -58,21 +58,25 @@ impl ReceivePool {
     }
 
     /// The position that is accepted next.
+    #[inline]
     pub(crate) fn expected(&self) -> Position {
         self.expected
     }
 
     /// Its ID.
+    #[inline]
     pub(crate) fn expected_id(&self) -> MessageId {
         self.expected_id
     }
 
     /// The first position whose ID is not agreed.
+    #[inline]
     pub(crate) fn agreed_end(&self) -> Position {
         self.agreed_end
     }
 
     /// How many IDs the pool has at the expected position.
+    #[inline]
     pub(crate) fn size(&self) -> u32 {
         self.turn.size
     }
@@ -98,6 +102,7 @@ impl ReceivePool {
 
     /// The expected message was accepted. Agrees to further quarters; whether it did is told.
     // spec: protocol.md 5
+    #[inline]
     pub(crate) fn accept(&mut self) -> bool {
         self.expected.0 += 1;
         if self.expected < self.quarter_end {
@@ -126,6 +131,7 @@ impl ReceivePool {
         self.expected_id = self.id_of_expected();
     }
 
+    #[inline]
     fn id_of_expected(&self) -> MessageId {
         let cycle = &self.cycles.list[self.turn.index];
         cycle.id_at(self.expected).expect("the agreed positions reach beyond the expected one")

@@ -49,16 +49,19 @@ impl SendPool {
     }
 
     /// The next position to draw an ID for.
+    #[inline]
     pub(crate) fn next(&self) -> Position {
         self.next
     }
 
     /// The first position whose ID is not agreed.
+    #[inline]
     pub(crate) fn agreed_end(&self) -> Position {
         self.agreed_end
     }
 
     /// How many IDs the pool has at the next position.
+    #[inline]
     pub(crate) fn size(&self) -> u32 {
         self.turn.size
     }
@@ -69,6 +72,7 @@ impl SendPool {
     }
 
     /// Whether [`Self::draw`] would give an ID.
+    #[inline]
     pub(crate) fn can_draw(&self, guaranteed: Position) -> bool {
         let in_use_max = if mutated!(WholePoolInUse) { self.size() } else { self.size() / 2 };
         (self.next < self.agreed_end || mutated!(DrawBeyondAgreed))
@@ -77,6 +81,7 @@ impl SendPool {
 
     /// Draws the next message ID. `None`: no agreed ID is free; the sender says `blocked` on a control frame and waits.
     // spec: protocol.md 5
+    #[inline]
     pub(crate) fn draw(&mut self, guaranteed: Position) -> Option<(Position, MessageId)> {
         if !self.can_draw(guaranteed) {
             return None;

@@ -40,29 +40,35 @@ pub(super) struct Timers {
 }
 
 impl Timers {
+    #[inline]
     pub(super) fn set(&mut self, timer: Timer, at: Instant) {
         self.at[timer as usize] = Some(at);
     }
 
     /// Arms the timer, or moves it to this instant if that is earlier.
+    #[inline]
     pub(super) fn hasten(&mut self, timer: Timer, at: Instant) {
         let armed = &mut self.at[timer as usize];
         *armed = Some(armed.map_or(at, |armed| armed.min(at)));
     }
 
     /// Arms the timer unless it is armed.
+    #[inline]
     pub(super) fn arm(&mut self, timer: Timer, at: Instant) {
         self.at[timer as usize].get_or_insert(at);
     }
 
+    #[inline]
     pub(super) fn is_armed(&self, timer: Timer) -> bool {
         self.at[timer as usize].is_some()
     }
 
+    #[inline]
     pub(super) fn stop(&mut self, timer: Timer) {
         self.at[timer as usize] = None;
     }
 
+    #[inline]
     pub(super) fn at(&self, timer: Timer) -> Option<Instant> {
         self.at[timer as usize]
     }
@@ -77,6 +83,7 @@ impl Timers {
     }
 
     /// The earliest instant at which one fires.
+    #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
         self.at.iter().flatten().min().copied()
     }

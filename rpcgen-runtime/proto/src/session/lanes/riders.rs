@@ -28,6 +28,7 @@ pub(super) struct Due {
 
 impl Due {
     /// Whether nothing is to ride: almost always.
+    #[inline]
     fn is_empty(&self) -> bool {
         let Self { control: _, up_range, down_range, range_accepted, blocked, where_is_from, still_pending, heartbeat } =
             self;

@@ -134,21 +134,25 @@ impl<P> Actions<P> {
         }
     }
 
-    /// The turn of the oldest action that waits has come. It counts as executing from now on. Its beginning has to be on record, if
-    /// the last value says so.
-    pub(super) fn begin_next(&mut self) -> Option<(ActionHandle, MethodId, bool)> {
+    /// The turn of the oldest action that waits has come: [`Self::begin`] it, or [`Self::run`] it at once. Its beginning has to be on
+    /// record, if the last value says so.
+    pub(super) fn next_in_turn(&mut self) -> Option<(ActionHandle, MethodId, bool)> {
         loop {
             let handle = self.queue.pop_front()?;
             let Some((action, _)) = self.find(handle) else { continue };
-            let ActionState::Queued { on_record, .. } = action.state else { continue }; // Cancelled while it waited.
-            let method = action.method;
-            if let ActionState::Queued { redelivered, payload, .. } =
-                mem::replace(&mut action.state, ActionState::Taken)
-            {
-                action.state = ActionState::Beginning { redelivered, payload };
-                self.executing += 1;
-                return Some((handle, method, on_record));
+            if let ActionState::Queued { on_record, .. } = action.state {
+                return Some((handle, action.method, on_record));
             }
+            // It was cancelled while it waited.
+        }
+    }
+
+    /// That it begins goes on record first. It counts as executing from now on.
+    pub(super) fn begin(&mut self, handle: ActionHandle) {
+        let Some((action, _)) = self.find(handle) else { return };
+        if let ActionState::Queued { redelivered, payload, .. } = mem::replace(&mut action.state, ActionState::Taken) {
+            action.state = ActionState::Beginning { redelivered, payload };
+            self.executing += 1;
         }
     }
 
@@ -158,7 +162,7 @@ impl<P> Actions<P> {
         matches!(action.state, ActionState::Beginning { .. }).then_some(action.method)
     }
 
-    /// That it begins is on record: it may run. `again`: it has begun before.
+    /// It may run: that it begins is on record, or need not be. `again`: it has begun before.
     pub(super) fn run(
         &mut self,
         handle: ActionHandle,
@@ -167,12 +171,41 @@ impl<P> Actions<P> {
         deadline: Duration,
     ) -> Option<Begun<P>> {
         let (action, _) = self.find(handle)?;
-        let ActionState::Beginning { redelivered, .. } = action.state else { return None };
-        let redelivered = redelivered || again;
+        let (redelivered, was_queued) = match action.state {
+            ActionState::Queued { redelivered, .. } => (redelivered || again, true),
+            ActionState::Beginning { redelivered, .. } => (redelivered || again, false),
+            _ => return None,
+        };
         let executing = ActionState::Executing { redelivered, since: now, deadline, told: 0 };
-        match mem::replace(&mut action.state, executing) {
-            ActionState::Beginning { payload, .. } => Some(Begun { redelivered, payload }),
-            _ => None,
+        let begun = match mem::replace(&mut action.state, executing) {
+            ActionState::Queued { payload, .. } | ActionState::Beginning { payload, .. } => {
+                Begun { redelivered, payload }
+            }
+            _ => return None,
+        };
+        self.executing += u32::from(was_queued);
+        Some(begun)
+    }
+
+    /// The business has answered it. `None`: it has not got it.
+    pub(super) fn finish_executing(&mut self, handle: ActionHandle) -> Option<Finished> {
+        let (action, slot) = self.find(handle)?;
+        let ActionState::Executing { redelivered, since, .. } = action.state else { return None };
+        action.state = ActionState::Answered { is_own: true };
+        let finished = Finished { method: action.method, digest: action.digest, slot, redelivered, since };
+        self.executing -= 1;
+        self.over(handle, slot);
+        Some(finished)
+    }
+
+    /// It is not open any more.
+    fn over(&mut self, handle: ActionHandle, slot: Option<Slot>) {
+        // Both are of earlier lanes, and mostly empty.
+        if !self.moved.is_empty() {
+            self.moved.remove(&handle.number);
+        }
+        if slot.is_none() {
+            self.unasked.remove(&handle.number);
         }
     }
 
@@ -188,19 +221,11 @@ impl<P> Actions<P> {
         action.state = ActionState::Answered { is_own: true };
         let finished = Finished { method: action.method, digest: action.digest, slot, redelivered, since };
         self.executing -= u32::from(was_executing);
-        self.moved.remove(&handle.number);
-        if slot.is_none() {
-            self.unasked.remove(&handle.number);
-        }
+        self.over(handle, slot);
         if !was_executing {
             self.queue.retain(|queued| queued.number != handle.number);
         }
         Some(finished)
-    }
-
-    /// Whether the business has it.
-    pub(super) fn is_executing(&mut self, handle: ActionHandle) -> bool {
-        self.find(handle).is_some_and(|(action, _)| matches!(action.state, ActionState::Executing { .. }))
     }
 
     /// The client has the answer. Which one it was of, if that is news.

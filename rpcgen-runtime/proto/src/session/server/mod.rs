@@ -155,10 +155,7 @@ impl<P: Payload> ServerSession<P> {
     /// was answered before.
     pub fn answer(&mut self, now: Instant, action: ActionHandle, answer: Answer<P>) {
         self.now = now;
-        if !self.actions.is_executing(action) {
-            return;
-        }
-        let Some(finished) = self.actions.finish(action) else { return };
+        let Some(finished) = self.actions.finish_executing(action) else { return };
         if self.phase == Phase::Ended {
             return;
         }
@@ -201,10 +198,9 @@ impl<P: Payload> ServerSession<P> {
         if times > 1 {
             self.note_turn(action.number);
         }
-        if self.actions.beginning(action).is_none() {
-            self.end_turn(action.number, None);
-        } else if times <= BEGUN_MAX {
-            self.run(action, times > 1);
+        let Some(method) = self.actions.beginning(action) else { return self.end_turn(action.number, None) };
+        if times <= BEGUN_MAX {
+            self.run(action, method, times > 1);
         } else if let Some(finished) = self.actions.finish(action) {
             self.conclude(action.number, &finished, Answer::Refused(Refusal::Poisoned));
             self.go_on();
@@ -279,11 +275,12 @@ impl<P: Payload> ServerSession<P> {
         }
         let handlers_max = if mutated!(HandlersUnlimited) { u32::MAX } else { self.lanes.config.handlers_max };
         while !self.is_paused && self.actions.executing() < handlers_max {
-            let Some((action, method, on_record)) = self.actions.begin_next() else { break };
+            let Some((action, method, on_record)) = self.actions.next_in_turn() else { break };
             if on_record || self.lanes.config.begin_records {
+                self.actions.begin(action);
                 self.event(ServerEvent::Begin { action, key: self.key_of(action), method });
             } else {
-                self.run(action, false);
+                self.run(action, method, false);
             }
         }
         if self.actions.queued() > 0 {
@@ -296,8 +293,7 @@ impl<P: Payload> ServerSession<P> {
     }
 
     /// Hands an action to the business.
-    fn run(&mut self, action: ActionHandle, again: bool) {
-        let Some(method) = self.actions.beginning(action) else { return };
+    fn run(&mut self, action: ActionHandle, method: MethodId, again: bool) {
         let deadline = self.deadline_of(method);
         let Some(begun) = self.actions.run(action, again, self.now, deadline) else { return };
         self.timers.hasten(Timer::Overdue, self.now + deadline);
