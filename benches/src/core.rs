@@ -174,6 +174,6 @@ mod tests {
     #[test]
     fn a_thousand_calls_cost_exactly_so_many_bytes_beyond_their_payloads() {
         assert_eq!(beyond_payloads(256, 4), 11_428);
-        assert_eq!(beyond_payloads(1, 1_024), 0);
+        assert_eq!(beyond_payloads(1, 1_024), 18_064);
     }
 }
