@@ -65,11 +65,11 @@ fn run_row(plan: &Plan, row: &'static Row) -> Result<Vec<Side>, Failure> {
     for (index, figures) in figures {
         let (who, workload, goal) = match index.checked_sub(1).and_then(|index| beside.get(index)) {
             None => (row.ours, row.workload, None),
-            Some(it) => (it.who, it.workload.unwrap_or(row.workload), Some(it.goal)),
+            Some(it) => (it.who, it.workload.unwrap_or(row.workload), it.goal),
         };
         let rates: Vec<f64> = figures.iter().map(|figure| figure.calls_per_second).collect();
         let figure = medians(&figures);
-        let ratio = goal.and_then(|_| sides.first()).map(|ours| ours.figure.calls_per_second / figure.calls_per_second);
+        let ratio = sides.first().map(|ours| ours.figure.calls_per_second / figure.calls_per_second);
         sides.push(Side {
             row: row.name,
             who: who.to_owned(),

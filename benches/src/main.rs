@@ -5,6 +5,7 @@
 mod compare;
 mod core;
 mod count;
+mod durable;
 mod guard;
 mod measure;
 mod memory;
@@ -12,6 +13,7 @@ mod ours;
 mod plot;
 mod proxy;
 mod raw;
+mod raw_durable;
 mod rows;
 mod sides;
 mod workload;
@@ -47,7 +49,7 @@ enum What {
     Compare(Compare),
     /// One side, once; the last line is its figure as JSON
     Measure {
-        /// ours-tcp, ours-threads, raw-tcp-mux, mpsc-oneshot
+        /// ours-tcp, ours-threads, ours-durable, ours-sqlite, ours-postgres, raw-tcp-mux, raw-tcp-durable, disk-append, mpsc-oneshot
         who: String,
         /// tasks-N, one-task-N, clients-NxM
         workload: Workload,
@@ -108,7 +110,7 @@ struct Compare {
     /// Measurements of each side; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Builds and measures the peers too (tarpc, tonic): some minutes for the first build
+    /// Builds and measures the peers too (tarpc, tonic, JetStream): some minutes for the first build
     #[arg(long)]
     peers: bool,
     /// The last line is the table as JSON

@@ -17,6 +17,10 @@ const WARM_UP: Duration = Duration::from_millis(300);
 /// One call of so many has its latency taken: reading the clock for each would be a cost of its own.
 const SAMPLED_ONE_IN: u64 = 8;
 
+/// Callers count together, so that they seldom meet; the first calls one by one, so that those of a slow side are counted at all.
+const COUNTED_AT_ONCE: u64 = 16;
+const COUNTED_SINGLY: u64 = 1_000;
+
 /// What came of one measurement.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Figure {
@@ -144,7 +148,7 @@ impl Tally {
     /// A call has ended.
     pub(crate) fn end(&mut self, began: Option<Instant>) {
         self.uncounted += 1;
-        if self.uncounted == 16 {
+        if self.uncounted == COUNTED_AT_ONCE || self.calls < COUNTED_SINGLY {
             self.meter.count.fetch_add(self.uncounted, Ordering::Relaxed);
             self.uncounted = 0;
         }

@@ -49,7 +49,7 @@ pub(crate) async fn calls(address: &str, workload: Workload, time: Duration) -> 
 }
 
 /// Leaves formally: a call that is dropped has failed the run.
-async fn leave(client: &echo::Client) -> Result<(), Failure> {
+pub(crate) async fn leave(client: &echo::Client) -> Result<(), Failure> {
     let dropped = client.disconnect(Duration::from_secs(5)).await.dropped;
     if dropped.is_empty() { Ok(()) } else { Err(format!("{} calls were dropped", dropped.len()).into()) }
 }

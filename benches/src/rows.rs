@@ -15,11 +15,16 @@ pub(crate) struct Beside {
     pub(crate) who: &'static str,
     /// Mostly the same workload; a peer without one of that kind has its nearest.
     pub(crate) workload: Option<Workload>,
-    pub(crate) goal: f64,
+    /// `None`: it is there to be seen beside the others.
+    pub(crate) goal: Option<f64>,
 }
 
 const fn beside(who: &'static str, goal: f64) -> Beside {
-    Beside { who, workload: None, goal }
+    Beside { who, workload: None, goal: Some(goal) }
+}
+
+const fn seen(who: &'static str) -> Beside {
+    Beside { who, workload: None, goal: None }
 }
 
 /// All rows, in the order in which they are measured.
@@ -59,8 +64,48 @@ pub(crate) const ROWS: &[Row] = &[
         workload: Workload::Clients { clients: 1_000, callers: 8 },
         ours: "ours-tcp",
         beside: &[
-            Beside { who: "ours-tcp", workload: Some(Workload::Tasks(256)), goal: 0.8 },
+            Beside { who: "ours-tcp", workload: Some(Workload::Tasks(256)), goal: Some(0.8) },
             beside("raw-tcp-mux", 1.0),
         ],
+    },
+    Row {
+        name: "durable-pipelined",
+        workload: Workload::Tasks(256),
+        ours: "ours-durable",
+        beside: &[
+            beside("raw-tcp-durable", 0.6),
+            seen("disk-append"),
+            beside("tonic-postgres", 30.0),
+            beside("jetstream-call", 10.0),
+            beside("jetstream-call-always", 150.0),
+            seen("jetstream-publish"),
+            seen("jetstream-publish-always"),
+        ],
+    },
+    Row {
+        name: "durable-ping-pong",
+        workload: Workload::Tasks(1),
+        ours: "ours-durable",
+        beside: &[
+            beside("raw-tcp-durable", 1.4),
+            seen("disk-append"),
+            seen("tonic-postgres"),
+            seen("jetstream-call"),
+            seen("jetstream-call-always"),
+            seen("jetstream-publish"),
+            seen("jetstream-publish-always"),
+        ],
+    },
+    Row {
+        name: "effect-sqlite",
+        workload: Workload::Tasks(256),
+        ours: "ours-sqlite",
+        beside: &[beside("tonic-postgres", 5.0)],
+    },
+    Row {
+        name: "effect-postgres",
+        workload: Workload::Tasks(256),
+        ours: "ours-postgres",
+        beside: &[beside("tonic-postgres", 1.5)],
     },
 ];

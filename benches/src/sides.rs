@@ -4,17 +4,32 @@ use std::time::Duration;
 
 use crate::measure::Figure;
 use crate::ours::{self, Failure};
-use crate::raw;
 use crate::workload::Workload;
+use crate::{durable, raw, raw_durable};
 
 /// The names that [`measure`] knows.
-pub(crate) const HERE: &[&str] = &["ours-tcp", "ours-threads", "raw-tcp-mux", "mpsc-oneshot"];
+pub(crate) const HERE: &[&str] = &[
+    "ours-tcp",
+    "ours-threads",
+    "ours-durable",
+    "ours-sqlite",
+    "ours-postgres",
+    "raw-tcp-mux",
+    "raw-tcp-durable",
+    "disk-append",
+    "mpsc-oneshot",
+];
 
 /// Measures one side once.
 pub(crate) async fn measure(who: &str, workload: Workload, time: Duration) -> Result<Figure, Failure> {
     match who {
         "ours-tcp" => ours::calls("tcp://127.0.0.1:0", workload, time).await,
         "ours-threads" => ours::calls("thread://bench", workload, time).await,
+        "ours-durable" => durable::calls(workload, time).await,
+        "ours-sqlite" => durable::sqlite(workload, time).await,
+        "ours-postgres" => durable::postgres(workload, time).await,
+        "raw-tcp-durable" => raw_durable::tcp(workload, time).await,
+        "disk-append" => raw_durable::disk(workload, time).await,
         "raw-tcp-mux" => Ok(raw::tcp_mux(workload, time).await?),
         "mpsc-oneshot" => Ok(raw::channel(workload, time).await),
         _ => Err(format!("nobody here is called `{who}`; there are {}", HERE.join(", ")).into()),

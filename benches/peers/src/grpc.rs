@@ -13,7 +13,7 @@ use crate::measure::{Figure, Meter, Tally, figure};
 use crate::workload::Workload;
 
 /// What tonic generates.
-mod echo {
+pub(crate) mod echo {
     tonic::include_proto!("echo");
 }
 
@@ -21,15 +21,18 @@ use echo::echo_client::EchoClient;
 use echo::echo_server::{Echo, EchoServer};
 use echo::{Request, Response};
 
+/// What a stream of answers is.
+pub(crate) type Answers = std::pin::Pin<Box<dyn Stream<Item = Result<Response, tonic::Status>> + Send>>;
+
 /// An empty handler.
 struct Business;
 
-fn answer(request: &Request) -> Response {
+pub(crate) fn answer(request: &Request) -> Response {
     Response { balance: request.amount, payload: request.payload[..16].to_vec() }
 }
 
-fn request() -> Request {
-    Request { app_id: 7, user: "alice-000001".to_owned(), amount: 42, payload: vec![7; 64] }
+pub(crate) fn request() -> Request {
+    Request { app_id: 7, user: "alice-000001".to_owned(), amount: 42, payload: vec![7; 64], key: Vec::new() }
 }
 
 #[tonic::async_trait]
@@ -38,7 +41,7 @@ impl Echo for Business {
         Ok(tonic::Response::new(answer(request.get_ref())))
     }
 
-    type StreamStream = std::pin::Pin<Box<dyn Stream<Item = Result<Response, tonic::Status>> + Send>>;
+    type StreamStream = Answers;
 
     async fn stream(
         &self,
@@ -49,13 +52,13 @@ impl Echo for Business {
     }
 }
 
-async fn connect() -> Result<EchoClient<Channel>, Failure> {
+pub(crate) async fn connect(business: impl Echo) -> Result<EchoClient<Channel>, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(
         Server::builder()
             .tcp_nodelay(true)
-            .add_service(EchoServer::new(Business))
+            .add_service(EchoServer::new(business))
             .serve_with_incoming(TcpListenerStream::new(listener)),
     );
     let channel = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true).connect().await?;
@@ -65,7 +68,7 @@ async fn connect() -> Result<EchoClient<Channel>, Failure> {
 pub(crate) async fn unary(workload: Workload, time: Duration) -> Result<Figure, Failure> {
     let mut clients = Vec::new();
     for _ in 0..workload.clients() {
-        clients.push(connect().await?);
+        clients.push(connect(Business).await?);
     }
     Ok(workload
         .run(time, move |caller| {
@@ -83,7 +86,7 @@ pub(crate) async fn stream(workload: Workload, time: Duration) -> Result<Figure,
         Workload::Tasks(outstanding) | Workload::OneTask(outstanding) => outstanding,
         Workload::Clients { .. } => return Err("one stream has one client".into()),
     };
-    let mut client = connect().await?;
+    let mut client = connect(Business).await?;
     let (requests, queue) = mpsc::channel(outstanding);
     for _ in 0..outstanding {
         requests.send(request()).await?;

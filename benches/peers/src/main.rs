@@ -2,20 +2,34 @@
 //! Called by `rpcgen-bench compare --peers`, which alternates them with ours.
 #![forbid(unsafe_code)]
 
+#[path = "../../../tests/effects/src/folder.rs"]
+#[allow(dead_code, reason = "not every part of it is used on this side")]
+mod folder;
 mod grpc;
+mod jetstream;
 #[path = "../../src/measure.rs"]
 #[allow(dead_code, reason = "not every part of it is used on this side")]
 mod measure;
+mod postgres;
+#[path = "../../../tests/effects/src/postgres.rs"]
+#[allow(dead_code, reason = "not every part of it is used on this side")]
+mod postgres_server;
 mod rpc;
 #[path = "../../src/workload.rs"]
+#[allow(dead_code, reason = "not every part of it is used on this side")]
 mod workload;
 
 use std::time::Duration;
 
+use folder::Folder;
+use jetstream::Syncs;
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-const USAGE: &str =
-    "usage: rpcgen-peers measure WHO WORKLOAD --seconds S; WHO is tarpc-tcp, tarpc-memory, tonic-unary or tonic-stream";
+const USAGE: &str = concat!(
+    "usage: rpcgen-peers measure WHO WORKLOAD --seconds S; WHO is tarpc-tcp, tarpc-memory, tonic-unary, tonic-stream, tonic-postgres, ",
+    "jetstream-publish, jetstream-publish-always, jetstream-call or jetstream-call-always"
+);
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -29,6 +43,11 @@ async fn main() -> Result<(), Failure> {
         "tarpc-memory" => rpc::memory(workload, time).await?,
         "tonic-unary" => grpc::unary(workload, time).await?,
         "tonic-stream" => grpc::stream(workload, time).await?,
+        "tonic-postgres" => postgres::calls(workload, time).await?,
+        "jetstream-publish" => jetstream::publications(workload, time, Syncs::Default).await?,
+        "jetstream-publish-always" => jetstream::publications(workload, time, Syncs::Always).await?,
+        "jetstream-call" => jetstream::calls(workload, time, Syncs::Default).await?,
+        "jetstream-call-always" => jetstream::calls(workload, time, Syncs::Always).await?,
         _ => return Err(USAGE.into()),
     };
     println!("{}", serde_json::to_string(&figure)?);
