@@ -50,6 +50,7 @@ marks! {
     ResendTooSoon "A message is asked for that was sent again within the round trip: it is not."
     TailLate "The oldest message's guarantee is late."
     // The pool.
+    OrdersDerivedAgain "A session that was packed has a link: it derives the orders of its pools again."
     NextCycle "A pool is used up, and its next cycle begins."
     QuarterKnown "An agreement is repeated."
     QuarterCrossedProposal "An agreement crosses with the proposal that ends its cycle."

@@ -2,6 +2,7 @@
 //!
 //! Knows: positions, order. Does not know: what an entry is, IDs, bits, frames.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use crate::ids::Position;
@@ -21,6 +22,16 @@ impl<T> Default for StreamLog<T> {
 }
 
 impl<T> StreamLog<T> {
+    /// The log that begins at `first` with these entries.
+    pub(crate) fn new(first: Position, entries: Box<[T]>) -> Self {
+        Self { first, entries: entries.into_vec().into() }
+    }
+
+    /// Its entries and nothing else.
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = T> {
+        self.entries.into_iter()
+    }
+
     /// The position of the oldest entry; the next position if there is none.
     pub(crate) fn first(&self) -> Position {
         self.first

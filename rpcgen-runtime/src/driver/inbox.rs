@@ -101,6 +101,16 @@ impl<T> Inbox<T> {
         Taken::Nothing
     }
 
+    /// Whether there is something to take; if not, the waker is registered, and the buffer given back.
+    pub(crate) fn poll_some(&self, cx: &Context<'_>) -> bool {
+        let mut state = lock(&self.state);
+        if !state.items.is_empty() {
+            return true;
+        }
+        (state.items, state.waker) = (VecDeque::new(), Some(cx.waker().clone()));
+        false
+    }
+
     /// Has the consumer look at what it looks at beside this inbox.
     pub(crate) fn wake(&self) {
         let waker = lock(&self.state).waker.take();

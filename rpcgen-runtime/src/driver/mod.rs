@@ -149,6 +149,11 @@ impl<S: Side> Driver<S> {
         self.link.is_some()
     }
 
+    /// Whether there is neither a link nor anything that faults on purpose did.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.link.is_none() && self.faults.is_none() && self.past_faults == FaultCounters::default()
+    }
+
     pub(crate) fn fault_counters(&self) -> FaultCounters {
         let mut counters = self.past_faults;
         counters.add(&self.faults.as_ref().map(Faults::counters).unwrap_or_default());

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::session::{Command, Counters, Port, SessionTask};
+use super::session::{Command, Counters, Port, Resident, SessionTask};
 use super::{Hall, Shared};
 use crate::carried::Carried;
 use crate::driver::address::{Address, is_loopback_only};
@@ -305,7 +305,7 @@ impl Shared {
         let is_reliable = lock(&self.faults).is_none_or(|plan| plan.is_none());
         let config = self.config_of(service);
         let core = ServerSession::open(self.clock.now(), config, opening, is_reliable);
-        tokio::spawn(SessionTask::new(Arc::clone(self), port, core, Some(link), records, number));
+        tokio::spawn(Resident::new(SessionTask::new(Arc::clone(self), port, core, Some(link), records, number)));
     }
 
     /// The door of a session that begins, and the how manyth session of the server it is.

@@ -145,6 +145,10 @@ pub(super) struct Handlers {
 }
 
 impl Handlers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Runs a handler: here as long as it does not wait, then on a task of its own. `Some`: it has answered.
     pub(super) fn run(
         &mut self,

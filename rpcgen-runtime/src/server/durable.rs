@@ -18,7 +18,7 @@ use super::Shared;
 use super::broadcasts::Job;
 use super::records::Records;
 use super::routing::Destination;
-use super::session::{Command, SessionTask};
+use super::session::{Command, Resident, SessionTask};
 use crate::carried::Carried;
 use crate::driver::inbox::lock;
 use crate::durable::{DiskLog, OpenLogError, Opening};
@@ -186,7 +186,7 @@ impl Shared {
             let config = self.config_of(service);
             let epoch = lock(&self.hall).registry.epoch();
             let core = ServerSession::recover(self.clock.now(), config, epoch, session);
-            tokio::spawn(SessionTask::new(Arc::clone(self), port, core, None, Some(records), number));
+            tokio::spawn(Resident::new(SessionTask::new(Arc::clone(self), port, core, None, Some(records), number)));
         }
         for RecoveredBroadcast { broadcast, handle } in recovered.broadcasts {
             let Some(service) = self.service_index(&broadcast.service) else { continue };

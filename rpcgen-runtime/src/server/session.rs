@@ -5,6 +5,7 @@
 
 mod node;
 mod on_record;
+mod resident;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -22,6 +23,7 @@ use rpcgen_proto::session::{
 use rpcgen_proto::time::Instant;
 use rpcgen_store::BroadcastHandle;
 
+pub(super) use self::resident::Resident;
 use super::Shared;
 use super::broadcasts::Job;
 use super::business::{Call, Cancels, Handlers};
@@ -118,7 +120,7 @@ impl SessionContext {
     }
 }
 
-/// The task. Ends with its session, or with the server.
+/// What a session does while it is whole. Ends with its session, or with the server.
 pub(super) struct SessionTask {
     driver: Driver<ServerSide>,
     /// The how manyth session of the server it is: each has a seed of its own.
@@ -309,14 +311,6 @@ impl SessionTask {
     }
 }
 
-impl Drop for SessionTask {
-    /// Also when the server is gone: nobody waits for a task that will not come back. A broadcast that was on its way is dropped, and
-    /// with it the word that it was logged, which its sender reads as "closed".
-    fn drop(&mut self) {
-        drop(self.port.inbox.close_and_take());
-    }
-}
-
 impl Future for SessionTask {
     type Output = ();
 
@@ -326,7 +320,7 @@ impl Future for SessionTask {
             // The welcome is waiting.
             this.driver.attach(cx, link, |_, _| ());
         } else if std::mem::take(&mut this.is_new) {
-            // Of a session that was found in the log: what it has to do at once.
+            // Of a session that was found in the log, or was packed: what it has to do at once.
             this.driver.settle(cx);
         }
         if !this.rounds.begin(cx) {

@@ -130,6 +130,16 @@ impl Gathered {
         self.end
     }
 
+    /// Gives memory back that is not in use.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.refused.shrink_to_fit();
+    }
+
+    /// Memory beside itself, in bytes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.refused.capacity() * size_of::<Position>()
+    }
+
     /// The first position whose bit no logged frame has carried.
     #[inline]
     pub(crate) fn cursor(&self) -> Position {

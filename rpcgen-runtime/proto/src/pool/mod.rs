@@ -8,6 +8,7 @@
 //! which is verifier and credit in one (`pool_verifiers_agree`, `credit_respected`).
 
 mod order;
+mod packed;
 mod receive;
 mod send;
 
@@ -16,8 +17,8 @@ use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
 pub(crate) use order::lane_seed;
-pub(crate) use receive::{Known, ReceivePool};
-pub(crate) use send::SendPool;
+pub(crate) use receive::{Known, PackedReceivePool, ReceivePool};
+pub(crate) use send::{PackedSendPool, SendPool};
 
 use crate::frame::{QuarterAgree, RangeAgree};
 use crate::ids::{LaneKind, MessageId, Position};
@@ -34,6 +35,7 @@ struct Cycle {
     size: u32,
     /// How many positions draw from it: `size`, or fewer if a new range cut it short.
     used: u32,
+    /// Empty while a lane that was packed has no link.
     offsets: Vec<u32>,
     /// Offset to index; built when first asked for (only links that may lose ask).
     inverse: Vec<u32>,

@@ -2,6 +2,7 @@
 //!
 //! Knows: the cycles, which position is expected, how far this side has agreed. Does not know: frames, time, links, payloads.
 
+use super::packed::PackedCycles;
 use super::{Cycles, Turn, is_possible_size};
 use crate::error::ProtocolError;
 use crate::frame::{QuarterAgree, RangeAccepted, RangeAgree};
@@ -36,6 +37,31 @@ pub(crate) struct ReceivePool {
     expected_id: MessageId,
 }
 
+/// What is kept of a [`ReceivePool`] while its lane has no link.
+#[derive(Clone, Debug)]
+pub(crate) struct PackedReceivePool {
+    cycles: PackedCycles,
+    expected: Position,
+    quarter_end: Position,
+    agreed_end: Position,
+    expected_id: MessageId,
+}
+
+impl PackedReceivePool {
+    /// The pool of this lane. [`ReceivePool::derive_orders`] comes before its next message.
+    pub(crate) fn unpack(self, lane: LaneKind) -> ReceivePool {
+        let Self { cycles, expected, quarter_end, agreed_end, expected_id } = self;
+        let cycles = cycles.unpack();
+        let turn = cycles.turn_of(expected);
+        ReceivePool { lane, cycles, expected, turn, quarter_end, agreed_end, expected_id }
+    }
+
+    /// Memory beside itself, in bytes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.cycles.heap_bytes()
+    }
+}
+
 impl ReceivePool {
     /// A pool whose first range is `range`.
     ///
@@ -55,6 +81,16 @@ impl ReceivePool {
         let agreed_end = Position(u64::from(range.size / 2));
         let (turn, quarter_end) = (cycles.turn_of(Position(0)), Position(u64::from(range.size / 4)));
         Ok(Self { lane: range.lane, cycles, expected: Position(0), turn, quarter_end, agreed_end, expected_id })
+    }
+
+    pub(crate) fn pack(self) -> PackedReceivePool {
+        let Self { lane: _, cycles, expected, turn: _, quarter_end, agreed_end, expected_id } = self;
+        PackedReceivePool { cycles: cycles.pack(), expected, quarter_end, agreed_end, expected_id }
+    }
+
+    /// A link is up: what was not kept of a packed pool is derived again.
+    pub(crate) fn derive_orders(&mut self) {
+        self.cycles.derive_orders();
     }
 
     /// The position that is accepted next.

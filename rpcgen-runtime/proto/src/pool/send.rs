@@ -6,6 +6,7 @@
 //! - at most half of the pool is in use at once;
 //! - an ID of the last cycle is never equal to one of this cycle (`id_never_ambiguous`).
 
+use super::packed::PackedCycles;
 use super::{Cycles, Turn, is_possible_size};
 use crate::error::ProtocolError;
 use crate::frame::{QuarterAgree, RangeAccepted, RangeAgree};
@@ -28,6 +29,30 @@ pub(crate) struct SendPool {
     proposed: Option<RangeAgree>,
 }
 
+/// What is kept of a [`SendPool`] while its lane has no link.
+#[derive(Clone, Debug)]
+pub(crate) struct PackedSendPool {
+    cycles: PackedCycles,
+    next: Position,
+    agreed_end: Position,
+    proposed: Option<RangeAgree>,
+}
+
+impl PackedSendPool {
+    /// The pool of this lane. [`SendPool::derive_orders`] comes before its next message.
+    pub(crate) fn unpack(self, lane: LaneKind) -> SendPool {
+        let Self { cycles, next, agreed_end, proposed } = self;
+        let cycles = cycles.unpack();
+        let turn = cycles.turn_of(next);
+        SendPool { lane, cycles, next, turn, agreed_end, proposed }
+    }
+
+    /// Memory beside itself, in bytes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.cycles.heap_bytes()
+    }
+}
+
 impl SendPool {
     /// A pool whose first range is `range`.
     ///
@@ -46,6 +71,16 @@ impl SendPool {
         let agreed_end = Position(u64::from(range.size / 2));
         let turn = cycles.turn_of(Position(0));
         Ok(Self { lane: range.lane, cycles, next: Position(0), turn, agreed_end, proposed: None })
+    }
+
+    pub(crate) fn pack(self) -> PackedSendPool {
+        let Self { lane: _, cycles, next, turn: _, agreed_end, proposed } = self;
+        PackedSendPool { cycles: cycles.pack(), next, agreed_end, proposed }
+    }
+
+    /// A link is up: what was not kept of a packed pool is derived again.
+    pub(crate) fn derive_orders(&mut self) {
+        self.cycles.derive_orders();
     }
 
     /// The next position to draw an ID for.

@@ -26,7 +26,7 @@ pub use output::{
     ServerOutput,
 };
 pub(crate) use proof::holds as proof_holds;
-pub use server::{EndReason, Ended, Kept, Opening, Past, ServerSession, Unassigned};
+pub use server::{EndReason, Ended, Kept, Opening, PackedSession, Past, ServerSession, Unassigned};
 pub use stats::Stats;
 pub use view::LanesView;
 

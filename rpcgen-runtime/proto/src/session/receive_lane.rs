@@ -2,6 +2,8 @@
 //!
 //! Knows: order. Does not know: what a message means, timers.
 
+mod packed;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
@@ -16,6 +18,8 @@ use crate::marks::mark;
 use crate::mutants::mutated;
 use crate::pool::{Known, ReceivePool};
 use crate::record::Mark;
+
+pub(super) use self::packed::PackedReceiveLane;
 
 /// A message that came before its turn. Its bits wait with it: bits are processed in lane order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -252,7 +256,7 @@ fn low_byte(id: MessageId) -> u8 {
 }
 
 /// The body with a payload that keeps nothing else alive.
-fn compacted<P: Payload>(body: Body<P>) -> Body<P> {
+pub(super) fn compacted<P: Payload>(body: Body<P>) -> Body<P> {
     match body {
         Body::Action { slot, number, method, maybe_sent, payload } => {
             Body::Action { slot, number, method, maybe_sent, payload: payload.compacted() }

@@ -2,6 +2,8 @@
 //!
 //! Knows: what was sent and is not guaranteed, what is to be sent again. Does not know: what a message means, timers.
 
+mod packed;
+
 use alloc::collections::BTreeSet;
 use core::time::Duration;
 
@@ -17,6 +19,8 @@ use crate::mutants::mutated;
 use crate::pool::SendPool;
 use crate::stream_log::StreamLog;
 use crate::time::Instant;
+
+pub(super) use self::packed::PackedSendLane;
 
 /// A message in the stream log. A re-sent one carries exactly the bits that it carried first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

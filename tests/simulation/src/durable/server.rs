@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rpcgen_log::{LogError, Sequence};
+use rpcgen_proto::config::Config;
 use rpcgen_proto::frame::{Hello, LinkFrame, Reject};
 use rpcgen_proto::ids::{CallNumber, ClientId, Epoch, Incarnation, SessionId};
 use rpcgen_proto::record::{Mark, RecoveredSession, RecoveredState, ServerRecord};
@@ -70,12 +71,21 @@ pub(super) struct Seat {
     /// The client and the number of its link.
     pub(super) link: Option<(usize, u64)>,
     pub(super) deadline: Option<Instant>,
+    config: Config,
 }
 
 impl Seat {
-    fn new(session: ServerSession<Load>, store: SessionStore, owner: (ClientId, Incarnation)) -> Self {
+    fn new(session: ServerSession<Load>, store: SessionStore, owner: (ClientId, Incarnation), config: Config) -> Self {
         let (marks, waiting) = (Marks::default(), VecDeque::new());
-        Self { session, store, owner, marks, waiting, link: None, deadline: None }
+        Self { session, store, owner, marks, waiting, link: None, deadline: None, config }
+    }
+
+    /// Every other session without a link goes on packed.
+    fn pack(&mut self, now: Instant) {
+        if self.session.is_packable() && self.session.session().0.is_multiple_of(2) {
+            let stats = self.session.stats();
+            self.session = self.session.clone().pack().unpack(now, self.config.clone(), stats);
+        }
     }
 }
 
@@ -177,7 +187,7 @@ impl Server {
                 let id = opening.session;
                 let session = ServerSession::open(now, config(options), *opening, is_reliable);
                 let books = process.store.open(owner);
-                process.seats.insert(id, Seat::new(session, books, owner));
+                process.seats.insert(id, Seat::new(session, books, owner, config(options)));
                 id
             }
             Admission::Resume(id, hello) => {
@@ -232,6 +242,7 @@ impl Server {
                     Output::Event(event) => self.on_event(now, id, event),
                     Output::Timeout(deadline) => {
                         seat.deadline = deadline;
+                        seat.pack(now);
                         break;
                     }
                 }
@@ -394,7 +405,7 @@ impl Process {
     fn recover(
         &mut self,
         now: Instant,
-        config: rpcgen_proto::config::Config,
+        config: Config,
         epoch: Epoch,
         session: RecoveredSession<Load>,
         books: SessionStore,
@@ -405,8 +416,8 @@ impl Process {
                 self.begun.insert((id, action.number), begun);
             }
         }
-        let session = ServerSession::recover(now, config, epoch, session);
-        self.seats.insert(id, Seat::new(session, books, owner));
+        let session = ServerSession::recover(now, config.clone(), epoch, session);
+        self.seats.insert(id, Seat::new(session, books, owner, config));
     }
 
     fn stop(&mut self, now: Instant, cause: &str) {

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use rpcgen_proto::config::Config;
 use rpcgen_proto::frame::{Body, Hello, LinkFrame};
 use rpcgen_proto::ids::{CallKey, Epoch, SessionId};
 use rpcgen_proto::server::{Admission, Registry, RegistryConfig};
@@ -194,10 +195,7 @@ impl World {
         }
         let (now, session) = (self.server_now(), opening.session);
         let node = Node::try_from(opening.hello.client.0).unwrap_or(Node::MAX);
-        let mut config = self.options.server_config.clone();
-        if self.options.small_frames && self.server.epoch.is_multiple_of(2) {
-            config.frame_bytes_max = SMALL_FRAMES;
-        }
+        let config = self.session_config();
         let mut opened = ServerSession::open(now, config, opening, self.options.server_reliable);
         if self.server.is_paused {
             opened.pause_business(now, true);
@@ -219,6 +217,24 @@ impl World {
             known.seat = Some(seat);
         }
         self.drain_seat(seat)
+    }
+
+    fn session_config(&self) -> Config {
+        let mut config = self.options.server_config.clone();
+        if self.options.small_frames && self.server.epoch.is_multiple_of(2) {
+            config.frame_bytes_max = SMALL_FRAMES;
+        }
+        config
+    }
+
+    /// Every other session without a link goes on packed.
+    fn pack_seat(&mut self, seat: u32) {
+        let (now, config) = (self.server_now(), self.session_config());
+        let Some(taken) = self.server.seat(seat) else { return };
+        if taken.session.is_packable() && taken.session.session().0.is_multiple_of(2) {
+            let stats = taken.session.stats();
+            taken.session = taken.session.clone().pack().unpack(now, config, stats);
+        }
     }
 
     /// A session that its client never learned of gives way to one that it asked for again.
@@ -323,6 +339,7 @@ impl World {
             no_unbounded_memory::check_outputs(outputs, (self.calls + self.broadcasts + self.guests * 1_000) as usize)?;
         }
         self.keep_seat_deadline(seat);
+        self.pack_seat(seat);
         let Some(taken) = self.server.seat(seat) else { return Ok(()) };
         if let Err(violation) = taken.session.check_invariants() {
             return well_behaved::check_inside("server", violation.0);

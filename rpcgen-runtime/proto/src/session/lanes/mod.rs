@@ -7,8 +7,10 @@
 
 mod clock;
 mod incoming;
+mod packed;
 mod riders;
 
+pub(in crate::session) use self::packed::PackedLanes;
 use self::riders::Due;
 use core::time::Duration;
 
@@ -96,6 +98,8 @@ impl<P: Payload> Lanes<P> {
     ) -> Result<(), ProtocolError> {
         self.send.resume(peer_expected)?;
         self.receive.resume();
+        self.send.pool.derive_orders();
+        self.receive.pool.derive_orders();
         // The other end's first frame is the answer to our welcome.
         let greeted_at = greeted_in.is_none().then_some(now);
         self.link =

@@ -2,6 +2,7 @@
 //!
 //! Knows: slots, what has begun, what waits its turn. Does not know: lanes, links, frames.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::mem;
@@ -66,6 +67,25 @@ impl<P> Default for Actions<P> {
     }
 }
 
+/// [`Actions`] of a session of which none executes. Mostly the slots are all of it.
+#[derive(Clone, Debug)]
+pub(super) struct PackedActions<P> {
+    slots: Box<[Option<Action<P>>]>,
+    others: Option<Box<Actions<P>>>,
+}
+
+impl<P> PackedActions<P> {
+    pub(super) fn unpack(self) -> Actions<P> {
+        Actions { slots: self.slots.into_vec(), ..self.others.map(|others| *others).unwrap_or_default() }
+    }
+
+    /// Memory beside itself, in bytes; payloads and actions of earlier lanes are not counted.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let others = self.others.as_ref().map_or(0, |others| size_of_val(&**others));
+        size_of_val(&*self.slots) + others
+    }
+}
+
 /// An action that is handed to the business.
 pub(super) struct Begun<P> {
     pub(super) redelivered: bool,
@@ -83,6 +103,12 @@ pub(super) struct Finished {
 }
 
 impl<P> Actions<P> {
+    pub(super) fn pack(mut self) -> PackedActions<P> {
+        let slots = mem::take(&mut self.slots).into_boxed_slice();
+        let has_others = !(self.queue.is_empty() && self.unasked.is_empty() && self.moved.is_empty());
+        PackedActions { slots, others: has_others.then(|| Box::new(self)) }
+    }
+
     pub(super) fn executing(&self) -> u32 {
         self.executing
     }

@@ -64,6 +64,12 @@ impl<P> Default for Ledger<P> {
 }
 
 impl<P> Ledger<P> {
+    /// Whether there is nothing of earlier lanes.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { answers, expired_below, called_below, asked_below } = self;
+        answers.is_empty() && [expired_below, called_below, asked_below].into_iter().all(|below| below.0 == 0)
+    }
+
     /// The client has asked for this number: the answers below it that are still here are not needed. Which.
     pub(super) fn note_asked(&mut self, number: CallNumber) -> Vec<CallNumber> {
         self.asked_below = CallNumber(number.0 + 1);

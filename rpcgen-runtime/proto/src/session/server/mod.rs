@@ -11,6 +11,7 @@ mod end;
 mod greet;
 mod ledger;
 mod outputs;
+mod packed;
 mod receive;
 mod records;
 
@@ -26,6 +27,7 @@ pub use self::end::{EndReason, Ended};
 pub use self::greet::Opening;
 use self::ledger::Ledger;
 pub use self::ledger::{Kept, Past};
+pub use self::packed::PackedSession;
 use self::records::Records;
 use super::InvariantViolation;
 use super::lanes::Lanes;

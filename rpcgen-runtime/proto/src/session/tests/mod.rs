@@ -10,6 +10,7 @@ mod durable_pair;
 mod durable_secrets;
 mod durable_turns;
 mod lossy;
+mod packed;
 mod pair;
 mod pools;
 mod sessions;

@@ -266,9 +266,22 @@ impl Pair {
                 Output::Forget(number) => {
                     self.server_log.as_mut().expect("only with a log").note(Entry::Forget(number));
                 }
-                Output::Timeout(_) => return,
+                Output::Timeout(_) => return self.pack_server(),
             }
         }
+    }
+
+    /// Whatever a server session does after its link is gone, it does packed.
+    fn pack_server(&mut self) {
+        self.server = self.server.take().map(|server| {
+            if !server.is_packable() {
+                return server;
+            }
+            let (stats, view) = (server.stats(), server.view());
+            let server = server.pack().unpack(self.now, self.server_config(), stats);
+            assert_eq!(server.view(), view);
+            server
+        });
     }
 
     fn on_server_event(&mut self, event: ServerEvent<u64>) {
