@@ -10,6 +10,7 @@ use crate::session::PackedSession;
 /// A session whose client has made calls, one after another, and vanished.
 fn vanished(reliable_ordered: bool, calls: usize) -> Pair {
     let mut pair = Pair::new(Config::default(), reliable_ordered);
+    pair.run_for(Duration::from_millis(10));
     for number in 0..calls {
         pair.send(number as u64);
         pair.run_until_answered(number + 1, Duration::from_secs(10));
