@@ -56,11 +56,17 @@ async fn client_that_is_made_again_finds_its_calls_and_their_answers() {
         panic!("in the order of their sending")
     };
     assert_eq!((echo.number(), waits.number()), (echo_number, wait_number));
+    let asked = echo.recovered_request().expect("what an earlier run asked is in the log");
+    assert_eq!((asked.app_id, asked.text.as_str()), (APP, "hello"), "also of a call that is answered");
+    assert_eq!(waits.recovered_request().map(|asked| asked.app_id), Some(APP));
+    let of_this_run = client.echo(APP, "new").send().await.unwrap();
+    assert!(of_this_run.recovered_request().is_none(), "this run knows what it asked");
+    assert_eq!(of_this_run.await, Ok("new".to_owned()));
     assert_eq!(echo.await, Ok("hello".to_owned()));
     business.open_gate();
     assert_eq!(waits.await, Ok(false));
     assert!(client.recovered().is_empty(), "each is handed out once");
-    assert_eq!((business.runs(), business.repeated()), (2, 0));
+    assert_eq!((business.runs(), business.repeated()), (3, 0));
     leave(client).await;
 
     let client = connect(&server.local_address(), &directory.of_client()).await;

@@ -207,6 +207,18 @@ impl<A: Action> Call<A> {
         (outcome.into_result::<A>(), Claim { number, handle: self.handle })
     }
 
+    /// What was asked, if it was an earlier run of this program that asked ([`Client::recovered`]): its answer may mean nothing without
+    /// that. `None`: this run did, and knows; or the request cannot be read any more, as its type has changed since.
+    #[must_use]
+    pub fn recovered_request(&self) -> Option<A> {
+        let request = self.cell.request()?.open();
+        request
+            .inspect_err(
+                |error| tracing::error!(number = self.number().0, %error, "a recovered request cannot be read"),
+            )
+            .ok()
+    }
+
     /// Asks that the call does not begin, and returns what became of that. Also after [`CancelOutcome::Executing`] the call's answer
     /// comes.
     pub async fn cancel(&self) -> CancelOutcome {

@@ -9,6 +9,7 @@ use rpcgen_proto::frame::{CancelOutcome, Refusal};
 use rpcgen_proto::ids::{CallNumber, MethodId};
 use rpcgen_proto::session::{Answer, CallHandle};
 use rpcgen_proto::time::Instant;
+use rpcgen_store::UnclaimedAnswer;
 
 use super::Step;
 use crate::carried::{Carried, OpenError};
@@ -20,6 +21,8 @@ use crate::error::{CallError, NotGuaranteed, SendError};
 #[derive(Debug)]
 pub(crate) struct CallCell {
     pub(crate) method: MethodId,
+    /// What was asked, if an earlier run did.
+    request: Option<Box<Carried>>,
     state: Mutex<CellState>,
 }
 
@@ -128,7 +131,7 @@ pub(crate) enum Offered {
 
 impl CallCell {
     pub(super) fn new(method: MethodId) -> Self {
-        Self::in_phase(method, Phase::Submitted, None)
+        Self::in_phase(method, None, Phase::Submitted, None)
     }
 
     /// A new call whose answer is awaited already.
@@ -140,20 +143,25 @@ impl CallCell {
     }
 
     /// A call that was found in the log, without an answer.
-    pub(super) fn open(method: MethodId, handle: CallHandle, now: Instant) -> Self {
-        Self::in_phase(method, Phase::Accepted(handle), Some(now))
+    pub(super) fn open(method: MethodId, request: Carried, handle: CallHandle, now: Instant) -> Self {
+        Self::in_phase(method, Some(request), Phase::Accepted(handle), Some(now))
     }
 
     /// A call that was found in the log, with an answer that nobody has claimed.
-    pub(super) fn unclaimed(method: MethodId, number: CallNumber, answer: Answer<Carried>) -> Self {
-        let cell = Self::in_phase(method, Phase::Submitted, None);
-        cell.answered(number, answer);
+    pub(super) fn unclaimed(found: UnclaimedAnswer<Carried>) -> Self {
+        let cell = Self::in_phase(found.method, Some(found.request), Phase::Submitted, None);
+        cell.answered(found.number, found.answer);
         cell
     }
 
-    fn in_phase(method: MethodId, phase: Phase, accepted_at: Option<Instant>) -> Self {
+    fn in_phase(method: MethodId, request: Option<Carried>, phase: Phase, accepted_at: Option<Instant>) -> Self {
         let state = CellState { phase, accepted_at, is_guaranteed: false, cancel: None, waiters: Waiters::default() };
-        Self { method, state: Mutex::new(state) }
+        Self { method, request: request.map(Box::new), state: Mutex::new(state) }
+    }
+
+    /// What was asked, if an earlier run did.
+    pub(super) fn request(&self) -> Option<Carried> {
+        self.request.as_deref().cloned()
     }
 
     /// Whether its caller went away before it was accepted.

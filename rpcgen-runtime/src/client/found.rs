@@ -87,12 +87,13 @@ impl Found {
         identity: ClientIdentity,
     ) -> (ClientSession<Carried>, Left) {
         let RecoveredClientLog { client, answers, broadcasts } = self.recovered;
-        let methods: Vec<_> = client.calls.iter().map(|call| call.method).collect();
+        let asked: Vec<_> = client.calls.iter().map(|call| (call.method, call.payload.clone())).collect();
         let session = ClientSession::recover(now, config, identity, random::u64(), client);
         // Both are in order of the calls' numbers.
-        let open = session.open_handles().into_iter().zip(methods);
-        let open = open.map(|(handle, method)| (handle, Arc::new(CallCell::open(method, handle, now))));
-        let unclaimed = answers.into_iter().map(|it| Arc::new(CallCell::unclaimed(it.method, it.number, it.answer)));
+        let open = session.open_handles().into_iter().zip(asked);
+        let open =
+            open.map(|(handle, (method, request))| (handle, Arc::new(CallCell::open(method, request, handle, now))));
+        let unclaimed = answers.into_iter().map(|it| Arc::new(CallCell::unclaimed(it)));
         let left = Left {
             records: Some(Records::new(self.log, self.store)),
             open: open.collect(),

@@ -46,6 +46,8 @@ pub struct UnclaimedAnswer<P> {
     pub number: CallNumber,
     /// Of this action.
     pub method: MethodId,
+    /// What was asked.
+    pub request: P,
     /// How it ended.
     pub answer: Answer<P>,
 }
@@ -120,7 +122,8 @@ impl ClientStore {
                     (Some(kept), Ok(call)) => {
                         kept.answer = Some(sequence);
                         self.answered += 1;
-                        recovered.answers.push(UnclaimedAnswer { number, method: call.method, answer });
+                        let (method, request) = (call.method, call.payload);
+                        recovered.answers.push(UnclaimedAnswer { number, method, request, answer });
                     }
                     // Claimed, and the crash came between.
                     _ => self.answers.forget(sequence),

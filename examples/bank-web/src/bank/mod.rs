@@ -56,7 +56,9 @@ impl Bank {
     pub async fn start(settings: &Settings) -> Result<Self, Failure> {
         std::fs::create_dir_all(&settings.data)?;
         let books = Books::open(&settings.data.join("bank.sqlite"))?;
-        let mut builder = Server::builder().config(config(settings)).completions(books.completions());
+        // What was guaranteed, and what was broadcast, survives this process; what a call did is recorded with it in the books.
+        let mut builder = Server::builder().log(settings.data.join("log")).config(config(settings));
+        builder = builder.completions(books.completions());
         if settings.drop > 0.0 {
             builder = builder.faults(drop_frames(settings.drop));
         }
@@ -65,6 +67,7 @@ impl Bank {
             builder = builder.serve(bank::server(business).for_app(app.id));
         }
         let server = Arc::new(builder.listen(&settings.address).await?);
+        tokio::spawn(end_with_log(Arc::clone(&server)));
         tokio::spawn(network::run(books, server.broadcasts::<bank::Broadcasts>()));
         let desk = stubs_control::server(Desk::new(Arc::clone(&server), settings.drop));
         let control = Server::builder().serve(desk).listen(&settings.control).await?;
@@ -82,6 +85,13 @@ impl Bank {
     pub fn control_address(&self) -> String {
         self.control.local_address()
     }
+}
+
+/// A bank whose disk fails must not go on: its next life knows what is on record.
+async fn end_with_log(server: Arc<Server>) {
+    let why = server.log_stopped().await;
+    eprintln!("bank: the log cannot be written any more: {why}");
+    std::process::abort();
 }
 
 fn config(settings: &Settings) -> Config {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rpcgen_runtime::{AppId, BroadcastError};
 use rusqlite::{Connection, params};
 
@@ -39,14 +40,11 @@ async fn turn(books: &Books, broadcasts: &Broadcasts) -> rusqlite::Result<()> {
     }
     loop {
         let news = books.own().read(books::oldest_news).await?;
-        let mut logged = Vec::new();
         let count = news.len();
-        for (number, news) in news {
-            if broadcast(broadcasts, news).await.is_err() {
-                break;
-            }
-            logged.push(number);
-        }
+        // Side by side: their records share a commit of the log.
+        let told =
+            news.into_iter().map(|(number, news)| async move { broadcast(broadcasts, news).await.map(|()| number) });
+        let logged: Vec<i64> = join_all(told).await.into_iter().filter_map(Result::ok).collect();
         let all = logged.len() == count;
         // A bank that dies before this tells it once more: whoever hears knows coins by their names, and payments by their bookings.
         if !logged.is_empty() {

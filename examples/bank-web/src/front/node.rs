@@ -40,6 +40,9 @@ pub struct Settings {
     pub drop: f64,
 }
 
+/// A file of a log on disk; a log has three at least.
+pub(super) const LOG_SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
+
 /// What a session can watch: a user of an app.
 type Topic = (AppId, String);
 
@@ -128,18 +131,22 @@ impl Node {
             store: Store::open(&settings.store)?,
             interest: Interest::new(),
             sessions: sessions.broadcasts(),
-            neighbours: Neighbours::connect(&settings.neighbours).await?,
+            neighbours: Neighbours::connect(&settings.neighbours, &settings.data).await?,
         });
-        let mut builder = bank::Client::builder().config(quick()).broadcasts(hearing(&relay)).connect_lazily();
+        // What was accepted for a person survives this process.
+        let mut builder = bank::Client::builder().log(settings.data.join("calls")).log_segment_bytes(LOG_SEGMENT_BYTES);
+        builder = builder.config(quick()).broadcasts(hearing(&relay)).connect_lazily();
         if settings.drop > 0.0 {
             builder = builder.faults(drop_frames(settings.drop));
         }
         let bank = builder.connect(&settings.bank).await?;
+        tokio::spawn(end_with_log(settings.name.clone(), bank.clone()));
         let control = control::Client::builder().connect_lazily().connect(&settings.control).await?;
         let tickets = Arc::new(Tickets::new(Arc::clone(&relay), bank.clone()));
         let desk = front::Client::builder().config(quick()).connect(&address).await?;
         let node = Arc::new(Self { relay, tickets, bank, control, sessions, desk, neighbour: OnceLock::new() });
         behind.set(&node);
+        node.tickets.take_up().await;
         node.tickets.settle_the_lost().await?;
         let neighbour = Server::builder().serve(neighbour::server(Desk::new(&node))).listen(&settings.address).await?;
         // Nobody else sets it.
@@ -292,7 +299,15 @@ pub(super) fn quick() -> Config {
     Config { flush_after: Duration::from_millis(20), ..Config::default() }
 }
 
-/// What the bank's broadcasts become.
+/// A node whose disk fails must not go on: its next life knows what is on record.
+async fn end_with_log(name: String, bank: bank::Client) {
+    let why = bank.runtime().log_stopped().await;
+    eprintln!("{name}: the log cannot be written any more: {why}");
+    std::process::abort();
+}
+
+/// What the bank's broadcasts become. One that comes again, because this node or another was killed (`Delivery::redelivered`), is written
+/// once: its document has the name of what it tells of.
 fn hearing(relay: &Arc<Relay>) -> bank::Handlers {
     let (seen, confirmed, received) = (Arc::clone(relay), Arc::clone(relay), Arc::clone(relay));
     let note = |relay: &Arc<Relay>, document| {

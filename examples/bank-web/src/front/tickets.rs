@@ -1,20 +1,21 @@
 //! What waits for the bank: each accepted call under a ticket, until its answer is in the store.
 //!
-//! Knows: the three steps of a call, and that each is to be seen. Does not know: what a call asks; its story does.
+//! Knows: the three steps of a call, that each is to be seen, and that an answer is claimed when it is in the store. Does not know: what a
+//! call asks; its story does.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rpcgen_runtime::client::Call;
-use rpcgen_runtime::{AppId, CancelOutcome, PendingCall, SendError};
+use rpcgen_runtime::{AppId, CallError, CancelOutcome, PendingCall, SendError};
 
 use super::documents::{Document, Kind, Waiting};
 use super::node::Relay;
 use super::store::Ended;
 use super::stories::{self, Asked, Story};
 use crate::clock::now_ms;
-use crate::stubs::bank;
+use crate::stubs::bank::{self, RecoveredCall};
 use crate::stubs::front::{Cancelled, Wish};
 
 /// Between two attempts to write what must be written.
@@ -70,8 +71,14 @@ impl Tickets {
             if observer.guaranteed().await.is_ok() {
                 tickets.show(&asked, Waiting { step: observer.step().to_string(), ..waiting.clone() }).await;
             }
-            let answer = call.await;
+            let (answer, claim) = call.unclaimed().await;
+            if matches!(answer, Err(CallError::OnRecord)) {
+                // The client has ended. It waits in the log, and in the store, for the next life of this node.
+                return;
+            }
             tickets.end::<A>(waiting.ticket, &asked, answer).await;
+            // A node that is killed before this finds the answer again, and the entry in the store is there already.
+            claim.claim();
         });
         ticket
     }
@@ -90,12 +97,7 @@ impl Tickets {
         self.relay.pending_changed(asked.app, &asked.user).await;
     }
 
-    async fn end<A: Story>(
-        &self,
-        ticket: String,
-        asked: &Asked,
-        answer: Result<A::Output, rpcgen_runtime::CallError<A::Error>>,
-    ) {
+    async fn end<A: Story>(&self, ticket: String, asked: &Asked, answer: Result<A::Output, CallError<A::Error>>) {
         let told = stories::end_of::<A>(asked, format!("answer/{ticket}"), answer);
         let ended = Ended { ticket: ticket.clone(), login: asked.login.clone(), account: told.account };
         self.relay.write(told.document, Some(ended)).await;
@@ -114,7 +116,29 @@ impl Tickets {
         })
     }
 
-    /// After a restart: what the store says that waits here, and this node's log knows nothing of, nobody can tell the end of.
+    /// After a restart: follows what earlier lives of this node had accepted, from the log.
+    pub(super) async fn take_up(self: &Arc<Self>) {
+        for call in self.bank.recovered() {
+            match call {
+                RecoveredCall::CreateAccount(call) => self.follow_again(call).await,
+                RecoveredCall::GetAddFundsKey(call) => self.follow_again(call).await,
+                RecoveredCall::Pay(call) => self.follow_again(call).await,
+                RecoveredCall::SendCoins(call) => self.follow_again(call).await,
+                // This node never asks it.
+                RecoveredCall::Balance(_) => {}
+            }
+        }
+    }
+
+    async fn follow_again<A: Story>(self: &Arc<Self>, call: Call<A>) {
+        match call.recovered_request() {
+            Some(action) => drop(self.follow(call, action.asked()).await),
+            None => eprintln!("{}: call {} was made by another version", self.relay.name(), call.number().0),
+        }
+    }
+
+    /// After that: what the store says that waits here, and this node's log knows nothing of, nobody can tell the end of. That is so where
+    /// somebody has removed the log.
     pub(super) async fn settle_the_lost(&self) -> rusqlite::Result<()> {
         for (ticket, app, user, what) in self.relay.store().waiting_at(self.relay.name().to_owned()).await? {
             if self.open().contains_key(&ticket) {

@@ -99,14 +99,16 @@ pub(super) fn is_settled(serve: &Serve, persons: &[Arc<Person>]) -> Result<bool,
     let open_wishes = number(&store, "SELECT count(*) FROM waiting")?;
     let coins = number(&bank, "SELECT count(*) FROM coins WHERE stage < 2")?;
     let news = number(&bank, "SELECT count(*) FROM outbox")?;
-    let told = number(&store, "SELECT count(*) FROM documents WHERE kind = 'confirmed'")?;
-    let confirmed = number(&bank, "SELECT count(*) FROM coins WHERE stage = 2")?;
+    // Each coin is told of twice, and each payment to who received it.
+    let told = number(&store, "SELECT count(*) FROM documents WHERE kind IN ('seen', 'confirmed', 'received')")?;
+    let to_tell = 2 * number(&bank, "SELECT count(*) FROM coins")?
+        + number(&bank, "SELECT count(*) FROM bookings WHERE why LIKE 'paid by %'")?;
     let youngest = youngest(&store)?;
     let is_shown = persons.iter().all(|person| {
         let youngest = youngest.get(&person.name).copied().unwrap_or_default();
         person.last_seen.iter().all(|last| last.load(Ordering::Relaxed) >= youngest)
     });
-    Ok(open_wishes + coins + news == 0 && told >= confirmed && is_shown)
+    Ok(open_wishes + coins + news == 0 && told >= to_tell && is_shown)
 }
 
 fn youngest(store: &Connection) -> rusqlite::Result<BTreeMap<String, i64>> {

@@ -149,21 +149,39 @@ async fn neighbour_delivers_when_the_node_that_asked_is_down() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wish_of_a_node_that_was_killed_is_not_passed_over_in_silence() {
+async fn wish_of_a_front_node_that_was_killed_is_found_answered_at_its_restart() {
     let driver = driver_or_skip!();
     let mut house = House::open("front-killed", "30").await;
-    let browser = driver.browser(1_000, 900).await;
+    let (browser, other) = (driver.browser(1_000, 900).await, driver.browser(1_000, 900).await);
     house.sign_in(&browser, 1, "alice").await;
-    browser.post("/faults/pause", r#"{ "paused": true }"#).await;
+    house.sign_in(&other, 2, "alice").await;
+    other.post("/faults/pause", r#"{ "paused": true }"#).await;
+    // The bank has the first in its log and has not begun with it; of the second the node alone knows.
     browser.click("#get-key").await;
     browser.until("return document.querySelector('#waiting li[data-step=guaranteed]') !== null;").await;
+    house.kill_bank().await;
+    browser.until_text("#link", "bank away").await;
+    browser.fill("#pay input[name=to]", "nobody").await;
+    browser.click("#pay button").await;
+    browser.until("return document.querySelectorAll('#waiting li').length === 2;").await;
     house.kill_front(1).await;
     browser.until_text("#link", "front node away").await;
+    house.start_bank().await;
+    other.until_text("#link", "bank online").await;
     house.start_front(1).await;
-    // A log in memory is gone with its node: that its end is not known is said, and not that it failed.
-    browser.until_text("#timeline li[data-kind=unknown]", "Get a key: whether it was done is not known").await;
-    browser.until("return document.getElementById('notifier').dataset.count === '0';").await;
+    for page in [&browser, &other] {
+        page.until_text("#timeline li[data-kind=key]", "New key").await;
+        page.until_text("#timeline li[data-kind=refused]", "there is nobody else of that name").await;
+        page.until("return document.getElementById('notifier').dataset.count === '0';").await;
+        assert_eq!(page.count("#timeline li", "New key").await, 1);
+        assert_eq!(page.count("#timeline li[data-kind=unknown]", "").await, 0);
+    }
+    // It goes on as if nothing had been.
+    browser.click("#send-coins button").await;
+    browser.until_text("#timeline li", "Coins arrived").await;
+    assert_eq!(browser.text("#balance").await, "25");
     browser.close().await;
+    other.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
