@@ -52,6 +52,8 @@ struct Pair {
     up: BytesMut,
     down: BytesMut,
     answered: usize,
+    request: Bytes,
+    response: Bytes,
     /// Bytes of frames, both directions.
     sent_bytes: usize,
 }
@@ -91,7 +93,8 @@ impl Pair {
             }
         }
         let (up, down) = (BytesMut::new(), BytesMut::new());
-        let mut pair = Self { client, server, codec, up, down, answered: 0, sent_bytes: 0 };
+        let (request, response) = (Bytes::from(vec![7; REQUEST_BYTES]), Bytes::from(vec![7; RESPONSE_BYTES]));
+        let mut pair = Self { client, server, codec, up, down, answered: 0, request, response, sent_bytes: 0 };
         pair.drain_client();
         Ok(pair)
     }
@@ -109,12 +112,12 @@ impl Pair {
         self.up.extend_from_slice(&out);
     }
 
-    fn drain_server(&mut self, response: &Bytes) {
+    fn drain_server(&mut self) {
         let mut out = Vec::new();
         loop {
             match self.server.poll_output_lending(|frame| self.codec.encode_frame(frame, &mut out)) {
                 Output::Event(ServerEvent::Action { action, .. }) => {
-                    self.server.answer(NOW, action, Answer::Response(Plain(response.clone())));
+                    self.server.answer(NOW, action, Answer::Response(Plain(self.response.clone())));
                 }
                 Output::Timeout(_) => break,
                 _ => {}
@@ -138,9 +141,8 @@ const RESPONSE_BYTES: usize = 18;
 impl Pair {
     /// So many calls at once, until all are answered.
     fn call(&mut self, outstanding: usize) -> Result<(), Failure> {
-        let (request, response) = (Bytes::from(vec![7; REQUEST_BYTES]), Bytes::from(vec![7; RESPONSE_BYTES]));
         for _ in 0..outstanding {
-            self.client.send(NOW, MethodId(0), Plain(request.clone()))?;
+            self.client.send(NOW, MethodId(0), Plain(self.request.clone()))?;
         }
         self.answered = 0;
         while self.answered < outstanding {
@@ -148,7 +150,7 @@ impl Pair {
             while let Some(frame) = self.codec.decode(&mut self.up)? {
                 self.server.handle(NOW, Input::Received(frame));
             }
-            self.drain_server(&response);
+            self.drain_server();
             while let Some(frame) = self.codec.decode(&mut self.down)? {
                 self.client.handle(NOW, Input::Received(frame));
             }
