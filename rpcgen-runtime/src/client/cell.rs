@@ -139,7 +139,7 @@ impl CallCell {
         let waiters = Waiters::of(Wait::Answered, waker);
         let state =
             CellState { phase: Phase::Submitted, accepted_at: None, is_guaranteed: false, cancel: None, waiters };
-        Self { method, state: Mutex::new(state) }
+        Self { method, request: None, state: Mutex::new(state) }
     }
 
     /// A call that was found in the log, without an answer.
