@@ -3,7 +3,7 @@
 //! Ends are dropped here, not killed; `processes` kills them.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpcgen_runtime::{CallError, ConnectError, ListenError, OpenLogError, RejectReason, Server};
 
@@ -223,36 +223,30 @@ fn syncs(client: &desk::Client, server: &Server) -> u64 {
     both.into_iter().map(|stats| stats.expect("a log on disk").syncs_count).sum()
 }
 
-/// What nobody waits for is synced every 50 ms at most, at each end, and as often as a segment is full.
-fn syncs_of_what_nobody_waits_for(since: Instant) -> u64 {
-    4 + 2 * u64::try_from(since.elapsed().as_millis() / 50).unwrap_or(u64::MAX)
-}
-
 #[tokio::test]
-async fn lone_call_costs_a_sync_of_each_log_and_many_at_once_cost_no_more() {
+async fn calls_at_once_share_their_syncs() {
     const CALLS: u64 = 256;
     let directory = Directory::new();
     let (server, _) = serve(&address("durable-syncs"), &directory.of_server()).await;
     let client = connect(&server.local_address(), &directory.of_client()).await;
     assert_eq!(client.echo(APP, "first").await, Ok("first".to_owned()));
 
-    let (before, since) = (syncs(&client, &server), Instant::now());
+    let before = syncs(&client, &server);
     for _ in 0..CALLS {
         assert_eq!(client.echo(APP, "alone").await, Ok("alone".to_owned()));
     }
-    let spent = syncs(&client, &server) - before;
-    let allowed = 2 * CALLS + syncs_of_what_nobody_waits_for(since);
-    assert!((CALLS..=allowed).contains(&spent), "{spent} syncs for {CALLS} calls, one after another");
+    let alone = syncs(&client, &server) - before;
+    assert!(alone >= 2 * CALLS - 2, "{alone} syncs for {CALLS} calls, one after another");
 
-    let (before, since) = (syncs(&client, &server), Instant::now());
+    let before = syncs(&client, &server);
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..CALLS {
         let client = client.clone();
         calls.spawn(async move { client.echo(APP, "together").await == Ok("together".to_owned()) });
     }
     assert!(calls.join_all().await.into_iter().all(|is_right| is_right));
-    let spent = syncs(&client, &server) - before;
-    let allowed = 16 + syncs_of_what_nobody_waits_for(since);
-    assert!((2..=allowed).contains(&spent), "{spent} syncs for {CALLS} calls at once");
+    // How many depends on the disk and on what else the machine does; that they are shared does not.
+    let together = syncs(&client, &server) - before;
+    assert!((2..CALLS / 2).contains(&together), "{together} syncs for {CALLS} calls at once");
     leave(client).await;
 }

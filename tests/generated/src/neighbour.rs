@@ -259,7 +259,7 @@ pub mod actions {
 
     /// The request of `pending_changed`.
     ///
-    /// What waits for the bank has changed for a user.
+    /// What waits for the bank has changed for a user. Who misses it sees it with the next: it need not survive its sender.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct PendingChanged {
         pub app_id: rpc::AppId,
@@ -316,7 +316,7 @@ pub mod actions {
 
     /// The request of `cancel`.
     ///
-    /// Cancels what waits under a ticket of yours: the person sits behind another node now.
+    /// Cancels what waits under a ticket of yours: the person sits behind another node now, and asks again if this one is gone.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Cancel {
         pub app_id: rpc::AppId,
@@ -408,7 +408,7 @@ pub trait Neighbour: Send + Sync + 'static {
         key: String,
     ) -> impl rpc::Future<Output = ()> + Send;
 
-    /// What waits for the bank has changed for a user.
+    /// What waits for the bank has changed for a user. Who misses it sees it with the next: it need not survive its sender.
     fn pending_changed(
         &self,
         call: &rpc::ServerCall,
@@ -416,7 +416,7 @@ pub trait Neighbour: Send + Sync + 'static {
         user: String,
     ) -> impl rpc::Future<Output = ()> + Send;
 
-    /// Cancels what waits under a ticket of yours: the person sits behind another node now.
+    /// Cancels what waits under a ticket of yours: the person sits behind another node now, and asks again if this one is gone.
     fn cancel(
         &self,
         call: &rpc::ServerCall,
@@ -546,7 +546,7 @@ impl Client {
             })
     }
 
-    /// What waits for the bank has changed for a user.
+    /// What waits for the bank has changed for a user. Who misses it sees it with the next: it need not survive its sender.
     pub fn pending_changed(
         &self,
         app_id: rpc::AppId,
@@ -559,7 +559,7 @@ impl Client {
             })
     }
 
-    /// Cancels what waits under a ticket of yours: the person sits behind another node now.
+    /// Cancels what waits under a ticket of yours: the person sits behind another node now, and asks again if this one is gone.
     pub fn cancel(
         &self,
         app_id: rpc::AppId,
@@ -641,12 +641,12 @@ pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         rpc::ActionDescriptor {
             name: "pending_changed",
             deadline: None,
-            persist: rpc::Persist::Default,
+            persist: rpc::Persist::Memory,
         },
         rpc::ActionDescriptor {
             name: "cancel",
             deadline: None,
-            persist: rpc::Persist::Default,
+            persist: rpc::Persist::Memory,
         },
     ],
     broadcasts: &[],

@@ -37,7 +37,7 @@ pub const UNLIMITED: u64 = u64::MAX;
 
 /// A value that can be written.
 pub trait Encode {
-    /// Whether some value of it breaks a limit, `@max` or [`DEPTH_MAX`]. Generated code says it of messages; of their parts it is not asked.
+    /// Whether some value of it breaks a limit, `@max` or [`DEPTH_MAX`]. Generated code says it of messages; their parts are not asked.
     const HAS_LIMITS: bool = false;
 
     /// Appends the value. A broken limit is kept in the writer and said by [`Writer::finish`].
