@@ -42,7 +42,7 @@ pub struct ClientBuilder<S> {
     /// `None`: lazily.
     connect_within: Option<Duration>,
     memory_instead_of_disk: bool,
-    log: Option<Opening>,
+    log: Opening,
     stub: PhantomData<fn() -> S>,
 }
 
@@ -68,7 +68,7 @@ impl<S: Stub> ClientBuilder<S> {
             faults: None,
             connect_within: Some(CONNECT_WITHIN),
             memory_instead_of_disk: false,
-            log: None,
+            log: Opening::default(),
             stub: PhantomData,
         }
     }
@@ -123,7 +123,7 @@ impl<S: Stub> ClientBuilder<S> {
     /// The directory is the client's identity. Never copy or restore one: the server refuses the copy that comes second.
     #[must_use]
     pub fn log(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.log = Some(Opening { directory: directory.into(), ..self.log.unwrap_or_default() });
+        self.log.directory = directory.into();
         self
     }
 
@@ -131,14 +131,14 @@ impl<S: Stub> ClientBuilder<S> {
     /// frame may be an eighth of one. Only when a log is made: what is there counts. Default 16 MiB, or eight of the largest frames.
     #[must_use]
     pub fn log_segment_bytes(mut self, bytes: u64) -> Self {
-        self.log = Some(Opening { segment_bytes: Some(bytes), ..self.log.unwrap_or_default() });
+        self.log.segment_bytes = Some(bytes);
         self
     }
 
     /// Hears each second how far the reading of a long log is. Default: it is traced.
     #[must_use]
     pub fn on_log_progress(mut self, hear: impl Fn(LogProgress) + Send + Sync + 'static) -> Self {
-        self.log = Some(Opening { on_progress: Some(Arc::new(hear)), ..self.log.unwrap_or_default() });
+        self.log.on_progress = Some(Arc::new(hear));
         self
     }
 
@@ -149,7 +149,9 @@ impl<S: Stub> ClientBuilder<S> {
     /// The address makes no sense, the log cannot be used, no server greeted in time, or it refused for good.
     pub async fn connect(self, address: &str) -> Result<S, ConnectError> {
         let address: Address = address.parse()?;
-        if let Some(action) = S::SERVICE.first_on_disk().filter(|_| !(self.memory_instead_of_disk || self.has_log())) {
+        if let Some(action) =
+            S::SERVICE.first_on_disk().filter(|_| !(self.memory_instead_of_disk || self.log.is_wanted()))
+        {
             return Err(ConnectError::NoDiskLog { action });
         }
         self.check_hello()?;
@@ -178,15 +180,12 @@ impl<S: Stub> ClientBuilder<S> {
         Ok(())
     }
 
-    /// Whether there is to be a log on disk.
-    fn has_log(&self) -> bool {
-        self.log.as_ref().is_some_and(Opening::is_wanted)
-    }
-
     async fn start(mut self, address: Address) -> Result<(Client, Greeted), ConnectError> {
-        let found = match self.log.take_if(|log| log.is_wanted()) {
-            Some(opening) => Some(Found::open(opening, self.config.frame_bytes_max, S::SERVICE.name).await?),
-            None => None,
+        let opening = std::mem::take(&mut self.log);
+        let found = if opening.is_wanted() {
+            Some(Found::open(opening, self.config.frame_bytes_max, S::SERVICE.name).await?)
+        } else {
+            None
         };
         let identity = ClientIdentity {
             client: found.as_ref().map_or_else(|| ClientId(random::u128()), Found::client),

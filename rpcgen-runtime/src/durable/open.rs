@@ -86,7 +86,7 @@ pub struct LogProgress {
 /// Hears how far the reading of a log is.
 pub(crate) type OnProgress = Arc<dyn Fn(LogProgress) + Send + Sync>;
 
-/// Which log to open, and how.
+/// Which log to open, and how. Of the default, none.
 #[derive(Clone, Default)]
 pub(crate) struct Opening {
     pub(crate) directory: PathBuf,

@@ -43,7 +43,7 @@ pub struct ServerBuilder {
     broadcasts_waiting_max: usize,
     beyond_loopback: bool,
     memory_instead_of_disk: bool,
-    log: Option<Opening>,
+    log: Opening,
     completions: Option<Completions>,
 }
 
@@ -68,7 +68,7 @@ impl ServerBuilder {
             broadcasts_waiting_max: BROADCASTS_WAITING_MAX,
             beyond_loopback: false,
             memory_instead_of_disk: false,
-            log: None,
+            log: Opening::default(),
             completions: None,
         }
     }
@@ -148,7 +148,7 @@ impl ServerBuilder {
     /// Never copy or restore such a directory: what was done since it was copied is done again.
     #[must_use]
     pub fn log(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.log = Some(Opening { directory: directory.into(), ..self.log.unwrap_or_default() });
+        self.log.directory = directory.into();
         self
     }
 
@@ -156,14 +156,14 @@ impl ServerBuilder {
     /// frame may be an eighth of one. Only when a log is made: what is there counts. Default 16 MiB, or eight of the largest frames.
     #[must_use]
     pub fn log_segment_bytes(mut self, bytes: u64) -> Self {
-        self.log = Some(Opening { segment_bytes: Some(bytes), ..self.log.unwrap_or_default() });
+        self.log.segment_bytes = Some(bytes);
         self
     }
 
     /// Hears each second how far the reading of a long log is. Default: it is traced.
     #[must_use]
     pub fn on_log_progress(mut self, hear: impl Fn(LogProgress) + Send + Sync + 'static) -> Self {
-        self.log = Some(Opening { on_progress: Some(Arc::new(hear)), ..self.log.unwrap_or_default() });
+        self.log.on_progress = Some(Arc::new(hear));
         self
     }
 
@@ -186,8 +186,7 @@ impl ServerBuilder {
         let address: Address = address.parse()?;
         let services = served::put_together(self.services).map_err(ListenError::Services)?;
         let on_disk = services.iter().find_map(|service| service.descriptor.first_on_disk());
-        let mut log = self.log.filter(Opening::is_wanted);
-        if let Some(action) = on_disk.filter(|_| !self.memory_instead_of_disk && log.is_none()) {
+        if let Some(action) = on_disk.filter(|_| !(self.memory_instead_of_disk || self.log.is_wanted())) {
             return Err(ListenError::NoDiskLog { action });
         }
         // Before the log is opened: a server that cannot listen begins nothing that is in it.
@@ -195,9 +194,10 @@ impl ServerBuilder {
         let (clock, mut config) = (Clock::start(), self.config);
         let names = services.iter().map(|service| (service.descriptor.name.to_owned(), service.descriptor.fingerprint));
         let names: Vec<_> = names.collect();
-        let found = match log.take() {
-            Some(log) => Some(open_log(log, &config, &self.registry, &services).await?),
-            None => None,
+        let found = if self.log.is_wanted() {
+            Some(open_log(self.log, &config, &self.registry, &services).await?)
+        } else {
+            None
         };
         let registry = match &found {
             Some(found) => {
