@@ -31,7 +31,7 @@ pub fn fuzz_idl_parse(data: &[u8]) {
 }
 
 /// The language's words.
-const WORDS: [&str; 64] = [
+pub const WORDS: [&str; 64] = [
     "package",
     "import",
     "struct",

@@ -7,6 +7,6 @@ mod idl;
 #[cfg(feature = "generated")]
 mod payload;
 
-pub use idl::{fuzz_idl_parse, fuzz_idl_tokens};
+pub use idl::{WORDS, fuzz_idl_parse, fuzz_idl_tokens};
 #[cfg(feature = "generated")]
 pub use payload::fuzz_payload_decode;
