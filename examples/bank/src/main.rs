@@ -69,8 +69,12 @@ async fn run(plan: &Plan) -> Result<bool, Failure> {
     let report = RunReport::new(plan, &bank, &nodes, began.elapsed().as_secs_f64());
     println!("\n{}", report.table());
     println!("{}", if report.is_good() { "delivered and answered, once" } else { "THE PROMISE DID NOT HOLD" });
+    let missed = report.missed(plan);
+    if let Some(missed) = &missed {
+        println!("BUT {missed}");
+    }
     println!("{}", serde_json::to_string(&report)?);
-    Ok(report.is_good())
+    Ok(report.is_good() && missed.is_none())
 }
 
 /// Everything in this process: the same stubs, the messages themselves handed over.

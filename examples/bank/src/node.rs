@@ -240,6 +240,7 @@ pub(crate) async fn run(
     sessions.shutdown(Duration::from_secs(5)).await;
     let mut report = lock(&node.report).clone();
     report.unanswered += dropped;
+    report.links_cut = stats.session.links.saturating_sub(1);
     report.frames_dropped = stats.faults.dropped;
     report.resent = stats.session.resent;
     Ok(report)
@@ -280,10 +281,10 @@ async fn supervise(plan: &Plan, node: &Node, bank: &bank::Client, actions: u64, 
         let answered = lock(&node.report).answered;
         // Nobody listens any more only when the run was given up.
         let _ = progress.try_send(answered);
-        if cuts < plan.cuts && answered * (u64::from(plan.cuts) + 1) >= actions * (u64::from(cuts) + 1) {
+        let is_due = answered * (u64::from(plan.cuts) + 1) >= actions * (u64::from(cuts) + 1);
+        if cuts < plan.cuts && is_due && bank.runtime().stats().is_linked {
             cuts += 1;
             bank.runtime().cut_link();
-            node.count(|report| report.links_cut += 1);
         }
     }
 }

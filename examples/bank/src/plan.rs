@@ -13,10 +13,10 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Which share of the frames is dropped, in each direction: 0 to 0.9.
-    #[arg(long, default_value_t = 0.1, value_parser = probability)]
+    #[arg(long, default_value_t = 0.1, value_parser = probability, allow_negative_numbers = true)]
     pub(crate) drop: f64,
     /// How many actions all client nodes send together.
-    #[arg(long, default_value_t = 5_000)]
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) actions: u64,
     /// How many client nodes there are.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -58,6 +58,12 @@ fn probability(text: &str) -> Result<f64, String> {
 }
 
 impl Plan {
+    /// After so many more answers each a node tells of its progress: often enough for the kills, and for the eye.
+    pub(crate) fn answers_told(&self) -> u64 {
+        let steps = (u64::from(self.kill_server) + 1) * u64::from(self.clients) * 4;
+        (self.actions / steps).clamp(1, 50)
+    }
+
     /// The actions of one client node.
     pub(crate) fn actions_of(&self, index: u32) -> u64 {
         let (each, rest) = (self.actions / u64::from(self.clients), self.actions % u64::from(self.clients));

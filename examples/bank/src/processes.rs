@@ -62,10 +62,11 @@ pub(crate) async fn be_server(plan: &Plan) -> Result<(), Failure> {
 /// A client node's process.
 pub(crate) async fn be_node(plan: &Plan) -> Result<(), Failure> {
     let (progress, mut heard) = mpsc::channel(64);
+    let step = plan.answers_told();
     let printer = tokio::spawn(async move {
         let mut last = 0;
         while let Some(answered) = heard.recv().await {
-            if answered >= last + 50 {
+            if answered >= last + step {
                 last = answered;
                 let _ = say(&Line::Answered(answered));
             }

@@ -14,6 +14,7 @@ pub(crate) struct NodeReport {
     /// Ended without an answer of the business.
     pub(crate) unanswered: u64,
     pub(crate) frames_dropped: u64,
+    /// Links that were lost and followed by another one.
     pub(crate) links_cut: u64,
     pub(crate) resent: u64,
     pub(crate) broadcasts_expected: u64,
@@ -52,6 +53,7 @@ pub(crate) struct RunReport {
     pub(crate) drop: f64,
     pub(crate) clients: u32,
     pub(crate) transport: &'static str,
+    pub(crate) actions_planned: u64,
     pub(crate) actions_sent: u64,
     pub(crate) accepted: u64,
     pub(crate) guaranteed: u64,
@@ -61,9 +63,13 @@ pub(crate) struct RunReport {
     pub(crate) frames_dropped: u64,
     pub(crate) links_cut: u64,
     pub(crate) resent: u64,
+    /// What the actions were to bring about, as the nodes know it.
+    pub(crate) broadcasts_expected: u64,
     pub(crate) broadcasts_sent: u64,
     pub(crate) broadcasts_delivered: u64,
     pub(crate) broadcasts_relayed: u64,
+    /// A broadcast lives as long as its server: where that is killed, none is owed.
+    pub(crate) broadcasts_judged: bool,
     pub(crate) lost: u64,
     pub(crate) duplicated: u64,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -75,54 +81,68 @@ impl RunReport {
     /// Adds the parts up.
     pub(crate) fn new(plan: &crate::plan::Plan, server: &ServerReport, nodes: &[NodeReport], seconds: f64) -> Self {
         let sum = |field: fn(&NodeReport) -> u64| nodes.iter().map(field).sum::<u64>();
-        let (sent, answered) = (sum(|n| n.sent), sum(|n| n.answered));
-        let (delivered, relayed) = (sum(|n| n.broadcasts_delivered), sum(|n| n.broadcasts_relayed));
-        let lost_actions = sent - answered;
-        // A broadcast lives as long as its server: where that is killed, none is owed.
-        let (lost_broadcasts, duplicated_broadcasts) = if server.kills.is_some() {
-            (0, 0)
+        let (expected, delivered) = (sum(|n| n.broadcasts_expected), sum(|n| n.broadcasts_delivered));
+        let relayed = sum(|n| n.broadcasts_relayed);
+        let broadcasts_judged = server.kills.is_none();
+        let (lost_broadcasts, duplicated_broadcasts) = if broadcasts_judged {
+            (expected.saturating_sub(relayed), sum(|n| n.broadcasts_duplicated))
         } else {
-            let lost = server.broadcasts_sent.abs_diff(delivered) + delivered.abs_diff(relayed);
-            (lost, sum(|n| n.broadcasts_duplicated))
+            (0, 0)
         };
         Self {
             seed: plan.seed,
             drop: plan.drop,
             clients: plan.clients,
             transport: if plan.cross_thread { "thread" } else { "tcp" },
-            actions_sent: sent,
+            actions_planned: plan.actions,
+            actions_sent: sum(|n| n.sent),
             accepted: sum(|n| n.accepted),
             guaranteed: sum(|n| n.guaranteed),
-            answered,
+            answered: sum(|n| n.answered),
             failed_as_business: sum(|n| n.failed),
             executed_by_business: server.executed,
             frames_dropped: server.frames_dropped + sum(|n| n.frames_dropped),
             links_cut: sum(|n| n.links_cut),
             resent: server.resent + sum(|n| n.resent),
+            broadcasts_expected: expected,
             broadcasts_sent: server.broadcasts_sent,
             broadcasts_delivered: delivered,
             broadcasts_relayed: relayed,
-            lost: lost_actions + lost_broadcasts,
+            broadcasts_judged,
+            lost: plan.actions.saturating_sub(sum(|n| n.answered)) + lost_broadcasts,
             duplicated: server.executed_again + duplicated_broadcasts,
             kills: server.kills,
             seconds,
         }
     }
 
-    /// Whether the promise held: nothing lost, nothing twice without being told so, everything that was sent was run and answered.
+    /// Whether the promise held: nothing lost, nothing twice without being told so, all that was planned was sent, run and answered, and
+    /// what the actions were to broadcast was heard by sessions.
     pub(crate) fn is_good(&self) -> bool {
+        let actions = [self.actions_sent, self.accepted, self.guaranteed, self.answered, self.executed_by_business];
+        let broadcasts = [self.broadcasts_sent, self.broadcasts_delivered, self.broadcasts_relayed];
         self.lost == 0
             && self.duplicated == 0
-            && self.answered == self.actions_sent
-            && self.accepted == self.actions_sent
-            && self.guaranteed == self.actions_sent
-            && self.executed_by_business == self.actions_sent
+            && actions.iter().all(|count| *count == self.actions_planned)
+            && (!self.broadcasts_judged || broadcasts.iter().all(|count| *count == self.broadcasts_expected))
+    }
+
+    /// What the run was to show and did not; it says nothing about the promise.
+    pub(crate) fn missed(&self, plan: &crate::plan::Plan) -> Option<String> {
+        let killed = self.kills.map_or(0, |kills| kills.servers_killed);
+        (killed < u64::from(plan.kill_server)).then(|| {
+            format!(
+                "the bank was killed {killed} times of {}: the actions ended before; give it more --actions",
+                plan.kill_server
+            )
+        })
     }
 
     /// For people.
     pub(crate) fn table(&self) -> String {
         let mut rows = vec![
-            ("actions sent", self.actions_sent),
+            ("actions planned", self.actions_planned),
+            ("  sent", self.actions_sent),
             ("  accepted", self.accepted),
             ("  guaranteed", self.guaranteed),
             ("  answered", self.answered),
@@ -131,16 +151,17 @@ impl RunReport {
             ("frames dropped", self.frames_dropped),
             ("links cut", self.links_cut),
             ("messages sent again", self.resent),
-            ("broadcasts sent", self.broadcasts_sent),
+            ("broadcasts expected", self.broadcasts_expected),
+            ("  sent", self.broadcasts_sent),
             ("  delivered to a node", self.broadcasts_delivered),
             ("  relayed to a session", self.broadcasts_relayed),
-            ("lost", self.lost),
-            ("duplicated", self.duplicated),
+            (if self.broadcasts_judged { "lost" } else { "lost (broadcasts not judged)" }, self.lost),
+            (if self.broadcasts_judged { "duplicated" } else { "duplicated (broadcasts not judged)" }, self.duplicated),
         ];
         if let Some(kills) = self.kills {
             rows.push(("servers killed", kills.servers_killed));
             rows.push(("  executed again, and told so", kills.executed_again_and_told_so));
         }
-        rows.iter().map(|(name, count)| format!("{name:<32}{count:>12}\n")).collect()
+        rows.iter().map(|(name, count)| format!("{name:<36}{count:>12}\n")).collect()
     }
 }
