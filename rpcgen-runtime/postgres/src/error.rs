@@ -26,6 +26,9 @@ pub enum Error {
     /// A handler's statement ended its transaction. What it did before is committed, and its answer is not.
     #[error("a handler ended its transaction by itself")]
     EndedByHandler,
+    /// A row of `rpcgen_logs` was written by somebody else.
+    #[error("the mark of a log in rpcgen_logs is not 16 bytes long")]
+    NoMark,
 }
 
 /// The driver's error says little by itself.
@@ -38,7 +41,7 @@ impl Error {
         match self {
             Self::Raced => Failure::Transient,
             Self::TakenOver { .. } => Failure::Stopped,
-            Self::EndedByHandler => Failure::Permanent,
+            Self::EndedByHandler | Self::NoMark => Failure::Permanent,
             Self::Postgres(error) => of_postgres(error),
         }
     }

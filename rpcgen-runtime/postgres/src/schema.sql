@@ -23,3 +23,21 @@ create table if not exists rpcgen_owner (
 );
 
 insert into rpcgen_owner (id, epoch) values (1, 0) on conflict do nothing;
+
+-- Below which number each life of a client has had all answers: their rows above are gone, or may go, and what comes again does not run.
+-- A row may be deleted when no backup of a server's or client's log is left that is older than retired_at.
+create table if not exists rpcgen_retired (
+    client      bytea       not null,  -- as above
+    incarnation bigint      not null,
+    below       bigint      not null,
+    retired_at  timestamptz not null default now(),
+    primary key (client, incarnation)
+) with (fillfactor = 80);  -- one row is written again and again
+
+-- Which opening of which server's log this database was last used with: a log without that mark is older than the database, or a copy.
+create table if not exists rpcgen_logs (
+    log       bytea       primary key,  -- 16 bytes: the log's ID
+    opening   bigint      not null,     -- the how manyth
+    mark      bytea       not null,     -- 16 random bytes, which were put into the log first
+    opened_at timestamptz not null default now()  -- for people
+);

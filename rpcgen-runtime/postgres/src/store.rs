@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 
 use rpcgen_runtime::completion::sql::{Begun, Failure, SqlDatabase};
 use rpcgen_runtime::completion::{
-    Backoff, CallRecord, Completion, CompletionStore, RecordedAnswer, StoreError, StoreFuture,
+    Backoff, CallRecord, Completion, CompletionStore, Found, KnownLog, LogId, LogMark, RecordedAnswer, StoreError,
+    StoreFuture,
 };
 use rpcgen_runtime::{CallKey, CallNumber, ClientId, Incarnation};
 use tokio::sync::mpsc;
@@ -14,16 +15,28 @@ use tokio::sync::mpsc;
 use crate::session::{Lent, Pool, Session};
 use crate::{Error, Postgres, Transaction};
 
-/// Waits for another attempt at the same call, if there is one. No row comes of an owner that is none any more.
+/// Waits for another attempt at the same call, if there is one. No row comes of an owner that is none any more, nor of a call whose client
+/// has had the answer.
 const LOCK: &str = "insert into rpcgen_completions (client, incarnation, number, method, digest, owner_epoch)
-    select $1, $2, $3, $4, $5, $6 from rpcgen_owner where epoch = $6 on conflict do nothing";
+    select $1, $2, $3, $4, $5, $6 from rpcgen_owner where epoch = $6
+    and not exists (select 1 from rpcgen_retired where client = $1 and incarnation = $2 and below > $3) on conflict do nothing";
 const ANSWER: &str = "update rpcgen_completions set is_failure = $4, answer = $5
     where client = $1 and incarnation = $2 and number = $3";
 const FIND: &str = "select digest, is_failure, answer from rpcgen_completions
     where client = $1 and incarnation = $2 and number = $3";
-/// The oldest first, a thousand at most: the lock on the table's pages is short, and so is what a crash undoes.
-const RETIRE: &str = "delete from rpcgen_completions where client = $1 and incarnation = $2 and number < least($3, coalesce(
+const RETIRED: &str = "select below from rpcgen_retired where client = $1 and incarnation = $2";
+/// The oldest first, a thousand at most: the lock on the table's pages is short, and so is what a crash undoes. That they were there stays
+/// known, by the same statement.
+const RETIRE: &str = "with retired as (insert into rpcgen_retired (client, incarnation, below) values ($1, $2, $3)
+    on conflict (client, incarnation) do update set below = greatest(rpcgen_retired.below, excluded.below), retired_at = now())
+    delete from rpcgen_completions where client = $1 and incarnation = $2 and number < least($3, coalesce(
     (select number from rpcgen_completions where client = $1 and incarnation = $2 order by number limit 1 offset 1000), $3))";
+const KNOWN_LOG: &str = "select opening, mark from rpcgen_logs where log = $1";
+/// Of the owner alone, as [`LOCK`].
+const NEW_LOG: &str = "insert into rpcgen_logs (log, opening, mark)
+    select $1, $2, $3 from rpcgen_owner where epoch = $4 on conflict do nothing";
+const TAKE_LOG: &str = "update rpcgen_logs set opening = $2, mark = $3, opened_at = now() where log = $1 and mark = $5
+    and exists (select 1 from rpcgen_owner where epoch = $4)";
 
 /// A call key as it stands in the table. PostgreSQL's integers are signed: the largest numbers are negative there, and found all the same.
 struct Key {
@@ -55,18 +68,60 @@ impl Postgres {
         Ok(inserted? == 1)
     }
 
-    async fn find_with(session: &mut Session, key: CallKey) -> Result<Option<Completion>, Error> {
-        let (statement, key) = (session.statement(FIND).await?, Key::from(key));
+    async fn find_with(session: &mut Session, call: CallKey) -> Result<Found, Error> {
+        let (statement, key) = (session.statement(FIND).await?, Key::from(call));
         let row = session.client.query_opt(&statement, &[&&key.client[..], &key.incarnation, &key.number]).await?;
-        let Some(row) = row else { return Ok(None) };
+        // Second: a record that goes between the two leaves this.
+        let Some(row) = row else { return Self::find_retired(session, call).await };
         let (Some(is_failure), Some(answer)) = (row.get::<_, Option<bool>>(1), row.get::<_, Option<Vec<u8>>>(2)) else {
             return Err(Error::EndedByHandler);
         };
         let answer = RecordedAnswer { is_failure, bytes: answer.into() };
-        Ok(Some(Completion { digest: row.get::<_, i64>(0).cast_unsigned(), answer }))
+        Ok(Found::Completed(Completion { digest: row.get::<_, i64>(0).cast_unsigned(), answer }))
     }
 
-    async fn ask(&self, key: CallKey) -> Result<Option<Completion>, Error> {
+    async fn find_retired(session: &mut Session, call: CallKey) -> Result<Found, Error> {
+        let (statement, key) = (session.statement(RETIRED).await?, Key::from(call));
+        let row = session.client.query_opt(&statement, &[&&key.client[..], &key.incarnation]).await?;
+        let is_retired = row.is_some_and(|row| key.number < row.get(0));
+        Ok(if is_retired { Found::Retired } else { Found::Nothing })
+    }
+
+    async fn known(&self, log: LogId) -> Result<Option<KnownLog>, Error> {
+        let mut lent = self.pool.lend().await?;
+        let statement = lent.session.statement(KNOWN_LOG).await?;
+        let row = lent.session.client.query_opt(&statement, &[&&log.0[..]]).await?;
+        self.pool.check_owner(&lent.session).await?;
+        self.pool.take_back(lent);
+        row.map(|row| {
+            let mark = row.get::<_, &[u8]>(1).try_into().map_err(|_| Error::NoMark)?;
+            Ok(KnownLog { opening: row.get::<_, i64>(0).cast_unsigned(), mark: LogMark(mark) })
+        })
+        .transpose()
+    }
+
+    async fn take(&self, log: LogId, was: Option<LogMark>, now: KnownLog) -> Result<bool, Error> {
+        let mut lent = self.pool.lend().await?;
+        let session = &mut lent.session;
+        let (opening, epoch) = (now.opening.cast_signed(), self.pool.epoch.cast_signed());
+        let taken = match was {
+            Some(was) => {
+                let statement = session.statement(TAKE_LOG).await?;
+                let params: crate::Params<'_> = &[&&log.0[..], &opening, &&now.mark.0[..], &epoch, &&was.0[..]];
+                session.client.execute(&statement, params).await?
+            }
+            None => {
+                let statement = session.statement(NEW_LOG).await?;
+                let params: crate::Params<'_> = &[&&log.0[..], &opening, &&now.mark.0[..], &epoch];
+                session.client.execute(&statement, params).await?
+            }
+        };
+        self.pool.check_owner(session).await?;
+        self.pool.take_back(lent);
+        Ok(taken == 1)
+    }
+
+    async fn ask(&self, key: CallKey) -> Result<Found, Error> {
         let mut lent = self.pool.lend().await?;
         let found = Self::find_with(&mut lent.session, key).await?;
         // What an owner that is none any more says may be old.
@@ -88,8 +143,11 @@ impl SqlDatabase for Postgres {
         }
         let Lent { session, .. } = transaction.lent();
         self.pool.check_owner(session).await?;
-        let found = Self::find_with(session, call.key).await?;
-        found.map(Begun::Completed).ok_or(Error::Raced)
+        match Self::find_with(session, call.key).await? {
+            Found::Completed(completion) => Ok(Begun::Completed(completion)),
+            Found::Retired => Ok(Begun::Retired),
+            Found::Nothing => Err(Error::Raced),
+        }
     }
 
     /// The row goes with the rest, and is inserted again: who was quicker meanwhile is found by the next attempt.
@@ -124,18 +182,33 @@ impl SqlDatabase for Postgres {
 }
 
 impl CompletionStore for Postgres {
-    fn find(&self, key: CallKey) -> StoreFuture<'_, Result<Option<Completion>, StoreError>> {
-        Box::pin(async move {
-            self.ask(key).await.map_err(|error| match error.failure() {
-                Failure::Transient => StoreError::Unavailable(error.to_string()),
-                Failure::Stopped | Failure::Permanent => StoreError::Stopped(error.to_string()),
-            })
-        })
+    fn find(&self, key: CallKey) -> StoreFuture<'_, Result<Found, StoreError>> {
+        Box::pin(async move { self.ask(key).await.map_err(in_words) })
     }
 
     fn retire(&self, client: ClientId, incarnation: Incarnation, below: CallNumber) {
         // It ends with the last handle only.
         let _ = self.retired.send(CallKey { client, incarnation, number: below });
+    }
+
+    fn known_log(&self, log: LogId) -> StoreFuture<'_, Result<Option<KnownLog>, StoreError>> {
+        Box::pin(async move { self.known(log).await.map_err(in_words) })
+    }
+
+    fn take_log(
+        &self,
+        log: LogId,
+        was: Option<LogMark>,
+        now: KnownLog,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move { self.take(log, was, now).await.map_err(in_words) })
+    }
+}
+
+fn in_words(error: Error) -> StoreError {
+    match error.failure() {
+        Failure::Transient => StoreError::Unavailable(error.to_string()),
+        Failure::Stopped | Failure::Permanent => StoreError::Stopped(error.to_string()),
     }
 }
 

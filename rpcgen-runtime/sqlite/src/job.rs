@@ -7,7 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rpcgen_runtime::CallKey;
 use rpcgen_runtime::completion::sql::Effect;
-use rpcgen_runtime::completion::{AnswerError, CallRecord, Completion, RecordedAnswer, StoreError};
+use rpcgen_runtime::completion::{
+    AnswerError, CallRecord, Completion, Found, KnownLog, LogId, LogMark, RecordedAnswer, StoreError,
+};
 use tokio::sync::oneshot;
 
 use crate::Transaction;
@@ -18,6 +20,8 @@ pub(crate) enum Outcome<R> {
     Answered(R),
     /// Committed by an earlier delivery.
     Known(Completion),
+    /// By one whose answer the client has had: the record is gone.
+    Retired,
     /// Rolled back: the handler's statement failed.
     Failed(rusqlite::Error),
     /// Rolled back: the answer is none.
@@ -45,6 +49,8 @@ pub(crate) trait Work: Send {
     fn fail(&mut self, error: rusqlite::Error);
     /// The call was completed before.
     fn known(&mut self, completion: Completion);
+    /// It was, and the record is gone.
+    fn retired(&mut self);
     /// What it came to is durable: tell.
     fn settle(self: Box<Self>);
     /// Nothing will be committed any more.
@@ -54,8 +60,34 @@ pub(crate) trait Work: Send {
 /// A job for the writer's thread.
 pub(crate) enum Job {
     Work(Box<dyn Work>),
-    Find(CallKey, Option<Completion>, oneshot::Sender<Result<Option<Completion>, StoreError>>),
+    Find(CallKey, Asked<Found>),
     Retire(CallKey),
+    KnownLog(LogId, Asked<Option<KnownLog>>),
+    TakeLog(LogId, Option<LogMark>, KnownLog, Asked<bool>),
+}
+
+/// What the store itself was asked: what it found, and who waits for that.
+pub(crate) struct Asked<T> {
+    pub(crate) found: Option<T>,
+    waiting: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T> Asked<T> {
+    pub(crate) fn new() -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+        let (waiting, told) = oneshot::channel();
+        (Self { found: None, waiting }, told)
+    }
+
+    /// What was found is durable. Whoever has gone meanwhile need not know.
+    pub(crate) fn settle(self) {
+        if let Some(found) = self.found {
+            let _ = self.waiting.send(Ok(found));
+        }
+    }
+
+    pub(crate) fn stop(self, why: &StoreError) {
+        let _ = self.waiting.send(Err(why.clone()));
+    }
 }
 
 /// The work of a handler that returns `R`.
@@ -104,6 +136,10 @@ where
 
     fn known(&mut self, completion: Completion) {
         self.outcome = Some(Outcome::Known(completion));
+    }
+
+    fn retired(&mut self) {
+        self.outcome = Some(Outcome::Retired);
     }
 
     fn settle(self: Box<Self>) {

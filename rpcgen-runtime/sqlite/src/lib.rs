@@ -45,14 +45,14 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 pub use rpcgen_runtime::completion::sql::Effect;
-use rpcgen_runtime::completion::sql::{answer_of, leave_open};
-use rpcgen_runtime::completion::{Completion, CompletionStore, StoreError, StoreFuture};
+use rpcgen_runtime::completion::sql::{answer_of, leave_open, refuse_retired};
+use rpcgen_runtime::completion::{CompletionStore, Found, KnownLog, LogId, LogMark, StoreError, StoreFuture};
 use rpcgen_runtime::{Call, CallKey, CallNumber, ClientId, Incarnation};
 pub use rusqlite;
 use tokio::sync::{oneshot, watch};
 
 pub use crate::error::OpenError;
-use crate::job::{HandlerWork, Job, Outcome};
+use crate::job::{Asked, HandlerWork, Job, Outcome};
 pub use crate::transaction::Transaction;
 
 /// The tables of completion records, as [`Sqlite::open`] creates them: for migrations of your own, and to read.
@@ -118,6 +118,7 @@ impl Sqlite {
         match outcome.await {
             Ok(Outcome::Answered(answer)) => answer,
             Ok(Outcome::Known(completion)) => answer_of(&record, &completion),
+            Ok(Outcome::Retired) => refuse_retired(&record),
             Ok(Outcome::Failed(error)) => panic!("a handler's transaction failed and was rolled back: {error}"),
             Ok(Outcome::Unfit(error)) => panic!("{error}"),
             Ok(Outcome::Panicked(panic)) => std::panic::resume_unwind(panic),
@@ -141,6 +142,12 @@ impl Sqlite {
         self.epoch
     }
 
+    fn ask<T: Send + 'static>(&self, job: impl FnOnce(Asked<T>) -> Job) -> StoreFuture<'_, Result<T, StoreError>> {
+        let (asked, told) = Asked::new();
+        self.push(job(asked));
+        Box::pin(async { told.await.unwrap_or_else(|_| Err(gone())) })
+    }
+
     /// A job that nobody takes is dropped, and whoever waits for it hears that.
     fn push(&self, job: Job) {
         let _ = self.jobs.send(job);
@@ -152,13 +159,24 @@ fn gone() -> StoreError {
 }
 
 impl CompletionStore for Sqlite {
-    fn find(&self, key: CallKey) -> StoreFuture<'_, Result<Option<Completion>, StoreError>> {
-        let (waiting, found) = oneshot::channel();
-        self.push(Job::Find(key, None, waiting));
-        Box::pin(async { found.await.unwrap_or_else(|_| Err(gone())) })
+    fn find(&self, key: CallKey) -> StoreFuture<'_, Result<Found, StoreError>> {
+        self.ask(|asked| Job::Find(key, asked))
     }
 
     fn retire(&self, client: ClientId, incarnation: Incarnation, below: CallNumber) {
         self.push(Job::Retire(CallKey { client, incarnation, number: below }));
+    }
+
+    fn known_log(&self, log: LogId) -> StoreFuture<'_, Result<Option<KnownLog>, StoreError>> {
+        self.ask(|asked| Job::KnownLog(log, asked))
+    }
+
+    fn take_log(
+        &self,
+        log: LogId,
+        was: Option<LogMark>,
+        now: KnownLog,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.ask(|asked| Job::TakeLog(log, was, now, asked))
     }
 }

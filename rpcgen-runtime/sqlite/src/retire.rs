@@ -31,11 +31,12 @@ impl Retired {
         *below = (*below).max(key.number);
     }
 
-    /// Deletes some rows of one client.
+    /// Notes how far one client has all answers, and deletes some rows of it.
     pub(crate) fn delete_some(&mut self, statements: &mut Statements<'_>) -> rusqlite::Result<()> {
         self.finished = None;
         let Some((&life, &below)) = self.below.first_key_value() else { return Ok(()) };
         let key = CallKey { client: life.0, incarnation: life.1, number: below };
+        statements.retire(key)?;
         if statements.delete_below(key, ROWS_MAX)? < ROWS_MAX {
             self.finished = Some((life, below));
         }

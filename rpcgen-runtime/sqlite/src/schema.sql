@@ -23,3 +23,21 @@ create table if not exists rpcgen_owner (
 ) strict;
 
 insert or ignore into rpcgen_owner (id, epoch) values (1, 0);
+
+-- Below which number each life of a client has had all answers: their rows above are gone, or may go, and what comes again does not run.
+-- A row may be deleted when no backup of a server's or client's log is left that is older than retired_at.
+create table if not exists rpcgen_retired (
+    client      blob    not null,  -- as above
+    incarnation integer not null,
+    below       integer not null,
+    retired_at  integer not null,  -- seconds since 1970
+    primary key (client, incarnation)
+) strict, without rowid;
+
+-- Which opening of which server's log this database was last used with: a log without that mark is older than the database, or a copy.
+create table if not exists rpcgen_logs (
+    log       blob    not null primary key,  -- 16 bytes: the log's ID
+    opening   integer not null,              -- the how manyth
+    mark      blob    not null,              -- 16 random bytes, which were put into the log first
+    opened_at integer not null               -- seconds since 1970, for people
+) strict, without rowid;

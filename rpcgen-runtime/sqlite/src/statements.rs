@@ -4,8 +4,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rpcgen_runtime::CallKey;
-use rpcgen_runtime::completion::{CallRecord, Completion, RecordedAnswer};
+use rpcgen_runtime::completion::{CallRecord, Completion, Found, KnownLog, LogId, LogMark, RecordedAnswer};
+use rpcgen_runtime::{CallKey, CallNumber};
 use rusqlite::{Connection, OptionalExtension as _, Statement};
 
 pub(crate) struct Statements<'a> {
@@ -18,7 +18,11 @@ pub(crate) struct Statements<'a> {
     owner: Statement<'a>,
     find: Statement<'a>,
     insert: Statement<'a>,
+    retired_below: Statement<'a>,
+    retire: Statement<'a>,
     delete_below: Statement<'a>,
+    known_log: Statement<'a>,
+    take_log: Statement<'a>,
 }
 
 impl<'a> Statements<'a> {
@@ -35,11 +39,23 @@ impl<'a> Statements<'a> {
                 "select digest, is_failure, answer from rpcgen_completions where client = ?1 and incarnation = ?2 and number = ?3",
             )?,
             insert: connection.prepare("insert into rpcgen_completions values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?,
+            retired_below: connection
+                .prepare("select below from rpcgen_retired where client = ?1 and incarnation = ?2")?,
+            retire: connection.prepare(
+                "insert into rpcgen_retired values (?1, ?2, ?3, ?4) on conflict do update
+                 set below = max(below, excluded.below), retired_at = excluded.retired_at",
+            )?,
             // The row after the last one that may go now bounds the batch.
             delete_below: connection.prepare(
                 "delete from rpcgen_completions where client = ?1 and incarnation = ?2 and number < min(?3, coalesce(
                      (select number from rpcgen_completions where client = ?1 and incarnation = ?2
                       order by number limit 1 offset ?4), ?3))",
+            )?,
+            known_log: connection.prepare("select opening, mark from rpcgen_logs where log = ?1")?,
+            take_log: connection.prepare(
+                "insert into rpcgen_logs select ?1, ?2, ?3, ?4
+                 where ?5 is (select mark from rpcgen_logs where log = ?1)
+                 on conflict do update set opening = excluded.opening, mark = excluded.mark, opened_at = excluded.opened_at",
             )?,
         })
     }
@@ -73,7 +89,18 @@ impl<'a> Statements<'a> {
         self.owner.query_row((), |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
     }
 
-    pub(crate) fn find(&mut self, key: CallKey) -> rusqlite::Result<Option<Completion>> {
+    /// What there is of a call: its record, or that its client has had the answer.
+    pub(crate) fn find(&mut self, key: CallKey) -> rusqlite::Result<Found> {
+        if let Some(completion) = self.record(key)? {
+            return Ok(Found::Completed(completion));
+        }
+        let (client, incarnation, _) = columns(key);
+        let below = self.retired_below.query_row((client, incarnation), |row| row.get::<_, i64>(0)).optional()?;
+        let is_retired = below.is_some_and(|below| key.number < CallNumber(below.cast_unsigned()));
+        Ok(if is_retired { Found::Retired } else { Found::Nothing })
+    }
+
+    fn record(&mut self, key: CallKey) -> rusqlite::Result<Option<Completion>> {
         let (client, incarnation, number) = columns(key);
         let found = self.find.query_row((client, incarnation, number), |row| {
             let answer = RecordedAnswer { is_failure: row.get(1)?, bytes: row.get::<_, Vec<u8>>(2)?.into() };
@@ -84,7 +111,6 @@ impl<'a> Statements<'a> {
 
     pub(crate) fn insert(&mut self, call: &CallRecord, answer: &RecordedAnswer, epoch: u64) -> rusqlite::Result<()> {
         let (client, incarnation, number) = columns(call.key);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let inserted = self.insert.execute((
             client,
             incarnation,
@@ -92,11 +118,17 @@ impl<'a> Statements<'a> {
             call.method.0,
             call.digest.cast_signed(),
             epoch.cast_signed(),
-            now.cast_signed(),
+            now(),
             answer.is_failure,
             &answer.bytes[..],
         ));
         inserted.map(|_| ())
+    }
+
+    /// Calls with lower numbers than this one do not run any more.
+    pub(crate) fn retire(&mut self, key: CallKey) -> rusqlite::Result<()> {
+        let (client, incarnation, number) = columns(key);
+        self.retire.execute((client, incarnation, number, now())).map(|_| ())
     }
 
     /// Deletes at most so many records of calls with lower numbers, the oldest first, and returns how many went.
@@ -104,6 +136,25 @@ impl<'a> Statements<'a> {
         let (client, incarnation, number) = columns(key);
         self.delete_below.execute((client, incarnation, number, rows_max.cast_signed())).map(|count| count as u64)
     }
+
+    pub(crate) fn known_log(&mut self, log: LogId) -> rusqlite::Result<Option<KnownLog>> {
+        let known = self.known_log.query_row([log.0], |row| {
+            Ok(KnownLog { opening: row.get::<_, i64>(0)?.cast_unsigned(), mark: LogMark(row.get(1)?) })
+        });
+        known.optional()
+    }
+
+    /// Whether the log was still known by the mark `was`.
+    pub(crate) fn take_log(&mut self, log: LogId, was: Option<LogMark>, taken: KnownLog) -> rusqlite::Result<bool> {
+        let was = was.map(|mark| mark.0);
+        let taken = self.take_log.execute((log.0, taken.opening.cast_signed(), taken.mark.0, now(), was))?;
+        Ok(taken == 1)
+    }
+}
+
+/// Seconds since 1970, for people.
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).cast_signed()
 }
 
 /// A call key as it stands in the table. SQLite's integers are signed: the largest numbers are negative there, and found all the same.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use rpcgen_runtime::completion::StoreError;
+use rpcgen_runtime::completion::{Found, StoreError};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
@@ -146,8 +146,10 @@ impl Writer {
             }
             match &mut group[done] {
                 Job::Work(work) => self.work(connection, statements, work.as_mut())?,
-                Job::Find(key, found, _) => *found = statements.find(*key)?,
+                Job::Find(key, asked) => asked.found = Some(statements.find(*key)?),
                 Job::Retire(key) => retired.add(*key),
+                Job::KnownLog(log, asked) => asked.found = Some(statements.known_log(*log)?),
+                Job::TakeLog(log, was, taken, asked) => asked.found = Some(statements.take_log(*log, *was, *taken)?),
             }
             done += 1;
         }
@@ -163,9 +165,16 @@ impl Writer {
         work: &mut dyn Work,
     ) -> Result<(), NotCommitted> {
         // The database's write lock is held: nobody else inserts this row meanwhile. It is inserted when the answer is known.
-        if let Some(completion) = statements.find(work.record().key)? {
-            work.known(completion);
-            return Ok(());
+        match statements.find(work.record().key)? {
+            Found::Nothing => {}
+            Found::Completed(completion) => {
+                work.known(completion);
+                return Ok(());
+            }
+            Found::Retired => {
+                work.retired();
+                return Ok(());
+            }
         }
         statements.savepoint()?;
         self.in_handler.store(true, Ordering::Relaxed);
@@ -193,20 +202,19 @@ impl Writer {
 fn settle(job: Job) {
     match job {
         Job::Work(work) => work.settle(),
-        Job::Find(_, found, waiting) => {
-            // Its session has ended meanwhile.
-            let _ = waiting.send(Ok(found));
-        }
+        Job::Find(_, asked) => asked.settle(),
         Job::Retire(_) => {}
+        Job::KnownLog(_, asked) => asked.settle(),
+        Job::TakeLog(_, _, _, asked) => asked.settle(),
     }
 }
 
 fn stop(job: Job, why: &StoreError) {
     match job {
         Job::Work(work) => work.stop(why),
-        Job::Find(_, _, waiting) => {
-            let _ = waiting.send(Err(why.clone()));
-        }
+        Job::Find(_, asked) => asked.stop(why),
         Job::Retire(_) => {}
+        Job::KnownLog(_, asked) => asked.stop(why),
+        Job::TakeLog(_, _, _, asked) => asked.stop(why),
     }
 }

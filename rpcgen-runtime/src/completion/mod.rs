@@ -5,6 +5,10 @@
 //! A log outside of the database can say that an action was answered, and never whether its effect was committed: a server may die
 //! between the two. A record that is written by the effect's own transaction closes that window. `rpcgen-sqlite` and
 //! `rpcgen-postgres` are stores; [`sql`] makes one of any other SQL database.
+//!
+//! Log and database can be of different moments, if one of them was restored. Two things are kept in the database for that: below which
+//! number a client has had all answers ([`Found::Retired`]), so that no call has its effect again though its record is gone; and which
+//! opening of which log it was last used with ([`KnownLog`]), so that a server says what has happened and does not begin.
 
 mod codec;
 pub mod sql;
@@ -16,7 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+pub use rpcgen_log::LogId;
 use rpcgen_proto::ids::{CallKey, CallNumber, ClientId, Incarnation, MethodId};
+pub use rpcgen_store::LogMark;
 
 pub use self::codec::{AnswerCodec, AnswerError};
 pub(crate) use self::codec::{CodecOf, read};
@@ -32,15 +38,55 @@ const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(5), Duration::f
 /// A record is written by the transaction that has the effect, and by nothing else; it is there exactly if the effect is. A store never
 /// drops a record that it was not told to ([`Self::retire`]), whatever room it takes (trap T6).
 pub trait CompletionStore: Send + Sync + 'static {
-    /// The record of a call. The runtime asks before it runs an action that may have run before.
+    /// What there is of a call. The runtime asks before it runs an action that may have run before.
     ///
     /// # Errors
     /// The store cannot be asked now, or not any more. The action does not run until it could.
-    fn find(&self, key: CallKey) -> StoreFuture<'_, Result<Option<Completion>, StoreError>>;
+    fn find(&self, key: CallKey) -> StoreFuture<'_, Result<Found, StoreError>>;
 
     /// The client has the answers of all calls of this life below that number, and will never ask for one again: their records may go,
-    /// some at a time, when it suits. Returns at once.
+    /// some at a time, when it suits. What is deleted stays known as [`Found::Retired`], by the same transaction: one number for each life
+    /// of a client. Returns at once.
     fn retire(&self, client: ClientId, incarnation: Incarnation, below: CallNumber);
+
+    /// Which opening of this log the store was last used with; `None`: it does not know the log.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    fn known_log(&self, log: LogId) -> StoreFuture<'_, Result<Option<KnownLog>, StoreError>>;
+
+    /// From now on it is used with this opening of the log, if the one before is still that with the mark `was` (`None`: none). Returns when
+    /// that is durable; `false`: it was used with another one meanwhile, and nothing has changed.
+    ///
+    /// # Errors
+    /// The store cannot be asked; whether it has changed anything is not known.
+    fn take_log(
+        &self,
+        log: LogId,
+        was: Option<LogMark>,
+        now: KnownLog,
+    ) -> StoreFuture<'_, Result<bool, StoreError>>;
+}
+
+/// What a store has of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// No record: it has no effect.
+    Nothing,
+    /// It was answered with that.
+    Completed(Completion),
+    /// It was answered, its client has that answer, and the record is gone: whoever brings it again has an older state of some log. It must
+    /// not run.
+    Retired,
+}
+
+/// An opening of a log, as a store remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownLog {
+    /// The how manyth of those that a store was used with: for people.
+    pub opening: u64,
+    /// What was put into the log at that opening. A log without it is an older state of that one, or a copy.
+    pub mark: LogMark,
 }
 
 /// A completion record.
@@ -144,7 +190,7 @@ impl Backoff {
 
 /// Asks until there is an answer. A store that has stopped has none, ever: then this does not return, and the action stays open for the
 /// next life of the server.
-pub(crate) async fn ask(store: &Arc<dyn CompletionStore>, key: CallKey) -> Option<Completion> {
+pub(crate) async fn ask(store: &Arc<dyn CompletionStore>, key: CallKey) -> Found {
     let mut backoff = Backoff::default();
     loop {
         match store.find(key).await {

@@ -12,11 +12,14 @@
 //!     primary key (client, incarnation, number)
 //! );
 //! ```
+//!
+//! and one with a row for each life of a client, which stays when the others are deleted ([`Found::Retired`](super::Found::Retired)).
 
 use std::error::Error;
 use std::fmt;
 
 use rpcgen_proto::frame::Refusal;
+use rpcgen_proto::ids::CallKey;
 
 use super::{AnswerError, Backoff, CallRecord, Completion, RecordedAnswer};
 use crate::server::Call;
@@ -48,6 +51,8 @@ pub enum Begun<T> {
     New(T),
     /// The call was completed before; nothing is open.
     Completed(Completion),
+    /// It was, and the record is gone ([`Found::Retired`](super::Found::Retired)); nothing is open.
+    Retired,
 }
 
 /// What an error of a database means for a call.
@@ -137,6 +142,7 @@ where
     let mut transaction = match database.begin(record).await? {
         Begun::New(transaction) => transaction,
         Begun::Completed(completion) => return Ok(answer_of(record, &completion)),
+        Begun::Retired => refuse_retired(record),
     };
     let (answer, keep) = work(&mut transaction).await?.into_parts();
     if !keep {
@@ -158,6 +164,22 @@ pub fn answer_of<R: Send + 'static>(record: &CallRecord, completion: &Completion
         std::panic::resume_unwind(Box::new(Refusal::CallKeyReused));
     }
     record.decode(&completion.answer).unwrap_or_else(|error| unfit(&error))
+}
+
+/// The call was answered before, and the record is gone: it does not run again, and what it was answered nobody knows any more. For stores.
+///
+/// # Panics
+/// Always: whoever runs the handler catches that, and answers [`Refusal::Unknown`].
+pub fn refuse_retired(record: &CallRecord) -> ! {
+    say_retired(record.key);
+    std::panic::resume_unwind(Box::new(Refusal::Unknown));
+}
+
+pub(crate) fn say_retired(key: CallKey) {
+    tracing::error!(
+        %key,
+        "a call whose client had the answer has come again, and does not run: a log is older than the database, or a copy"
+    );
 }
 
 /// The call is not answered in this process. For stores.

@@ -2,6 +2,7 @@
 //!
 //! Knows: directories, what to say when one cannot be opened. Does not know: what is in a log.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,20 @@ pub enum OpenLogError {
         /// Whose it is.
         why: String,
     },
+    /// It is not the one that the database of the completion records was last used with. Nothing of it was begun.
+    #[error(
+        "{} Put back what was in use last, or restore directory and database from the same moment. To go on without, begin with an empty \
+         directory, or say `ServerBuilder::accept_restored_log({database_opening})`; docs/exactly-once.md says what is lost then",
+        which_is_older(directory, *log_opening, *database_opening)
+    )]
+    Restored {
+        /// The directory.
+        directory: String,
+        /// Its last opening that was used with a database; 0: none was.
+        log_opening: u64,
+        /// The opening that the database was last used with.
+        database_opening: u64,
+    },
     /// The disk has no space to begin with.
     #[error("the disk has no space for the log in {directory}: {bytes} bytes are needed to begin with")]
     NoSpace {
@@ -69,6 +84,20 @@ pub enum OpenLogError {
         /// Why not.
         why: String,
     },
+}
+
+fn which_is_older(directory: &str, log_opening: u64, database_opening: u64) -> String {
+    let openings =
+        format!("the database was last used with opening {database_opening} of this log, and the log's last one is {log_opening}");
+    match log_opening.cmp(&database_opening) {
+        Ordering::Less => {
+            format!("the log in {directory} was restored from a backup older than the database, or is an old copy: {openings}.")
+        }
+        Ordering::Equal => format!("the log in {directory} is a copy, and the database is used with another one: {openings}."),
+        Ordering::Greater => {
+            format!("the database is older than the log in {directory}, restored from a backup, or another one: {openings}.")
+        }
+    }
 }
 
 /// How far the reading of a log is.

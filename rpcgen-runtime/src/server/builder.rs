@@ -14,7 +14,7 @@ use rpcgen_proto::ids::Epoch;
 use rpcgen_proto::server::{Registry, RegistryConfig};
 
 use super::accept::{AcceptLimits, Acceptors, Door};
-use super::durable::Found;
+use super::durable::{Belonging, Found};
 use super::routing::Router;
 use super::served::Served;
 use super::session::Counters;
@@ -45,6 +45,7 @@ pub struct ServerBuilder {
     memory_instead_of_disk: bool,
     log: Opening,
     completions: Option<Completions>,
+    accepted_opening: Option<u64>,
 }
 
 /// A store, of whatever kind.
@@ -70,6 +71,7 @@ impl ServerBuilder {
             memory_instead_of_disk: false,
             log: Opening::default(),
             completions: None,
+            accepted_opening: None,
         }
     }
 
@@ -145,7 +147,8 @@ impl ServerBuilder {
     /// guaranteed. One directory belongs to one server. All actions are logged there but those with `@persist(memory)`. Default: a log in
     /// memory.
     ///
-    /// Never copy or restore such a directory: what was done since it was copied is done again.
+    /// Never copy or restore such a directory alone: what was done since it was copied is done again. Beside a completion store
+    /// ([`Self::completions`]) a directory that was is refused by name, and what is done in `once` of the store is not done again.
     #[must_use]
     pub fn log(mut self, directory: impl Into<PathBuf>) -> Self {
         self.log.directory = directory.into();
@@ -176,6 +179,16 @@ impl ServerBuilder {
         self
     }
 
+    /// Goes on once with a log and a database that are not of the same moment: where `listen` was refused with
+    /// [`OpenLogError::Restored`](crate::OpenLogError::Restored), which names this `database_opening`. Calls have their effects in the database
+    /// once all the same; what is lost is said in docs/exactly-once.md. The number is of that refusal alone: left in a program, this accepts
+    /// no later one. Default: none.
+    #[must_use]
+    pub fn accept_restored_log(mut self, database_opening: u64) -> Self {
+        self.accepted_opening = Some(database_opening);
+        self
+    }
+
     /// Listens on `tcp://HOST:PORT` (port 0: a free one), or for clients of this process on `thread://NAME`. Without a
     /// log on disk it remembers nothing of an earlier one.
     ///
@@ -194,8 +207,10 @@ impl ServerBuilder {
         let (clock, mut config) = (Clock::start(), self.config);
         let names = services.iter().map(|service| (service.descriptor.name.to_owned(), service.descriptor.fingerprint));
         let names: Vec<_> = names.collect();
+        let completions = self.completions.map(|store| store.0);
         let found = if self.log.is_wanted() {
-            Some(open_log(self.log, &config, &self.registry, &services).await?)
+            let belonging = Belonging { completions: completions.as_ref(), accepted: self.accepted_opening };
+            Some(open_log(self.log, &config, &self.registry, &services, belonging).await?)
         } else {
             None
         };
@@ -221,7 +236,7 @@ impl ServerBuilder {
             durable,
             faults: Mutex::new(self.faults),
             services,
-            completions: self.completions.map(|store| store.0),
+            completions,
             hall: Mutex::new(hall),
             router: Mutex::new(Router::new(self.origin_keys_max, self.broadcasts_waiting_max)),
             waiting_broadcasts: AtomicUsize::new(0),
@@ -245,9 +260,10 @@ async fn open_log(
     config: &Config,
     registry: &RegistryConfig,
     services: &[Served],
+    belonging: Belonging<'_>,
 ) -> Result<Found, ListenError> {
     let directory = log.directory.display().to_string();
-    let found = Found::open(log, config.frame_bytes_max, registry).await?;
+    let found = Found::open(log, config.frame_bytes_max, registry, belonging).await?;
     let names: Vec<&str> = services.iter().map(|service| service.descriptor.name).collect();
     match found.service_that_is_not_among(&names) {
         Some(service) => Err(ListenError::ServiceMissing { directory, service: service.to_owned() }),

@@ -13,7 +13,7 @@ use rpcgen_proto::session::Answer;
 
 use super::business::Call;
 use crate::carried::{Carried, Message, OpenError};
-use crate::completion;
+use crate::completion::{self, Found};
 use crate::contract::{Action, OriginKeys, ServiceDescriptor};
 use crate::run::BoxFuture;
 
@@ -135,7 +135,14 @@ where
 /// What a completion record says of a call that may have run before. A record of another request is never its answer (trap T8).
 async fn completed<A: Action>(call: &Call) -> Result<Option<Result<A::Response, A::Error>>, Refusal> {
     let Some(store) = call.context.shared.completions.as_ref().filter(|_| call.redelivered()) else { return Ok(None) };
-    let Some(completion) = completion::ask(store, call.key()).await else { return Ok(None) };
+    let completion = match completion::ask(store, call.key()).await {
+        Found::Nothing => return Ok(None),
+        Found::Completed(completion) => completion,
+        Found::Retired => {
+            completion::sql::say_retired(call.key());
+            return Err(Refusal::Unknown);
+        }
+    };
     if completion.digest != call.digest {
         tracing::error!(key = %call.key(), action = A::METHOD, "a call's key was used for another request before");
         return Err(Refusal::CallKeyReused);

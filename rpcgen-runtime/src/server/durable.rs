@@ -18,8 +18,10 @@ use super::Shared;
 use super::broadcasts::Job;
 use super::records::Records;
 use super::routing::Destination;
+use super::same_moment::Opened;
 use super::session::{Command, Resident, SessionTask};
 use crate::carried::Carried;
+use crate::completion::CompletionStore;
 use crate::driver::inbox::lock;
 use crate::durable::{DiskLog, OpenLogError, Opening};
 use crate::error::BroadcastError;
@@ -44,12 +46,22 @@ pub(super) struct Found {
     pub(super) payload_bytes_max: u32,
 }
 
+/// What a log has to belong to.
+#[derive(Clone, Copy)]
+pub(super) struct Belonging<'a> {
+    /// Where completion records are, if anywhere.
+    pub(super) completions: Option<&'a Arc<dyn CompletionStore>>,
+    /// The opening that is known there, and may be of another state of it.
+    pub(super) accepted: Option<u64>,
+}
+
 impl Found {
-    /// Opens the log of a server.
+    /// Opens the log of a server. Nothing in it was begun when it returns.
     pub(super) async fn open(
         opening: Opening,
         frame_bytes_max: u32,
         registry: &RegistryConfig,
+        belonging: Belonging<'_>,
     ) -> Result<Self, OpenLogError> {
         let retention = Retention { answers_for: registry.records_for, tombstones_for: registry.tombstones_for };
         let directory = opening.directory.display().to_string();
@@ -59,7 +71,11 @@ impl Found {
         let failed = |why: String| OpenLogError::Failed { directory: directory.clone(), why };
         let life = u32::try_from(life).map_err(|_| failed("it was opened too often".to_owned()))?;
         let log = DiskLog::start(opened.log).map_err(|error| failed(error.to_string()))?;
-        let (store, recovered) = opened.books;
+        let (mut store, recovered) = opened.books;
+        if let Some(completions) = belonging.completions {
+            let opened = Opened { log: &log, books: &mut store, directory: &directory };
+            opened.belong_to(&**completions, belonging.accepted).await?;
+        }
         tracing::info!(
             directory,
             life,

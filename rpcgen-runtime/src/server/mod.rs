@@ -12,6 +12,7 @@ mod durable;
 mod records;
 mod resting;
 mod routing;
+mod same_moment;
 mod served;
 mod session;
 

@@ -403,7 +403,9 @@ impl ServerSide {
     fn retire(&self) {
         if let Some(store) = &self.context.shared.completions {
             let key = self.session.retired_below();
-            store.retire(key.client, key.incarnation, key.number);
+            if key.number > CallNumber(0) {
+                store.retire(key.client, key.incarnation, key.number);
+            }
         }
     }
 

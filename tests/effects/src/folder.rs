@@ -40,6 +40,21 @@ impl Folder {
     }
 }
 
+/// Makes one folder of files what another one is now.
+///
+/// # Panics
+/// It cannot be done.
+pub fn replace(folder: &Path, by: &Path) {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).expect("a folder of files goes");
+    }
+    std::fs::create_dir_all(folder).expect("a folder can be made there");
+    for file in std::fs::read_dir(by).expect("the other one is there") {
+        let file = file.expect("it can be listed");
+        std::fs::copy(file.path(), folder.join(file.file_name())).expect("its files can be copied");
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         // What is left there harms nobody.

@@ -7,11 +7,13 @@
 pub mod ledger {
     rpcgen_runtime::include_rpc!("ledger");
 }
+mod either;
 mod folder;
 mod gates;
 mod postgres;
 
-pub use folder::Folder;
+pub use either::{Bank, Db, World, worlds};
+pub use folder::{Folder, replace};
 pub use gates::{Gates, Place};
 pub use postgres::{PostgresServer, postgres};
 
@@ -44,7 +46,8 @@ where
     B: ledger::Ledger + Clone,
     S: CompletionStore + Clone,
 {
-    listen(address, || Server::builder().completions(store.clone()).serve(ledger::server(business.clone()))).await
+    let builder = || Server::builder().completions(store.clone()).serve(ledger::server(business.clone()));
+    listen(address, builder).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The same with a log on disk in this directory.
@@ -56,18 +59,39 @@ where
     B: ledger::Ledger + Clone,
     S: CompletionStore + Clone,
 {
-    let builder = || Server::builder().completions(store.clone()).log(log).log_segment_bytes(SEGMENT_BYTES);
-    listen(address, || builder().serve(ledger::server(business.clone()))).await
+    try_on_disk(address, business, store, log, None).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-async fn listen(address: &str, builder: impl Fn() -> ServerBuilder) -> Server {
+/// The same, which may be refused. `accepted`: the opening that the database knows, where the two are not of the same moment.
+///
+/// # Errors
+/// As [`ServerBuilder::listen`].
+pub async fn try_on_disk<B, S>(
+    address: &str,
+    business: B,
+    store: S,
+    log: &Path,
+    accepted: Option<u64>,
+) -> Result<Server, ListenError>
+where
+    B: ledger::Ledger + Clone,
+    S: CompletionStore + Clone,
+{
+    let builder = || {
+        let builder = Server::builder().completions(store.clone()).log(log).log_segment_bytes(SEGMENT_BYTES);
+        let builder = builder.serve(ledger::server(business.clone()));
+        accepted.into_iter().fold(builder, ServerBuilder::accept_restored_log)
+    };
+    listen(address, builder).await
+}
+
+async fn listen(address: &str, builder: impl Fn() -> ServerBuilder) -> Result<Server, ListenError> {
     loop {
         match builder().config(config()).listen(address).await {
-            Ok(server) => return server,
             Err(ListenError::Io { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
                 tokio::task::yield_now().await;
             }
-            Err(error) => panic!("{error}"),
+            result => return result,
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Knows: their fields. Does not know: what a server does with them.
 
+use std::fmt;
+
 use bytes::Bytes;
 use rpcgen_log::Sequence;
 use rpcgen_proto::ids::{CallNumber, ClientId, Incarnation, LinkNumber, MethodId, SessionId};
@@ -20,12 +22,23 @@ mod kind {
     pub(super) const BROADCAST: u8 = 21;
     pub(super) const ASSIGNED: u8 = 22;
     pub(super) const CLOCK: u8 = 23;
+    pub(super) const MARK: u8 = 24;
 }
 
 /// The time of a log: seconds that it was open since it was made, all its lives together. It never runs ahead of a real clock, so what is
 /// kept for a time by it is kept for at least that time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogTime(pub u64);
+
+/// What a server puts into its log at an opening, and into its completion store: a log without it is an older state, or a copy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct LogMark(pub [u8; 16]);
+
+impl fmt::Debug for LogMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LogMark({:032x})", u128::from_be_bytes(self.0))
+    }
+}
 
 /// A broadcast, as its sender gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +103,13 @@ pub enum ServerEntry<P> {
     },
     /// The log was open so long.
     Clock(LogTime),
+    /// The completion store is used with this opening of the log, or about to be.
+    Mark {
+        /// The how manyth that it is used with.
+        opening: u64,
+        /// What the store knows it by.
+        mark: LogMark,
+    },
 }
 
 impl<P: AsRef<[u8]>> ServerEntry<P> {
@@ -132,6 +152,11 @@ impl<P: AsRef<[u8]>> ServerEntry<P> {
             Self::Clock(at) => {
                 out.push(kind::CLOCK);
                 write_u64(out, at.0);
+            }
+            Self::Mark { opening, mark } => {
+                out.push(kind::MARK);
+                write_u64(out, *opening);
+                out.extend_from_slice(&mark.0);
             }
         }
     }
@@ -203,6 +228,11 @@ impl<P: From<Bytes>> ServerEntry<P> {
             kind::CLOCK => {
                 let at = LogTime(reader.u64("at")?);
                 reader.end(Self::Clock(at))
+            }
+            kind::MARK => {
+                let opening = reader.u64("opening")?;
+                let mark = LogMark(reader.array("mark")?);
+                reader.end(Self::Mark { opening, mark })
             }
             kind => Err(DecodeError::Kind(kind)),
         }

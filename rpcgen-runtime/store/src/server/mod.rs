@@ -19,7 +19,7 @@ use rpcgen_proto::ids::{ClientId, Incarnation};
 pub use self::broadcasts::BroadcastHandle;
 pub use self::recovery::{RecoveredBroadcast, RecoveredServerLog};
 pub use self::session::SessionStore;
-use crate::codec::{LogTime, ServerEntry};
+use crate::codec::{LogMark, LogTime, ServerEntry};
 use crate::log::{RecordLog, Room};
 use crate::stream::{SessionNumber, Stream};
 
@@ -49,6 +49,8 @@ pub struct ServerStore {
     opened_at: LogTime,
     clocks: Stream,
     last_clock: Option<(Sequence, LogTime)>,
+    /// In the same stream as the clocks; more than one if an opening was cut short.
+    marks: Vec<(Sequence, u64, LogMark)>,
 }
 
 /// The log's time, as all its book-keepers see it.
@@ -110,6 +112,40 @@ impl ServerStore {
                 self.clocks.forget(older);
             }
         }
+        self.clocks.flush(log)
+    }
+
+    /// Whether the log has that mark of one of its openings.
+    #[must_use]
+    pub fn has_mark(&self, wanted: LogMark) -> bool {
+        self.marks.iter().any(|(_, _, mark)| *mark == wanted)
+    }
+
+    /// The last opening that has a mark; 0: there is none.
+    #[must_use]
+    pub fn last_marked(&self) -> u64 {
+        self.marks.last().map_or(0, |(_, opening, _)| *opening)
+    }
+
+    /// Marks this opening. The marks before stay until [`Self::keep_last_mark`].
+    ///
+    /// # Errors
+    /// The log says no.
+    pub fn put_mark(&mut self, log: &mut impl RecordLog, opening: u64, mark: LogMark) -> Result<Sequence, LogError> {
+        let mut bytes = Vec::new();
+        ServerEntry::<Bytes>::Mark { opening, mark }.encode(&mut bytes);
+        let sequence = self.clocks.append(log, &bytes, Room::Reserved)?;
+        self.marks.push((sequence, opening, mark));
+        Ok(sequence)
+    }
+
+    /// The last mark is in the completion store: the others are of no use any more.
+    ///
+    /// # Errors
+    /// The log says no; it may be called again.
+    pub fn keep_last_mark(&mut self, log: &mut impl RecordLog) -> Result<(), LogError> {
+        let older = self.marks.len().saturating_sub(1);
+        self.marks.drain(..older).for_each(|(sequence, ..)| self.clocks.forget(sequence));
         self.clocks.flush(log)
     }
 

@@ -67,6 +67,7 @@ impl ServerStore {
             opened_at: LogTime(0),
             clocks: Stream::new(CLOCK),
             last_clock: None,
+            marks: Vec::new(),
         };
         let mut reading: BTreeMap<SessionNumber, Reading<P>> = BTreeMap::new();
         let mut broadcasts = BTreeMap::new();
@@ -113,6 +114,7 @@ impl ServerStore {
                     self.clocks.forget(older);
                 }
             }
+            ServerEntry::Mark { opening, mark } => self.marks.push((sequence, opening, mark)),
             _ => self.clocks.forget(sequence),
         }
     }
@@ -206,7 +208,10 @@ impl<P> Reading<P> {
                 self.insert(RecoveredAction { number, method, digest, state: RecoveredState::Answered(answer) });
             }
             // In no stream of a session.
-            ServerEntry::Broadcast(_) | ServerEntry::Assigned { .. } | ServerEntry::Clock(_) => {
+            ServerEntry::Broadcast(_)
+            | ServerEntry::Assigned { .. }
+            | ServerEntry::Clock(_)
+            | ServerEntry::Mark { .. } => {
                 let kind = [Kind::Session, Kind::Actions, Kind::Answers].get((stream.0 & 3) as usize).copied();
                 self.store.found_leftover(kind.unwrap_or(Kind::Session), sequence);
             }
