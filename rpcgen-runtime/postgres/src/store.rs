@@ -195,12 +195,7 @@ impl CompletionStore for Postgres {
         Box::pin(async move { self.known(log).await.map_err(in_words) })
     }
 
-    fn take_log(
-        &self,
-        log: LogId,
-        was: Option<LogMark>,
-        now: KnownLog,
-    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn take_log(&self, log: LogId, was: Option<LogMark>, now: KnownLog) -> StoreFuture<'_, Result<bool, StoreError>> {
         Box::pin(async move { self.take(log, was, now).await.map_err(in_words) })
     }
 }

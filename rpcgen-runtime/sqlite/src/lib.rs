@@ -171,12 +171,7 @@ impl CompletionStore for Sqlite {
         self.ask(|asked| Job::KnownLog(log, asked))
     }
 
-    fn take_log(
-        &self,
-        log: LogId,
-        was: Option<LogMark>,
-        now: KnownLog,
-    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn take_log(&self, log: LogId, was: Option<LogMark>, now: KnownLog) -> StoreFuture<'_, Result<bool, StoreError>> {
         self.ask(|asked| Job::TakeLog(log, was, now, asked))
     }
 }

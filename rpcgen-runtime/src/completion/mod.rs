@@ -55,17 +55,12 @@ pub trait CompletionStore: Send + Sync + 'static {
     /// The store cannot be asked.
     fn known_log(&self, log: LogId) -> StoreFuture<'_, Result<Option<KnownLog>, StoreError>>;
 
-    /// From now on it is used with this opening of the log, if the one before is still that with the mark `was` (`None`: none). Returns when
-    /// that is durable; `false`: it was used with another one meanwhile, and nothing has changed.
+    /// From now on it is used with this opening of the log, if the one before is still that with the mark `was` (`None`: none). Returns
+    /// when that is durable; `false`: it was used with another one meanwhile, and nothing has changed.
     ///
     /// # Errors
     /// The store cannot be asked; whether it has changed anything is not known.
-    fn take_log(
-        &self,
-        log: LogId,
-        was: Option<LogMark>,
-        now: KnownLog,
-    ) -> StoreFuture<'_, Result<bool, StoreError>>;
+    fn take_log(&self, log: LogId, was: Option<LogMark>, now: KnownLog) -> StoreFuture<'_, Result<bool, StoreError>>;
 }
 
 /// What a store has of a call.

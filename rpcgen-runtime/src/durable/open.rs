@@ -87,15 +87,22 @@ pub enum OpenLogError {
 }
 
 fn which_is_older(directory: &str, log_opening: u64, database_opening: u64) -> String {
-    let openings =
-        format!("the database was last used with opening {database_opening} of this log, and the log's last one is {log_opening}");
+    let openings = format!(
+        "the database was last used with opening {database_opening} of this log, and the log's last one is {log_opening}"
+    );
     match log_opening.cmp(&database_opening) {
         Ordering::Less => {
-            format!("the log in {directory} was restored from a backup older than the database, or is an old copy: {openings}.")
+            format!(
+                "the log in {directory} was restored from a backup older than the database, or is an old copy: {openings}."
+            )
         }
-        Ordering::Equal => format!("the log in {directory} is a copy, and the database is used with another one: {openings}."),
+        Ordering::Equal => {
+            format!("the log in {directory} is a copy, and the database is used with another one: {openings}.")
+        }
         Ordering::Greater => {
-            format!("the database is older than the log in {directory}, restored from a backup, or another one: {openings}.")
+            format!(
+                "the database is older than the log in {directory}, restored from a backup, or another one: {openings}."
+            )
         }
     }
 }

@@ -38,7 +38,8 @@ impl Opened<'_> {
         // Higher than every one before, so that what was accepted once by its number is not accepted again.
         let last = known.map_or(0, |known| known.opening).max(self.books.last_marked());
         let now = KnownLog { opening: last.saturating_add(1), mark: LogMark(random::bytes()) };
-        let marked = self.books.put_mark(&mut &**self.log, now.opening, now.mark).map_err(|error| self.failed(&error))?;
+        let marked =
+            self.books.put_mark(&mut &**self.log, now.opening, now.mark).map_err(|error| self.failed(&error))?;
         self.log.commit_soon();
         if self.log.wait(marked).await.is_err() {
             return Err(self.failed(&LogError::Poisoned("it stopped when it was marked".into())));

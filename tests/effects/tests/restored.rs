@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use effects::{APP, Bank, Db, Place, World, connect, replace, serve_on_disk, try_on_disk, worlds};
 use rpcgen_runtime::completion::{CompletionStore, Found, KnownLog, LogId, LogMark, StoreError, StoreFuture};
-use rpcgen_runtime::{
-    CallError, CallKey, CallNumber, ClientId, Incarnation, ListenError, OpenLogError, Server,
-};
+use rpcgen_runtime::{CallError, CallKey, CallNumber, ClientId, Incarnation, ListenError, OpenLogError, Server};
 
 const ANYWHERE: &str = "tcp://127.0.0.1:0";
 const JOURNAL: &str = "select count(*) from journal";
@@ -26,7 +24,9 @@ async fn try_serve(bank: &Bank, log: &Path, accepted: Option<u64>) -> Result<Ser
 /// The openings that a refusal names: the last one of the log, and the one that the database knows.
 fn refused(result: Result<Server, ListenError>) -> (u64, u64) {
     match result {
-        Err(ListenError::Log(OpenLogError::Restored { log_opening, database_opening, .. })) => (log_opening, database_opening),
+        Err(ListenError::Log(OpenLogError::Restored { log_opening, database_opening, .. })) => {
+            (log_opening, database_opening)
+        }
         other => panic!("not refused as restored, but: {other:?}"),
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     StopClient,
     /// A client's log is copied; the copy comes second, and is refused.
     CopyLog,
+    /// The server's log is put back as it was before its last opening, and refused; then the right one is there again.
+    RestoreServer,
     /// The disk is full for a while.
     FillDisk,
     /// A call of a process to its disk fails.
@@ -60,6 +62,7 @@ impl Faults {
             (Fault::TakeOver, others),
             (Fault::StopClient, others),
             (Fault::CopyLog, others),
+            (Fault::RestoreServer, others),
             (Fault::FillDisk, others),
             (Fault::DiskError, others),
             (Fault::PowerLoss, plan.power_losses),

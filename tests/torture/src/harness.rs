@@ -43,7 +43,9 @@ pub(crate) struct Counts {
     pub(crate) stops: u64,
     /// Copied logs.
     pub(crate) copies: u64,
-    /// Processes that were refused a log, by name: of a take-over, a stop, a copy.
+    /// Logs of the server that were put back as they were before their last opening.
+    pub(crate) restores: u64,
+    /// Processes that were refused a log, by name: of a take-over, a stop, a copy, a restore.
     pub(crate) intruders_refused: u64,
     pub(crate) full_disks: u64,
     pub(crate) disk_errors: u64,

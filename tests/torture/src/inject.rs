@@ -59,6 +59,7 @@ impl Run {
             Fault::TakeOver => self.take_over().await,
             Fault::StopClient => self.stop_client().await,
             Fault::CopyLog => self.copy_log().await,
+            Fault::RestoreServer => self.restore_server().await,
             Fault::FillDisk => self.fill_disk().await,
             Fault::DiskError => self.disk_error().await,
             Fault::PowerLoss => self.power_loss().await,
@@ -213,6 +214,30 @@ impl Run {
         Ok(())
     }
 
+    /// The server's log is copied while it is not running, and put back when the server had another life since: the database is newer, and
+    /// the server is refused. With the right log it goes on.
+    async fn restore_server(&mut self) -> Result<(), Failure> {
+        let log = server_log(&self.data, self.server_log);
+        let (older, right) = (self.data.join("older"), self.data.join("right"));
+        self.server.kill()?;
+        self.server.ended(ENDS_WITHIN).await?;
+        copy_files(&log, &older)?;
+        self.restart_server(None).await?;
+        self.there(self.server.part).await?;
+        self.counts.restores += 1;
+        self.server.kill()?;
+        self.server.ended(ENDS_WITHIN).await?;
+        self.proxy.lead(None);
+        rename(&log, &right)?;
+        rename(&older, &log)?;
+        let intruder = self.next_server(None)?;
+        self.refused(intruder, "restored from a backup older than the database").await?;
+        rename(&right, &log)?;
+        // So that a loss of power does not put it back once more.
+        std::fs::File::open(&self.data)?.sync_all()?;
+        self.restart_server(None).await
+    }
+
     /// The disk is full for a while. Nobody may end of it, but the database may.
     async fn fill_disk(&mut self) -> Result<(), Failure> {
         let Some(disk) = &self.disk else { return Ok(()) };
@@ -312,6 +337,14 @@ impl Run {
         self.store.start_again();
         self.restart_all().await
     }
+}
+
+/// In the place of what is there.
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    if to.exists() {
+        std::fs::remove_dir_all(to)?;
+    }
+    std::fs::rename(from, to)
 }
 
 fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {

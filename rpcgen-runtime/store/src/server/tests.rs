@@ -329,3 +329,23 @@ fn broadcast_is_found_until_a_node_has_guaranteed_it_and_says_whether_one_was_to
     let unknown = ServerRecord::<Bytes>::Assigned { number: BroadcastNumber(9) };
     assert_eq!(book.record(&mut log, unknown).unwrap(), None);
 }
+
+#[test]
+fn marks_of_openings_that_were_cut_short_are_all_found_until_the_last_one_is_kept() {
+    let mut log = RecordingLog::default();
+    let (mut store, _) = recover(&mut log);
+    assert_eq!(store.last_marked(), 0);
+    let marks = [LogMark([1; 16]), LogMark([2; 16])];
+    for (opening, mark) in (1..).zip(marks) {
+        store.put_mark(&mut log, opening, mark).unwrap();
+    }
+    let found = |log: &RecordingLog| {
+        let (store, _) = recover(&mut log.clone());
+        (marks.map(|mark| store.has_mark(mark)), store.last_marked())
+    };
+    let both = log.clone();
+    assert_eq!(found(&both), ([true, true], 2));
+    store.keep_last_mark(&mut log).unwrap();
+    assert_eq!(found(&log), ([false, true], 2));
+    assert!(!store.has_mark(marks[0]));
+}
