@@ -236,7 +236,8 @@ async fn calls_at_once_share_their_syncs() {
         assert_eq!(client.echo(APP, "alone").await, Ok("alone".to_owned()));
     }
     let alone = syncs(&client, &server) - before;
-    assert!(alone >= 2 * CALLS - 2, "{alone} syncs for {CALLS} calls, one after another");
+    // The server's, before it answers. The client's own overlaps with the call: on a slow disk the next call finds it under way.
+    assert!(alone >= CALLS, "{alone} syncs for {CALLS} calls, one after another");
 
     let before = syncs(&client, &server);
     let mut calls = tokio::task::JoinSet::new();
