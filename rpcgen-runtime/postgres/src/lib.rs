@@ -45,11 +45,11 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rpcgen_runtime::Call;
 use rpcgen_runtime::completion::StoreError;
 use rpcgen_runtime::completion::sql;
 pub use rpcgen_runtime::completion::sql::Effect;
-use rpcgen_runtime::{Call, CallKey};
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 pub use tokio_postgres;
 
 pub use crate::error::Error;
@@ -66,7 +66,8 @@ const CONNECTIONS_MAX: usize = 16;
 #[derive(Clone)]
 pub struct Postgres {
     pool: Arc<Pool>,
-    retired: mpsc::UnboundedSender<CallKey>,
+    /// Tells that the pool has more to delete.
+    news: watch::Sender<()>,
 }
 
 impl fmt::Debug for Postgres {
@@ -95,9 +96,9 @@ impl Postgres {
         let session = Session::connect(&config).await?;
         let epoch = take_over(&session).await?;
         let pool = Arc::new(Pool::new(config, epoch, connections_max.max(1)));
-        let (retired, heard) = mpsc::unbounded_channel();
+        let (news, heard) = watch::channel(());
         tokio::spawn(store::clean_up(Arc::downgrade(&pool), heard));
-        Ok(Self { pool, retired })
+        Ok(Self { pool, news })
     }
 
     /// Runs a handler's work in a transaction that also records its answer, and returns the answer when both are durable. A call that

@@ -3,8 +3,9 @@
 //! Knows: what a connection has to be before it is used: the owner's. Does not know: calls.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rpcgen_runtime::completion::RetiredCalls;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
@@ -46,6 +47,8 @@ pub(crate) struct Pool {
     pub(crate) epoch: u64,
     idle: Mutex<Vec<Session>>,
     room: Arc<Semaphore>,
+    /// What may be deleted.
+    retired: Mutex<RetiredCalls>,
     /// Why nothing is committed any more.
     pub(crate) stopped: watch::Sender<Option<String>>,
 }
@@ -63,8 +66,13 @@ impl Pool {
             epoch,
             idle: Mutex::default(),
             room: Arc::new(Semaphore::new(connections_max)),
+            retired: Mutex::default(),
             stopped: watch::Sender::new(None),
         }
+    }
+
+    pub(crate) fn retired(&self) -> MutexGuard<'_, RetiredCalls> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection, when there is one.

@@ -10,7 +10,7 @@ use rpcgen_runtime::completion::{
     StoreFuture,
 };
 use rpcgen_runtime::{CallKey, CallNumber, ClientId, Incarnation};
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 use crate::session::{Lent, Pool, Session};
 use crate::{Error, Postgres, Transaction};
@@ -187,8 +187,8 @@ impl CompletionStore for Postgres {
     }
 
     fn retire(&self, client: ClientId, incarnation: Incarnation, below: CallNumber) {
-        // It ends with the last handle only.
-        let _ = self.retired.send(CallKey { client, incarnation, number: below });
+        self.pool.retired().add(CallKey { client, incarnation, number: below });
+        self.news.send_replace(());
     }
 
     fn known_log(&self, log: LogId) -> StoreFuture<'_, Result<Option<KnownLog>, StoreError>> {
@@ -207,14 +207,15 @@ fn in_words(error: Error) -> StoreError {
     }
 }
 
-/// Deletes what clients have retired, some at a time.
-pub(crate) async fn clean_up(pool: Weak<Pool>, mut retired: mpsc::UnboundedReceiver<CallKey>) {
-    while let Some(key) = retired.recv().await {
+/// Deletes what clients have retired, some at a time. Ends with the last handle.
+pub(crate) async fn clean_up(pool: Weak<Pool>, mut news: watch::Receiver<()>) {
+    while news.changed().await.is_ok() {
         let mut backoff = Backoff::default();
         loop {
             let Some(pool) = pool.upgrade().filter(|pool| pool.stopped.borrow().is_none()) else { return };
+            let Some(key) = pool.retired().first() else { break };
             match delete_some(&pool, key).await {
-                Ok(0) => break,
+                Ok(0) => pool.retired().done(key),
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(%error, "records that may go stay for a while");

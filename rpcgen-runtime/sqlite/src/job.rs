@@ -10,7 +10,7 @@ use rpcgen_runtime::completion::sql::Effect;
 use rpcgen_runtime::completion::{
     AnswerError, CallRecord, Completion, Found, KnownLog, LogId, LogMark, RecordedAnswer, StoreError,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::Transaction;
 
@@ -57,11 +57,16 @@ pub(crate) trait Work: Send {
     fn stop(self: Box<Self>, why: &StoreError);
 }
 
-/// A job for the writer's thread.
+/// A place in the queue, as long as the job is there.
+pub(crate) type Room = OwnedSemaphorePermit;
+
+/// A job for the writer's thread. Calls and questions about calls are bounded by their room, retirements by what they are one word for;
+/// logs are asked for by servers that begin.
 pub(crate) enum Job {
-    Work(Box<dyn Work>),
-    Find(CallKey, Asked<Found>),
-    Retire(CallKey),
+    Work(Box<dyn Work>, Room),
+    Find(CallKey, Asked<Found>, Room),
+    /// Something may be deleted.
+    Retire,
     KnownLog(LogId, Asked<Option<KnownLog>>),
     TakeLog(LogId, Option<LogMark>, KnownLog, Asked<bool>),
 }

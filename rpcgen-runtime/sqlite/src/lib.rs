@@ -49,10 +49,11 @@ use rpcgen_runtime::completion::sql::{answer_of, leave_open, refuse_retired};
 use rpcgen_runtime::completion::{CompletionStore, Found, KnownLog, LogId, LogMark, StoreError, StoreFuture};
 use rpcgen_runtime::{Call, CallKey, CallNumber, ClientId, Incarnation};
 pub use rusqlite;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 pub use crate::error::OpenError;
-use crate::job::{Asked, HandlerWork, Job, Outcome};
+use crate::job::{Asked, HandlerWork, Job, Outcome, Room};
+use crate::retire::Retired;
 pub use crate::transaction::Transaction;
 
 /// The tables of completion records, as [`Sqlite::open`] creates them: for migrations of your own, and to read.
@@ -61,7 +62,10 @@ pub const SCHEMA: &str = include_str!("schema.sql");
 /// A database in which handlers have exactly-once effects. A handle: clones are the same database. The last one closes it.
 #[derive(Clone)]
 pub struct Sqlite {
+    /// Bounded by `room`.
     jobs: Sender<Job>,
+    room: Arc<Semaphore>,
+    retired: Retired,
     stopped: watch::Receiver<Option<StoreError>>,
     path: Arc<Path>,
     epoch: u64,
@@ -114,7 +118,8 @@ impl Sqlite {
     {
         let record = call.record();
         let (waiting, outcome) = oneshot::channel();
-        self.push(Job::Work(Box::new(HandlerWork { record, work, outcome: None, waiting })));
+        let room = self.room().await;
+        self.push(Job::Work(Box::new(HandlerWork { record, work, outcome: None, waiting }), room));
         match outcome.await {
             Ok(Outcome::Answered(answer)) => answer,
             Ok(Outcome::Known(completion)) => answer_of(&record, &completion),
@@ -142,6 +147,11 @@ impl Sqlite {
         self.epoch
     }
 
+    /// A place in the writer's queue, when there is one.
+    async fn room(&self) -> Room {
+        Arc::clone(&self.room).acquire_owned().await.expect("nobody closes it")
+    }
+
     fn ask<T: Send + 'static>(&self, job: impl FnOnce(Asked<T>) -> Job) -> StoreFuture<'_, Result<T, StoreError>> {
         let (asked, told) = Asked::new();
         self.push(job(asked));
@@ -160,11 +170,16 @@ fn gone() -> StoreError {
 
 impl CompletionStore for Sqlite {
     fn find(&self, key: CallKey) -> StoreFuture<'_, Result<Found, StoreError>> {
-        self.ask(|asked| Job::Find(key, asked))
+        Box::pin(async move {
+            let room = self.room().await;
+            self.ask(|asked| Job::Find(key, asked, room)).await
+        })
     }
 
     fn retire(&self, client: ClientId, incarnation: Incarnation, below: CallNumber) {
-        self.push(Job::Retire(CallKey { client, incarnation, number: below }));
+        if self.retired.add(CallKey { client, incarnation, number: below }) {
+            self.push(Job::Retire);
+        }
     }
 
     fn known_log(&self, log: LogId) -> StoreFuture<'_, Result<Option<KnownLog>, StoreError>> {

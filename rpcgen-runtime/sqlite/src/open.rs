@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use crate::retire::Retired;
 use crate::writer::Writer;
 use crate::{OpenError, SCHEMA, Sqlite};
 
 /// How long another process may hold the write lock before that is an error to be told.
 const BUSY_AFTER: Duration = Duration::from_secs(10);
+/// Calls that the writer has or that wait for it; a further one waits in its handler. Four groups: the writer always finds the next one.
+const JOBS_MAX: usize = 4_096;
 /// Statements of handlers that are kept compiled.
 const STATEMENTS_MAX: usize = 256;
 
@@ -48,9 +51,11 @@ pub(crate) fn open(
     }))?;
     let (jobs, taken) = mpsc::channel();
     let (stopped, when_stopped) = watch::channel(None);
-    let writer = Writer { epoch, jobs: taken, in_handler, stopped };
+    let retired = Retired::default();
+    let writer = Writer { epoch, jobs: taken, in_handler, stopped, retired: retired.clone() };
     std::thread::Builder::new().name("rpcgen-sqlite".to_owned()).spawn(move || writer.run(&connection))?;
-    Ok(Sqlite { jobs, stopped: when_stopped, path: path.into(), epoch })
+    let room = Arc::new(Semaphore::new(JOBS_MAX));
+    Ok(Sqlite { jobs, room, retired, stopped: when_stopped, path: path.into(), epoch })
 }
 
 /// From here on a process that was the owner finds another epoch, and commits nothing (trap T9).

@@ -2,53 +2,49 @@
 //!
 //! Knows: what clients have retired. Does not know: whether the deletion is committed, until it is told.
 
-use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rpcgen_runtime::{CallKey, CallNumber, ClientId, Incarnation};
+use rpcgen_runtime::CallKey;
+use rpcgen_runtime::completion::RetiredCalls;
 
 use crate::statements::Statements;
 
 /// Rows that go with one group at most: a client that comes back after a long time does not hold up the others.
 const ROWS_MAX: u64 = 512;
 
-/// A client's life.
-type Life = (ClientId, Incarnation);
-
-#[derive(Debug, Default)]
-pub(crate) struct Retired {
-    below: BTreeMap<Life, CallNumber>,
-    /// Has no more rows, if the transaction is committed.
-    finished: Option<(Life, CallNumber)>,
-}
+/// What the handles add and the writer deletes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Retired(Arc<Mutex<RetiredCalls>>);
 
 impl Retired {
+    fn lock(&self) -> MutexGuard<'_, RetiredCalls> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.below.is_empty()
+        self.lock().is_empty()
     }
 
-    pub(crate) fn add(&mut self, key: CallKey) {
-        let below = self.below.entry((key.client, key.incarnation)).or_default();
-        *below = (*below).max(key.number);
+    /// Whether it is the first that waits: the writer may be asleep.
+    pub(crate) fn add(&self, key: CallKey) -> bool {
+        let mut calls = self.lock();
+        let is_first = calls.is_empty();
+        calls.add(key);
+        is_first
     }
 
-    /// Notes how far one client has all answers, and deletes some rows of it.
-    pub(crate) fn delete_some(&mut self, statements: &mut Statements<'_>) -> rusqlite::Result<()> {
-        self.finished = None;
-        let Some((&life, &below)) = self.below.first_key_value() else { return Ok(()) };
-        let key = CallKey { client: life.0, incarnation: life.1, number: below };
+    /// Notes how far one client has all answers, and deletes some rows of it. What has no more rows, if that is committed.
+    pub(crate) fn delete_some(&self, statements: &mut Statements<'_>) -> rusqlite::Result<Option<CallKey>> {
+        let Some(key) = self.lock().first() else { return Ok(None) };
         statements.retire(key)?;
-        if statements.delete_below(key, ROWS_MAX)? < ROWS_MAX {
-            self.finished = Some((life, below));
-        }
-        Ok(())
+        let deleted = statements.delete_below(key, ROWS_MAX)?;
+        Ok((deleted < ROWS_MAX).then_some(key))
     }
 
     /// The deletion is durable.
-    pub(crate) fn committed(&mut self) {
-        if let Some((life, below)) = self.finished.take()
-            && self.below.get(&life) == Some(&below)
-        {
-            self.below.remove(&life);
+    pub(crate) fn committed(&self, finished: Option<CallKey>) {
+        if let Some(key) = finished {
+            self.lock().done(key);
         }
     }
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use rpcgen_runtime::CallKey;
 use rpcgen_runtime::completion::{Found, StoreError};
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -51,14 +52,14 @@ pub(crate) struct Writer {
     /// Whether a handler's statements are compiled now: then transactions are not theirs to end.
     pub(crate) in_handler: Arc<AtomicBool>,
     pub(crate) stopped: watch::Sender<Option<StoreError>>,
+    pub(crate) retired: Retired,
 }
 
 impl Writer {
     /// Until all handles are gone.
     pub(crate) fn run(self, connection: &Connection) {
-        let mut retired = Retired::default();
         let why = match Statements::prepare(connection) {
-            Ok(mut statements) => self.write(connection, &mut statements, &mut retired),
+            Ok(mut statements) => self.write(connection, &mut statements),
             Err(error) => Some(StoreError::Stopped(error.to_string())),
         };
         let Some(why) = why else { return };
@@ -70,20 +71,15 @@ impl Writer {
     }
 
     /// `None`: all handles are gone.
-    fn write(
-        &self,
-        connection: &Connection,
-        statements: &mut Statements<'_>,
-        retired: &mut Retired,
-    ) -> Option<StoreError> {
+    fn write(&self, connection: &Connection, statements: &mut Statements<'_>) -> Option<StoreError> {
         loop {
             let mut group = Vec::new();
-            if retired.is_empty() {
+            if self.retired.is_empty() {
                 group.push(self.jobs.recv().ok()?);
             }
             let mut pause = AGAIN_AFTER.0;
             loop {
-                match self.commit(connection, statements, &mut group, retired) {
+                match self.commit(connection, statements, &mut group) {
                     Ok(()) => break,
                     Err(NotCommitted::Stop(why)) => {
                         group.into_iter().for_each(|job| stop(job, &why));
@@ -111,27 +107,28 @@ impl Writer {
         connection: &Connection,
         statements: &mut Statements<'_>,
         group: &mut Vec<Job>,
-        retired: &mut Retired,
     ) -> Result<(), NotCommitted> {
         statements.begin()?;
-        let result = self.work_through(connection, statements, group, retired).and_then(|()| Ok(statements.commit()?));
+        let finished = self.work_through(connection, statements, group);
+        let result = finished.and_then(|finished| {
+            statements.commit()?;
+            Ok(finished)
+        });
         if result.is_err() && !connection.is_autocommit() {
             // What cannot be rolled back cannot be gone on with either.
             statements.rollback().map_err(|error| NotCommitted::Stop(StoreError::Stopped(error.to_string())))?;
         }
-        if result.is_ok() {
-            retired.committed();
-        }
-        result
+        self.retired.committed(result?);
+        Ok(())
     }
 
+    /// What has no more rows, if it is committed.
     fn work_through(
         &self,
         connection: &Connection,
         statements: &mut Statements<'_>,
         group: &mut Vec<Job>,
-        retired: &mut Retired,
-    ) -> Result<(), NotCommitted> {
+    ) -> Result<Option<CallKey>, NotCommitted> {
         let owner = statements.owner()?;
         if owner != self.epoch {
             let why =
@@ -145,16 +142,15 @@ impl Writer {
                 group.push(job);
             }
             match &mut group[done] {
-                Job::Work(work) => self.work(connection, statements, work.as_mut())?,
-                Job::Find(key, asked) => asked.found = Some(statements.find(*key)?),
-                Job::Retire(key) => retired.add(*key),
+                Job::Work(work, _) => self.work(connection, statements, work.as_mut())?,
+                Job::Find(key, asked, _) => asked.found = Some(statements.find(*key)?),
+                Job::Retire => {}
                 Job::KnownLog(log, asked) => asked.found = Some(statements.known_log(*log)?),
                 Job::TakeLog(log, was, taken, asked) => asked.found = Some(statements.take_log(*log, *was, *taken)?),
             }
             done += 1;
         }
-        retired.delete_some(statements)?;
-        Ok(())
+        Ok(self.retired.delete_some(statements)?)
     }
 
     /// One call, in a savepoint.
@@ -201,9 +197,9 @@ impl Writer {
 
 fn settle(job: Job) {
     match job {
-        Job::Work(work) => work.settle(),
-        Job::Find(_, asked) => asked.settle(),
-        Job::Retire(_) => {}
+        Job::Work(work, _room) => work.settle(),
+        Job::Find(_, asked, _room) => asked.settle(),
+        Job::Retire => {}
         Job::KnownLog(_, asked) => asked.settle(),
         Job::TakeLog(_, _, _, asked) => asked.settle(),
     }
@@ -211,9 +207,9 @@ fn settle(job: Job) {
 
 fn stop(job: Job, why: &StoreError) {
     match job {
-        Job::Work(work) => work.stop(why),
-        Job::Find(_, asked) => asked.stop(why),
-        Job::Retire(_) => {}
+        Job::Work(work, _room) => work.stop(why),
+        Job::Find(_, asked, _room) => asked.stop(why),
+        Job::Retire => {}
         Job::KnownLog(_, asked) => asked.stop(why),
         Job::TakeLog(_, _, _, asked) => asked.stop(why),
     }

@@ -11,6 +11,7 @@
 //! opening of which log it was last used with ([`KnownLog`]), so that a server says what has happened and does not begin.
 
 mod codec;
+mod retired;
 pub mod sql;
 
 use std::fmt;
@@ -26,6 +27,7 @@ pub use rpcgen_store::LogMark;
 
 pub use self::codec::{AnswerCodec, AnswerError};
 pub(crate) use self::codec::{CodecOf, read};
+pub use self::retired::RetiredCalls;
 
 /// What a store's functions return.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
