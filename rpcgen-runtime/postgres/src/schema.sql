@@ -34,10 +34,10 @@ create table if not exists rpcgen_retired (
     primary key (client, incarnation)
 ) with (fillfactor = 80);  -- one row is written again and again
 
--- Which opening of which server's log this database was last used with: a log without that mark is older than the database, or a copy.
+-- Which mark of which server's log this database was last used with: a log without that mark is older than the database, or a copy.
 create table if not exists rpcgen_logs (
     log       bytea       primary key,  -- 16 bytes: the log's ID
-    opening   bigint      not null,     -- the how manyth
-    mark      bytea       not null,     -- 16 random bytes, which were put into the log first
-    opened_at timestamptz not null default now()  -- for people
+    number    bigint      not null,     -- the how manyth mark
+    mark      bytea       not null,     -- 16 random bytes, which were put into the log before
+    marked_at timestamptz not null default now()  -- for people
 );

@@ -31,11 +31,11 @@ const RETIRE: &str = "with retired as (insert into rpcgen_retired (client, incar
     on conflict (client, incarnation) do update set below = greatest(rpcgen_retired.below, excluded.below), retired_at = now())
     delete from rpcgen_completions where client = $1 and incarnation = $2 and number < least($3, coalesce(
     (select number from rpcgen_completions where client = $1 and incarnation = $2 order by number limit 1 offset 1000), $3))";
-const KNOWN_LOG: &str = "select opening, mark from rpcgen_logs where log = $1";
+const KNOWN_LOG: &str = "select number, mark from rpcgen_logs where log = $1";
 /// Of the owner alone, as [`LOCK`].
-const NEW_LOG: &str = "insert into rpcgen_logs (log, opening, mark)
+const NEW_LOG: &str = "insert into rpcgen_logs (log, number, mark)
     select $1, $2, $3 from rpcgen_owner where epoch = $4 on conflict do nothing";
-const TAKE_LOG: &str = "update rpcgen_logs set opening = $2, mark = $3, opened_at = now() where log = $1 and mark = $5
+const TAKE_LOG: &str = "update rpcgen_logs set number = $2, mark = $3, marked_at = now() where log = $1 and mark = $5
     and exists (select 1 from rpcgen_owner where epoch = $4)";
 
 /// A call key as it stands in the table. PostgreSQL's integers are signed: the largest numbers are negative there, and found all the same.
@@ -95,7 +95,7 @@ impl Postgres {
         self.pool.take_back(lent);
         row.map(|row| {
             let mark = row.get::<_, &[u8]>(1).try_into().map_err(|_| Error::NoMark)?;
-            Ok(KnownLog { opening: row.get::<_, i64>(0).cast_unsigned(), mark: LogMark(mark) })
+            Ok(KnownLog { number: row.get::<_, i64>(0).cast_unsigned(), mark: LogMark(mark) })
         })
         .transpose()
     }
@@ -103,16 +103,16 @@ impl Postgres {
     async fn take(&self, log: LogId, was: Option<LogMark>, now: KnownLog) -> Result<bool, Error> {
         let mut lent = self.pool.lend().await?;
         let session = &mut lent.session;
-        let (opening, epoch) = (now.opening.cast_signed(), self.pool.epoch.cast_signed());
+        let (number, epoch) = (now.number.cast_signed(), self.pool.epoch.cast_signed());
         let taken = match was {
             Some(was) => {
                 let statement = session.statement(TAKE_LOG).await?;
-                let params: crate::Params<'_> = &[&&log.0[..], &opening, &&now.mark.0[..], &epoch, &&was.0[..]];
+                let params: crate::Params<'_> = &[&&log.0[..], &number, &&now.mark.0[..], &epoch, &&was.0[..]];
                 session.client.execute(&statement, params).await?
             }
             None => {
                 let statement = session.statement(NEW_LOG).await?;
-                let params: crate::Params<'_> = &[&&log.0[..], &opening, &&now.mark.0[..], &epoch];
+                let params: crate::Params<'_> = &[&&log.0[..], &number, &&now.mark.0[..], &epoch];
                 session.client.execute(&statement, params).await?
             }
         };

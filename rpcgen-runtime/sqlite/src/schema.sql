@@ -34,10 +34,10 @@ create table if not exists rpcgen_retired (
     primary key (client, incarnation)
 ) strict, without rowid;
 
--- Which opening of which server's log this database was last used with: a log without that mark is older than the database, or a copy.
+-- Which mark of which server's log this database was last used with: a log without that mark is older than the database, or a copy.
 create table if not exists rpcgen_logs (
     log       blob    not null primary key,  -- 16 bytes: the log's ID
-    opening   integer not null,              -- the how manyth
-    mark      blob    not null,              -- 16 random bytes, which were put into the log first
-    opened_at integer not null               -- seconds since 1970, for people
+    number    integer not null,              -- the how manyth mark
+    mark      blob    not null,              -- 16 random bytes, which were put into the log before
+    marked_at integer not null               -- seconds since 1970, for people
 ) strict, without rowid;

@@ -51,11 +51,11 @@ impl<'a> Statements<'a> {
                      (select number from rpcgen_completions where client = ?1 and incarnation = ?2
                       order by number limit 1 offset ?4), ?3))",
             )?,
-            known_log: connection.prepare("select opening, mark from rpcgen_logs where log = ?1")?,
+            known_log: connection.prepare("select number, mark from rpcgen_logs where log = ?1")?,
             take_log: connection.prepare(
                 "insert into rpcgen_logs select ?1, ?2, ?3, ?4
                  where ?5 is (select mark from rpcgen_logs where log = ?1)
-                 on conflict do update set opening = excluded.opening, mark = excluded.mark, opened_at = excluded.opened_at",
+                 on conflict do update set number = excluded.number, mark = excluded.mark, marked_at = excluded.marked_at",
             )?,
         })
     }
@@ -139,7 +139,7 @@ impl<'a> Statements<'a> {
 
     pub(crate) fn known_log(&mut self, log: LogId) -> rusqlite::Result<Option<KnownLog>> {
         let known = self.known_log.query_row([log.0], |row| {
-            Ok(KnownLog { opening: row.get::<_, i64>(0)?.cast_unsigned(), mark: LogMark(row.get(1)?) })
+            Ok(KnownLog { number: row.get::<_, i64>(0)?.cast_unsigned(), mark: LogMark(row.get(1)?) })
         });
         known.optional()
     }
@@ -147,7 +147,7 @@ impl<'a> Statements<'a> {
     /// Whether the log was still known by the mark `was`.
     pub(crate) fn take_log(&mut self, log: LogId, was: Option<LogMark>, taken: KnownLog) -> rusqlite::Result<bool> {
         let was = was.map(|mark| mark.0);
-        let taken = self.take_log.execute((log.0, taken.opening.cast_signed(), taken.mark.0, now(), was))?;
+        let taken = self.take_log.execute((log.0, taken.number.cast_signed(), taken.mark.0, now(), was))?;
         Ok(taken == 1)
     }
 }

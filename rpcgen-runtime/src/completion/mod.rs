@@ -8,7 +8,7 @@
 //!
 //! Log and database can be of different moments, if one of them was restored. Two things are kept in the database for that: below which
 //! number a client has had all answers ([`Found::Retired`]), so that no call has its effect again though its record is gone; and which
-//! opening of which log it was last used with ([`KnownLog`]), so that a server says what has happened and does not begin.
+//! mark of which log it was last used with ([`KnownLog`]), so that a server says what has happened and does not begin.
 
 mod codec;
 mod retired;
@@ -51,14 +51,14 @@ pub trait CompletionStore: Send + Sync + 'static {
     /// of a client. Returns at once.
     fn retire(&self, client: ClientId, incarnation: Incarnation, below: CallNumber);
 
-    /// Which opening of this log the store was last used with; `None`: it does not know the log.
+    /// Which mark of this log the store was last used with; `None`: it does not know the log.
     ///
     /// # Errors
     /// The store cannot be asked.
     fn known_log(&self, log: LogId) -> StoreFuture<'_, Result<Option<KnownLog>, StoreError>>;
 
-    /// From now on it is used with this opening of the log, if the one before is still that with the mark `was` (`None`: none). Returns
-    /// when that is durable; `false`: it was used with another one meanwhile, and nothing has changed.
+    /// From now on it is used with this mark of the log, if the one before is still `was` (`None`: none). Returns when that is durable;
+    /// `false`: it was used with another one meanwhile, and nothing has changed.
     ///
     /// # Errors
     /// The store cannot be asked; whether it has changed anything is not known.
@@ -77,12 +77,12 @@ pub enum Found {
     Retired,
 }
 
-/// An opening of a log, as a store remembers it.
+/// A mark of a log, as a store remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownLog {
-    /// The how manyth of those that a store was used with: for people.
-    pub opening: u64,
-    /// What was put into the log at that opening. A log without it is an older state of that one, or a copy.
+    /// The how manyth: for people.
+    pub number: u64,
+    /// What was put into the log. A log without it is an older state of that one, or a copy.
     pub mark: LogMark,
 }
 

@@ -57,16 +57,16 @@ pub enum OpenLogError {
     /// It is not the one that the database of the completion records was last used with. Nothing of it was begun.
     #[error(
         "{} Put back what was in use last, or restore directory and database from the same moment. To go on without, begin with an empty \
-         directory, or say `ServerBuilder::accept_restored_log({database_opening})`; docs/exactly-once.md says what is lost then",
-        which_is_older(directory, *log_opening, *database_opening)
+         directory, or say `ServerBuilder::accept_restored_log({database_mark})`; docs/exactly-once.md says what is lost then",
+        which_is_older(directory, *log_mark, *database_mark)
     )]
     Restored {
         /// The directory.
         directory: String,
-        /// Its last opening that was used with a database; 0: none was.
-        log_opening: u64,
-        /// The opening that the database was last used with.
-        database_opening: u64,
+        /// The number of its last mark; 0: it has none.
+        log_mark: u64,
+        /// The number of the mark that the database was last used with.
+        database_mark: u64,
     },
     /// The disk has no space to begin with.
     #[error("the disk has no space for the log in {directory}: {bytes} bytes are needed to begin with")]
@@ -86,22 +86,22 @@ pub enum OpenLogError {
     },
 }
 
-fn which_is_older(directory: &str, log_opening: u64, database_opening: u64) -> String {
-    let openings = format!(
-        "the database was last used with opening {database_opening} of this log, and the log's last one is {log_opening}"
+fn which_is_older(directory: &str, log_mark: u64, database_mark: u64) -> String {
+    let marks = format!(
+        "the database was last used with mark {database_mark} of this log, and the log's last one is {log_mark}"
     );
-    match log_opening.cmp(&database_opening) {
+    match log_mark.cmp(&database_mark) {
         Ordering::Less => {
             format!(
-                "the log in {directory} was restored from a backup older than the database, or is an old copy: {openings}."
+                "the log in {directory} was restored from a backup older than the database, or is an old copy: {marks}."
             )
         }
         Ordering::Equal => {
-            format!("the log in {directory} is a copy, and the database is used with another one: {openings}.")
+            format!("the log in {directory} is a copy, and the database is used with another one: {marks}.")
         }
         Ordering::Greater => {
             format!(
-                "the database is older than the log in {directory}, restored from a backup, or another one: {openings}."
+                "the database is older than the log in {directory}, restored from a backup, or another one: {marks}."
             )
         }
     }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rpcgen_proto::config::Config;
 use rpcgen_proto::faults::FaultPlan;
@@ -28,6 +29,8 @@ use crate::random;
 
 /// Keys by which broadcasts find their nodes, unless told otherwise.
 const ORIGIN_KEYS_MAX: usize = 1_000_000;
+/// How often log and completion store get a new mark in common, unless told otherwise.
+const MARK_EVERY: Duration = Duration::from_secs(3600);
 /// Broadcasts that wait for a node, unless told otherwise.
 const BROADCASTS_WAITING_MAX: usize = 100_000;
 
@@ -45,7 +48,8 @@ pub struct ServerBuilder {
     memory_instead_of_disk: bool,
     log: Opening,
     completions: Option<Completions>,
-    accepted_opening: Option<u64>,
+    accepted_mark: Option<u64>,
+    mark_every: Duration,
 }
 
 /// A store, of whatever kind.
@@ -71,7 +75,8 @@ impl ServerBuilder {
             memory_instead_of_disk: false,
             log: Opening::default(),
             completions: None,
-            accepted_opening: None,
+            accepted_mark: None,
+            mark_every: MARK_EVERY,
         }
     }
 
@@ -180,12 +185,21 @@ impl ServerBuilder {
     }
 
     /// Goes on once with a log and a database that are not of the same moment: where `listen` was refused with
-    /// [`OpenLogError::Restored`](crate::OpenLogError::Restored), which names this `database_opening`. Calls have their effects in the
+    /// [`OpenLogError::Restored`](crate::OpenLogError::Restored), which names this `database_mark`. Calls have their effects in the
     /// database once all the same; what is lost is said in docs/exactly-once.md. The number is of that refusal alone: left in a program,
     /// this accepts no later one. Default: none.
     #[must_use]
-    pub fn accept_restored_log(mut self, database_opening: u64) -> Self {
-        self.accepted_opening = Some(database_opening);
+    pub fn accept_restored_log(mut self, database_mark: u64) -> Self {
+        self.accepted_mark = Some(database_mark);
+        self
+    }
+
+    /// How often log and completion store get a new mark in common: a backup of the log's directory that is older than that is refused
+    /// when it is put back ([`OpenLogError::Restored`](crate::OpenLogError::Restored)); a younger one is not told from the right one. Two syncs of
+    /// each. Default 1 hour; each opening does it too.
+    #[must_use]
+    pub fn log_mark_every(mut self, time: Duration) -> Self {
+        self.mark_every = time;
         self
     }
 
@@ -209,7 +223,7 @@ impl ServerBuilder {
         let names: Vec<_> = names.collect();
         let completions = self.completions.map(|store| store.0);
         let found = if self.log.is_wanted() {
-            let belonging = Belonging { completions: completions.as_ref(), accepted: self.accepted_opening };
+            let belonging = Belonging { completions: completions.as_ref(), accepted: self.accepted_mark };
             Some(open_log(self.log, &config, &self.registry, &services, belonging).await?)
         } else {
             None
@@ -246,6 +260,7 @@ impl ServerBuilder {
         });
         let server = Server { shared, acceptors: Acceptors::default(), beyond_loopback: self.beyond_loopback };
         server.shared.tend_log();
+        server.shared.mark_log(self.mark_every);
         if let Some(recovered) = recovered {
             server.shared.go_on(recovered);
         }

@@ -35,6 +35,7 @@ pub(super) struct Durable {
     log: Arc<DiskLog>,
     store: Mutex<ServerStore>,
     turns: Mutex<Turns>,
+    directory: String,
 }
 
 /// A log that is open, and what was found in it.
@@ -51,7 +52,7 @@ pub(super) struct Found {
 pub(super) struct Belonging<'a> {
     /// Where completion records are, if anywhere.
     pub(super) completions: Option<&'a Arc<dyn CompletionStore>>,
-    /// The opening that is known there, and may be of another state of it.
+    /// The number of a mark there that may be of another state of it.
     pub(super) accepted: Option<u64>,
 }
 
@@ -71,10 +72,10 @@ impl Found {
         let failed = |why: String| OpenLogError::Failed { directory: directory.clone(), why };
         let life = u32::try_from(life).map_err(|_| failed("it was opened too often".to_owned()))?;
         let log = DiskLog::start(opened.log).map_err(|error| failed(error.to_string()))?;
-        let (mut store, recovered) = opened.books;
+        let (store, recovered) = opened.books;
+        let durable = Durable { log, store: Mutex::new(store), turns: Mutex::default(), directory: directory.clone() };
         if let Some(completions) = belonging.completions {
-            let opened = Opened { log: &log, books: &mut store, directory: &directory };
-            opened.belong_to(&**completions, belonging.accepted).await?;
+            durable.opened().belong_to(&**completions, belonging.accepted).await?;
         }
         tracing::info!(
             directory,
@@ -85,7 +86,7 @@ impl Found {
             "a durable log is open"
         );
         Ok(Self {
-            durable: Durable { log, store: Mutex::new(store), turns: Mutex::default() },
+            durable,
             recovered,
             epoch: Epoch::of_log(life, random::u32()),
             payload_bytes_max: opened.payload_bytes_max,
@@ -108,6 +109,10 @@ impl Found {
 impl Durable {
     pub(super) fn log(&self) -> &Arc<DiskLog> {
         &self.log
+    }
+
+    fn opened(&self) -> Opened<'_> {
+        Opened { log: &self.log, books: &self.store, directory: &self.directory }
     }
 
     /// The books for a session that begins.
@@ -211,6 +216,28 @@ impl Shared {
             let payload = broadcast.payload;
             self.route(Job { destination, payload, redelivered, reply: None, record: Some(handle) });
         }
+    }
+
+    /// Gives log and completion store a new mark in common now and then.
+    pub(super) fn mark_log(self: &Arc<Self>, every: Duration) {
+        if self.durable.is_none() || self.completions.is_none() {
+            return;
+        }
+        let theirs = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let Some(shared) = theirs.upgrade() else { return };
+                let (Some(durable), Some(store)) = (&shared.durable, &shared.completions) else { return };
+                if durable.log.stopped().is_some() {
+                    return;
+                }
+                // It is tried again; until then an older backup is not told from the right one.
+                if let Err(error) = durable.opened().belong_to(&**store, None).await {
+                    tracing::warn!(%error, "log and database have no new mark in common");
+                }
+            }
+        });
     }
 
     /// What the log asks of the server now and then, and when it stops.

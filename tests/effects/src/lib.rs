@@ -62,7 +62,7 @@ where
     try_on_disk(address, business, store, log, None).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The same, which may be refused. `accepted`: the opening that the database knows, where the two are not of the same moment.
+/// The same, which may be refused. `accepted`: the number of the mark that the database has, where the two are not of the same moment.
 ///
 /// # Errors
 /// As [`ServerBuilder::listen`].

@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use effects::{APP, Bank, Db, Place, World, connect, replace, serve_on_disk, try_on_disk, worlds};
+use effects::{APP, Bank, Db, Place, World, connect, ledger, replace, serve_on_disk, try_on_disk, worlds};
 use rpcgen_runtime::completion::{CompletionStore, Found, KnownLog, LogId, LogMark, StoreError, StoreFuture};
 use rpcgen_runtime::{CallError, CallKey, CallNumber, ClientId, Incarnation, ListenError, OpenLogError, Server};
+use tokio::sync::Semaphore;
 
 const ANYWHERE: &str = "tcp://127.0.0.1:0";
 const JOURNAL: &str = "select count(*) from journal";
@@ -21,12 +24,10 @@ async fn try_serve(bank: &Bank, log: &Path, accepted: Option<u64>) -> Result<Ser
     try_on_disk(ANYWHERE, bank.clone(), bank.db.clone(), log, accepted).await
 }
 
-/// The openings that a refusal names: the last one of the log, and the one that the database knows.
+/// The numbers of the marks that a refusal names: the last one of the log, and the one of the database.
 fn refused(result: Result<Server, ListenError>) -> (u64, u64) {
     match result {
-        Err(ListenError::Log(OpenLogError::Restored { log_opening, database_opening, .. })) => {
-            (log_opening, database_opening)
-        }
+        Err(ListenError::Log(OpenLogError::Restored { log_mark, database_mark, .. })) => (log_mark, database_mark),
         other => panic!("not refused as restored, but: {other:?}"),
     }
 }
@@ -108,10 +109,10 @@ async fn an_older_log_that_was_accepted_by_its_number_runs_nothing_twice_and_is_
         assert_eq!(server.shutdown(WITHIN).await.cut_short, 0);
         assert_eq!((world.number(JOURNAL).await, bank.gates.count(Place::Before)), (1, 0));
         // What was the right one is another one now; the number of the last time accepts nothing more.
-        let (log_opening, database_opening) = refused(try_serve(&bank, &right, Some(2)).await);
-        assert_eq!(log_opening, 2);
+        let (log_mark, database_mark) = refused(try_serve(&bank, &right, Some(2)).await);
+        assert_eq!(log_mark, 2);
         assert_eq!(serve(&bank, &log).await.shutdown(WITHIN).await.cut_short, 0);
-        assert!(database_opening < refused(try_serve(&bank, &right, Some(database_opening)).await).1);
+        assert!(database_mark < refused(try_serve(&bank, &right, Some(database_mark)).await).1);
     }
 }
 
@@ -140,7 +141,7 @@ async fn a_database_that_is_older_than_the_log_is_named_as_that() {
             serve(&bank, &log).await.shutdown(WITHIN).await;
         }
         let mark = world.bytes(&[7; 16]);
-        world.run(&format!("update rpcgen_logs set opening = 1, mark = {mark}")).await;
+        world.run(&format!("update rpcgen_logs set number = 1, mark = {mark}")).await;
         let bank = world.open().await;
         let error = try_serve(&bank, &log, None).await.unwrap_err();
         assert!(error.to_string().contains("the database is older than the log"), "{error}");
@@ -253,5 +254,58 @@ async fn an_opening_that_is_cut_short_between_log_and_database_is_gone_on_from()
         let server = serve(&bank, &log).await;
         let client = connect(&server.local_address()).await;
         assert_eq!(client.transfer(APP, 1, 2, 5, 1).await, Ok(5));
+    }
+}
+
+/// A store of which a log is asked for the first time at once, and later when the test wants.
+#[derive(Clone)]
+struct Held {
+    db: Db,
+    first: Arc<AtomicBool>,
+    later: Arc<Semaphore>,
+}
+
+impl CompletionStore for Held {
+    fn find(&self, key: CallKey) -> StoreFuture<'_, Result<Found, StoreError>> {
+        self.db.find(key)
+    }
+
+    fn retire(&self, client: ClientId, incarnation: Incarnation, below: CallNumber) {
+        self.db.retire(client, incarnation, below);
+    }
+
+    fn known_log(&self, log: LogId) -> StoreFuture<'_, Result<Option<KnownLog>, StoreError>> {
+        Box::pin(async move {
+            if !self.first.swap(false, Ordering::Relaxed) {
+                self.later.acquire().await.unwrap().forget();
+            }
+            self.db.known_log(log).await
+        })
+    }
+
+    fn take_log(&self, log: LogId, was: Option<LogMark>, now: KnownLog) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.db.take_log(log, was, now)
+    }
+}
+
+#[tokio::test]
+async fn a_backup_of_a_running_server_is_refused_when_log_and_database_have_a_newer_mark() {
+    for world in worlds("running") {
+        let (log, backup) = (world.log("log"), world.log("backup"));
+        let bank = world.open().await;
+        let later = Arc::new(Semaphore::new(0));
+        let store = Held { db: bank.db.clone(), first: Arc::new(AtomicBool::new(true)), later: Arc::clone(&later) };
+        let builder = Server::builder().completions(store).log(&log).log_mark_every(Duration::from_millis(1));
+        let server = builder.serve(ledger::server(bank.clone())).listen(ANYWHERE).await.unwrap();
+        replace(&backup, &log);
+        later.add_permits(2);
+        while world.number("select number from rpcgen_logs").await < 3 {
+            tokio::task::yield_now().await;
+        }
+        let client = connect(&server.local_address()).await;
+        assert_eq!(client.transfer(APP, 1, 2, 5, 1).await, Ok(5));
+        server.shutdown(WITHIN).await;
+        assert_eq!(refused(try_serve(&bank, &backup, None).await), (1, 3));
+        assert!(try_serve(&bank, &log, None).await.is_ok());
     }
 }

@@ -30,7 +30,7 @@ mod kind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogTime(pub u64);
 
-/// What a server puts into its log at an opening, and into its completion store: a log without it is an older state, or a copy.
+/// What a server puts into its log, and then into its completion store: a log without it is an older state, or a copy.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LogMark(pub [u8; 16]);
 
@@ -103,10 +103,10 @@ pub enum ServerEntry<P> {
     },
     /// The log was open so long.
     Clock(LogTime),
-    /// The completion store is used with this opening of the log, or about to be.
+    /// The completion store has this mark, or is about to.
     Mark {
-        /// The how manyth that it is used with.
-        opening: u64,
+        /// The how manyth.
+        number: u64,
         /// What the store knows it by.
         mark: LogMark,
     },
@@ -153,9 +153,9 @@ impl<P: AsRef<[u8]>> ServerEntry<P> {
                 out.push(kind::CLOCK);
                 write_u64(out, at.0);
             }
-            Self::Mark { opening, mark } => {
+            Self::Mark { number, mark } => {
                 out.push(kind::MARK);
-                write_u64(out, *opening);
+                write_u64(out, *number);
                 out.extend_from_slice(&mark.0);
             }
         }
@@ -230,9 +230,9 @@ impl<P: From<Bytes>> ServerEntry<P> {
                 reader.end(Self::Clock(at))
             }
             kind::MARK => {
-                let opening = reader.u64("opening")?;
+                let number = reader.u64("number")?;
                 let mark = LogMark(reader.array("mark")?);
-                reader.end(Self::Mark { opening, mark })
+                reader.end(Self::Mark { number, mark })
             }
             kind => Err(DecodeError::Kind(kind)),
         }

@@ -123,8 +123,8 @@ fn server_entries() -> Vec<(&'static str, ServerEntry<Bytes>)> {
         ),
         ("01 16 fb2c01", ServerEntry::Assigned { broadcast: Sequence(300) }),
         ("01 17 fb100e", ServerEntry::Clock(LogTime(3600))),
-        // version, kind, opening, 16 bytes
-        ("01 18 07 abababababababababababababababab", ServerEntry::Mark { opening: 7, mark: LogMark([0xab; 16]) }),
+        // version, kind, number, 16 bytes
+        ("01 18 07 abababababababababababababababab", ServerEntry::Mark { number: 7, mark: LogMark([0xab; 16]) }),
     ]
 }
 

@@ -49,7 +49,7 @@ pub struct ServerStore {
     opened_at: LogTime,
     clocks: Stream,
     last_clock: Option<(Sequence, LogTime)>,
-    /// In the same stream as the clocks; more than one if an opening was cut short.
+    /// In the same stream as the clocks; more than one while the completion store may have the one before.
     marks: Vec<(Sequence, u64, LogMark)>,
 }
 
@@ -115,27 +115,27 @@ impl ServerStore {
         self.clocks.flush(log)
     }
 
-    /// Whether the log has that mark of one of its openings.
+    /// Whether the log has that mark.
     #[must_use]
     pub fn has_mark(&self, wanted: LogMark) -> bool {
         self.marks.iter().any(|(_, _, mark)| *mark == wanted)
     }
 
-    /// The last opening that has a mark; 0: there is none.
+    /// The number of the last mark; 0: there is none.
     #[must_use]
     pub fn last_marked(&self) -> u64 {
-        self.marks.last().map_or(0, |(_, opening, _)| *opening)
+        self.marks.last().map_or(0, |(_, number, _)| *number)
     }
 
-    /// Marks this opening. The marks before stay until [`Self::keep_last_mark`].
+    /// Marks the log. The marks before stay until [`Self::keep_last_mark`].
     ///
     /// # Errors
     /// The log says no.
-    pub fn put_mark(&mut self, log: &mut impl RecordLog, opening: u64, mark: LogMark) -> Result<Sequence, LogError> {
+    pub fn put_mark(&mut self, log: &mut impl RecordLog, number: u64, mark: LogMark) -> Result<Sequence, LogError> {
         let mut bytes = Vec::new();
-        ServerEntry::<Bytes>::Mark { opening, mark }.encode(&mut bytes);
+        ServerEntry::<Bytes>::Mark { number, mark }.encode(&mut bytes);
         let sequence = self.clocks.append(log, &bytes, Room::Reserved)?;
-        self.marks.push((sequence, opening, mark));
+        self.marks.push((sequence, number, mark));
         Ok(sequence)
     }
 

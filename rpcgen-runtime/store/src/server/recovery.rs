@@ -114,7 +114,7 @@ impl ServerStore {
                     self.clocks.forget(older);
                 }
             }
-            ServerEntry::Mark { opening, mark } => self.marks.push((sequence, opening, mark)),
+            ServerEntry::Mark { number, mark } => self.marks.push((sequence, number, mark)),
             _ => self.clocks.forget(sequence),
         }
     }

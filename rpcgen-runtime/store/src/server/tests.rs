@@ -331,13 +331,13 @@ fn broadcast_is_found_until_a_node_has_guaranteed_it_and_says_whether_one_was_to
 }
 
 #[test]
-fn marks_of_openings_that_were_cut_short_are_all_found_until_the_last_one_is_kept() {
+fn marks_that_the_store_may_have_are_all_found_until_the_last_one_is_kept() {
     let mut log = RecordingLog::default();
     let (mut store, _) = recover(&mut log);
     assert_eq!(store.last_marked(), 0);
     let marks = [LogMark([1; 16]), LogMark([2; 16])];
-    for (opening, mark) in (1..).zip(marks) {
-        store.put_mark(&mut log, opening, mark).unwrap();
+    for (number, mark) in (1..).zip(marks) {
+        store.put_mark(&mut log, number, mark).unwrap();
     }
     let found = |log: &RecordingLog| {
         let (store, _) = recover(&mut log.clone());
