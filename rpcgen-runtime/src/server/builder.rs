@@ -195,8 +195,8 @@ impl ServerBuilder {
     }
 
     /// How often log and completion store get a new mark in common: a backup of the log's directory that is older than that is refused
-    /// when it is put back ([`OpenLogError::Restored`](crate::OpenLogError::Restored)); a younger one is not told from the right one. Two syncs of
-    /// each. Default 1 hour; each opening does it too.
+    /// when it is put back ([`OpenLogError::Restored`](crate::OpenLogError::Restored)); a younger one is not told from the right one. Two
+    /// syncs of each. Default 1 hour; each opening does it too.
     #[must_use]
     pub fn log_mark_every(mut self, time: Duration) -> Self {
         self.mark_every = time;
