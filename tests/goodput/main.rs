@@ -1,7 +1,7 @@
 //! What a link that loses leaves of the throughput: the shipping sessions, in virtual time, over a modelled link.
 //!
 //! The goals are 50 % at a fixed pool and 80 % after growth, at one frame in ten lost both ways; docs/evidence/goodput.md says by how much
-//! they are missed and why. What is asserted here is that it gets no worse, and that re-sends stay within their goal.
+//! the second is missed, and why. What is asserted here is that it gets no worse, and that re-sends stay within their goal.
 //! `UPDATE=1 cargo test -p rpcgen-tests --test goodput` writes that page's table.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
@@ -15,7 +15,7 @@ use self::link::Scenario;
 /// One frame in ten is lost, in both directions.
 const LOSS: f64 = 0.1;
 /// Round trips in milliseconds; a pool of 100 IDs.
-const FIXED: [u64; 3] = [10, 50, 200];
+const FIXED: [u64; 4] = [1, 10, 50, 200];
 /// Round trips in milliseconds, and up to where the pool grows.
 const GROWN: [(u64, u32); 2] = [(10, 1_024), (50, 4_096)];
 
@@ -38,16 +38,16 @@ fn assert_kept(round_trip_ms: u64, pool_size_max: u32, least: f64) {
 }
 
 #[test]
-fn a_fixed_pool_keeps_a_fifth_of_its_goodput_and_resends_little_when_one_frame_in_ten_is_lost() {
+fn a_fixed_pool_keeps_half_of_its_goodput_or_nearly_so_and_resends_little_when_one_frame_in_ten_is_lost() {
     for round_trip_ms in FIXED {
-        assert_kept(round_trip_ms, 100, 0.2);
+        assert_kept(round_trip_ms, 100, 0.46);
     }
 }
 
 #[test]
-fn a_pool_that_has_grown_keeps_a_third_of_its_goodput_and_resends_little_when_one_frame_in_ten_is_lost() {
+fn a_pool_that_has_grown_keeps_half_of_its_goodput_and_resends_little_when_one_frame_in_ten_is_lost() {
     for (round_trip_ms, pool_size_max) in GROWN {
-        assert_kept(round_trip_ms, pool_size_max, 0.33);
+        assert_kept(round_trip_ms, pool_size_max, 0.49);
     }
 }
 

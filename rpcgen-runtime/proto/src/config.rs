@@ -31,8 +31,14 @@ pub const LOG_BYTES_MAX: usize = 64 << 20;
 pub const FLUSH_AFTER: Duration = Duration::from_secs(1);
 /// Least estimate of a round trip: asking again within less would be noise.
 pub const ROUND_TRIP_MIN: Duration = Duration::from_millis(20);
-/// Re-sends of one message are at least this far apart (trap T21).
-pub const RESEND_INTERVAL_MIN: Duration = Duration::from_millis(20);
+/// Re-sends of one message are at least this far apart (trap T21), whatever the round trip is taken for.
+pub const RESEND_INTERVAL_MIN: Duration = Duration::from_millis(4);
+/// What is sent again and again without a guarantee is so at least this often: its link may have a moment.
+pub const RESEND_INTERVAL_MAX: Duration = Duration::from_secs(1);
+/// While so few messages came early, each question names all that is missing: one that is lost is made good by the next.
+pub const ASK_FOR_ALL_MAX: usize = 64;
+/// While so few messages are in flight, what a blocked sender waits for goes twice.
+pub const TWICE_WITHIN: u64 = 64;
 /// Re-sends that may be saved up, beyond half of the pool (trap T21).
 pub const RESEND_STOCK: u32 = 64;
 /// Re-sends that one new guarantee pays for (trap T21): with half of all frames lost, each message is sent three times or so.

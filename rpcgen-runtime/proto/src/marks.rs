@@ -46,6 +46,7 @@ marks! {
     EarlyItsTurn "A message that was kept is processed."
     WhereIsAgain "Missing messages are asked for a second time."
     ResendPaid "A message is sent again out of the stock."
+    ResendTwice "A message that a blocked sender waits for goes twice."
     ResendFree "The stock is used up, and a round trip is over: one goes free."
     ResendTooSoon "A message is asked for that was sent again within the round trip: it is not."
     TailLate "The oldest message's guarantee is late."

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use super::journal::{Bit, Journal};
 use super::output::Payload;
 use crate::bits::{BitArray, Gathered};
+use crate::config::ASK_FOR_ALL_MAX;
 use crate::error::ProtocolError;
 use crate::frame::limits::MISSING_RANGES_MAX;
 use crate::frame::{Body, MissingRange, Sequenced, WireId};
@@ -191,6 +192,11 @@ impl<P: Payload> ReceiveLane<P> {
         let early = entry.remove();
         self.early_bytes -= early.bytes;
         Some(Next { bits: early.bits, body: early.body, bytes: early.bytes })
+    }
+
+    /// From where on the next question names what is missing: all of it while little came early, else what was not asked for yet.
+    pub(super) fn ask_from(&self) -> Position {
+        if self.early.len() <= ASK_FOR_ALL_MAX { Position(0) } else { self.asked_through }
     }
 
     /// Whether messages are missing before the last that came.

@@ -1,8 +1,11 @@
-//! An estimate of the link's round trip, for pacing re-sends on links that may lose.
+//! Estimates of the link's round trip, for pacing re-sends on links that may lose.
 //!
-//! Knows: samples. Does not know: whose. What it is for is to not ask twice within a round trip, so it is the least sample of the
+//! Knows: samples. Does not know: whose. The estimate is for not asking twice within a round trip, so it is the least sample of the
 //! last window or two (as BBR's, draft-ietf-ccwg-bbr, section 5.5.7): a sample may be late on purpose (the flush time) or because a
 //! message before it was lost, and neither says anything about the link. The first sample is the handshake's own.
+//!
+//! Beside it stands what a round trip takes *now*, queues included: the least sample of the last round or two. It says when what was
+//! sent again must have arrived.
 
 use core::time::Duration;
 
@@ -22,13 +25,24 @@ pub(super) struct RoundTrip {
     last_window: Option<Duration>,
     this_window: Option<Duration>,
     window_ends: Instant,
+    last_round: Option<Duration>,
+    this_round: Option<Duration>,
+    round_ends: Instant,
 }
 
 impl RoundTrip {
     /// No estimate is below `floor`.
     pub(super) fn new(floor: Duration) -> Self {
         let floor = floor.min(ESTIMATE_MAX);
-        Self { floor, last_window: None, this_window: None, window_ends: Instant::START }
+        Self {
+            floor,
+            last_window: None,
+            this_window: None,
+            window_ends: Instant::START,
+            last_round: None,
+            this_round: None,
+            round_ends: Instant::START,
+        }
     }
 
     pub(super) fn estimate(&self) -> Duration {
@@ -36,7 +50,20 @@ impl RoundTrip {
         least.unwrap_or(INITIAL).clamp(self.floor, ESTIMATE_MAX)
     }
 
+    /// What a round trip takes now: never less than the least of the last two rounds, at most [`ESTIMATE_MAX`]. Not raised to the floor.
+    pub(super) fn current(&self) -> Duration {
+        let least = [self.last_round, self.this_round, self.last_window, self.this_window];
+        let rounds = least[..2].iter().flatten().min();
+        let least = rounds.or_else(|| least[2..].iter().flatten().min());
+        least.copied().unwrap_or(INITIAL).min(ESTIMATE_MAX)
+    }
+
     pub(super) fn sample(&mut self, now: Instant, sample: Duration) {
+        if now >= self.round_ends {
+            self.last_round = self.this_round.take();
+            self.round_ends = now + self.current();
+        }
+        self.this_round = Some(self.this_round.map_or(sample, |least| least.min(sample)));
         if now >= self.window_ends {
             self.last_window = self.this_window.take();
             self.window_ends = now + WINDOW;

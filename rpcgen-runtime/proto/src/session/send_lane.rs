@@ -10,7 +10,7 @@ use core::time::Duration;
 use super::output::Payload;
 use super::round_trip::RoundTrip;
 use crate::bits::{BaseWidth, BitArray, Gathered, Placed, place};
-use crate::config::{RESEND_INTERVAL_MIN, RESEND_STOCK, RESENDS_PER_GUARANTEE};
+use crate::config::{RESEND_INTERVAL_MAX, RESEND_INTERVAL_MIN, RESEND_STOCK, RESENDS_PER_GUARANTEE, TWICE_WITHIN};
 use crate::error::ProtocolError;
 use crate::frame::{Body, MissingRange};
 use crate::ids::{LaneKind, MessageId, Position};
@@ -35,6 +35,15 @@ pub(super) struct Entry<P> {
     pub(super) transmissions: u32,
 }
 
+impl<P> Entry<P> {
+    /// How long it is given to arrive after it was sent again: a round trip as it is now, backed off after the first few times.
+    pub(super) fn pause(&self, round_trip: &RoundTrip) -> Duration {
+        let pause = round_trip.current().max(RESEND_INTERVAL_MIN);
+        let backed_off = pause * (1 << (self.transmissions.saturating_sub(6) / 2).min(8));
+        backed_off.min(RESEND_INTERVAL_MAX).max(pause)
+    }
+}
+
 /// The sending side of one lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SendLane<P> {
@@ -46,6 +55,10 @@ pub(super) struct SendLane<P> {
     replay: Position,
     /// Positions that the peer asked for or whose guarantee is late.
     resend: BTreeSet<Position>,
+    /// Sent a moment ago, and to be sent once more at once: all wait for it.
+    twice: Option<Position>,
+    /// The last position that the peer is known to have beyond a gap; `0`: on this link nothing was missing.
+    seen_through: Position,
     resend_tokens: u32,
     pub(super) free_resend_at: Instant,
     pub(super) tail_backoff: u32,
@@ -61,6 +74,8 @@ impl<P: Payload> SendLane<P> {
             bytes_in_flight: 0,
             replay: Position(0),
             resend: BTreeSet::new(),
+            twice: None,
+            seen_through: Position(0),
             resend_tokens,
             free_resend_at: Instant::START,
             tail_backoff: 0,
@@ -106,11 +121,29 @@ impl<P: Payload> SendLane<P> {
         self.replay = self.log.end();
     }
 
+    /// On a link that may lose: the message that was just sent is the last before the lane blocks. Nothing behind it can tell that it is
+    /// missing, so it goes twice where the link has lost something lately.
+    pub(super) fn note_last_before_block(&mut self) {
+        let since_loss = self.log.end().0 - self.seen_through.0;
+        if self.seen_through > Position(0) && since_loss <= u64::from(self.pool.size()) && self.is_waited_for() {
+            self.twice = Some(Position(self.log.end().0 - 1));
+        }
+    }
+
+    /// Whether no new message may be sent before one of those in flight, a few, is guaranteed.
+    fn is_waited_for(&self) -> bool {
+        self.log.end().0 - self.log.first().0 <= TWICE_WITHIN && self.is_blocked_by_pool()
+    }
+
     /// The next message to send again, if one is due and paid for.
     pub(super) fn next_repeat(&mut self, now: Instant, round_trip: &RoundTrip) -> Option<Position> {
         let position = if self.replay < self.log.end() {
             let position = self.replay.max(self.log.first());
             self.replay = Position(position.0 + 1);
+            position
+        } else if let Some(position) = self.twice.take().filter(|_| self.resend_tokens > 0) {
+            mark!(ResendTwice);
+            self.resend_tokens -= 1;
             position
         } else {
             let position = *self.resend.first()?;
@@ -124,6 +157,9 @@ impl<P: Payload> SendLane<P> {
                 return None;
             }
             self.resend.pop_first();
+            if self.is_waited_for() {
+                self.twice = Some(position);
+            }
             position
         };
         let entry = self.log.get_mut(position)?;
@@ -155,7 +191,7 @@ impl<P: Payload> SendLane<P> {
         &mut self,
         now: Instant,
         missing: &[MissingRange],
-        round_trip: &RoundTrip,
+        round_trip: &mut RoundTrip,
     ) -> Result<(), ProtocolError> {
         for range in missing {
             let end = range
@@ -166,6 +202,7 @@ impl<P: Payload> SendLane<P> {
             let Some(end) = end else {
                 return Err(ProtocolError::BadWhereIs { lane: self.kind, first: range.first, count: range.count });
             };
+            self.note_seen(now, Position(end), round_trip);
             for position in range.first.0.max(self.log.first().0)..end {
                 self.want_again(now, Position(position), round_trip);
             }
@@ -173,11 +210,23 @@ impl<P: Payload> SendLane<P> {
         Ok(())
     }
 
+    /// What came behind a gap has arrived, a moment ago if this is the first word of it: that took a round trip.
+    fn note_seen(&mut self, now: Instant, position: Position, round_trip: &mut RoundTrip) {
+        if position <= self.seen_through {
+            return;
+        }
+        self.seen_through = position;
+        // Karn's rule, as for guarantees.
+        if let Some(entry) = self.log.get(position).filter(|entry| entry.transmissions == 1) {
+            round_trip.sample(now, now.saturating_since(entry.sent_at));
+        }
+    }
+
     /// Marks a message to be sent again unless that was done within a round trip.
     pub(super) fn want_again(&mut self, now: Instant, position: Position, round_trip: &RoundTrip) {
         let Some(entry) = self.log.get(position) else { return };
-        let pause = round_trip.estimate().max(RESEND_INTERVAL_MIN);
-        if entry.transmissions == 1 || now.saturating_since(entry.sent_at) >= pause || mutated!(WhereIsStorm) {
+        let is_time = now.saturating_since(entry.sent_at) >= entry.pause(round_trip);
+        if entry.transmissions == 1 || is_time || mutated!(WhereIsStorm) {
             self.resend.insert(position);
         } else {
             mark!(ResendTooSoon);
@@ -245,6 +294,8 @@ impl<P: Payload> SendLane<P> {
         }
         self.replay.0 += u64::from(mutated!(ResumeSkipsOne));
         self.resend.clear();
+        self.twice = None;
+        self.seen_through = Position(0);
         self.resend_tokens = self.pool.size() / 2 + RESEND_STOCK;
         self.tail_backoff = 0;
         Ok(())

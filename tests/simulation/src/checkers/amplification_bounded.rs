@@ -1,4 +1,5 @@
-//! Re-sends are paced and paid for: a message at most once per round trip, and in total no more than guarantees and time allow.
+//! Re-sends are paced and paid for: a message at most once per round trip (twice where all wait for it), and in total no more than
+//! guarantees and time allow.
 
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use super::{Check, violated};
 
 /// Places that are watched at once; of two messages in one place only the newer is watched.
 const PLACES: usize = 64;
-/// A message that was sent twice waits for so long before it is sent again; a node's clock may be a little slow.
-const PAUSE_MIN: Duration = Duration::from_millis(15);
+/// A message that was sent again waits for so long before that is done once more, but for one copy; a node's clock may be a little slow.
+const PAUSE_MIN: Duration = Duration::from_millis(3);
 /// Re-sends of one message on a link on which nothing is lost: what may go out before the first guarantee is back.
 const HEALTHY_MAX: u32 = 32;
 
@@ -19,6 +20,7 @@ struct Watched {
     id: u32,
     times: u32,
     last: Instant,
+    before: Instant,
 }
 
 /// Watches one direction of a link that may lose.
@@ -37,17 +39,18 @@ impl Pacing {
     /// A message goes out.
     ///
     /// # Errors
-    /// It did so a moment ago, for the second time.
+    /// It did so twice a moment ago, and once before.
     pub fn see(&mut self, now: Instant, id: u32, is_healthy: bool) -> Check {
         let place = &mut self.places[id as usize % PLACES];
         if place.id != id || place.times == 0 {
-            *place = Watched { id, times: 1, last: now };
+            *place = Watched { id, times: 1, last: now, before: now };
             return Ok(());
         }
-        let pause = now.saturating_since(place.last);
+        // Of the first, of what was asked for at once, and of its copy no pause is asked.
+        let pause = now.saturating_since(place.before);
         place.times += 1;
-        place.last = now;
-        if place.times > 2 && pause < PAUSE_MIN {
+        (place.before, place.last) = (place.last, now);
+        if place.times > 3 && pause < PAUSE_MIN {
             let times = place.times;
             return violated(
                 "amplification_bounded",

@@ -22,9 +22,10 @@ impl<P: Payload> Lanes<P> {
             && !mutated!(TailTimerMissing)
         {
             let wait = self.config.flush_after + self.round_trip.estimate() * 2;
-            // Backed off, but not so far that the link would count as dead meanwhile.
+            // Backed off, but not so far that the link would count as dead meanwhile; and not before it may be sent again.
             let backed_off = wait * (1 << self.send.tail_backoff.min(6));
-            self.timers.arm(Timer::Tail, oldest.sent_at + backed_off.min(self.config.heartbeat_after).max(wait));
+            let wait = backed_off.min(self.config.heartbeat_after).max(wait).max(oldest.pause(&self.round_trip));
+            self.timers.arm(Timer::Tail, oldest.sent_at + wait);
         }
         if self.send.has_unpaid_resend() {
             self.timers.arm(Timer::FreeResend, self.send.free_resend_at.max(now));

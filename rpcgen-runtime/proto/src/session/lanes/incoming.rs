@@ -2,6 +2,7 @@
 
 use super::Lanes;
 use crate::bits::BitArray;
+use crate::config::RESEND_INTERVAL_MIN;
 use crate::error::ProtocolError;
 use crate::frame::{RangeAgree, Riders, Sequenced};
 use crate::ids::{LaneKind, Position};
@@ -35,7 +36,7 @@ impl<P: Payload> Lanes<P> {
                 let first = riders.where_is[0];
                 return Err(ProtocolError::BadWhereIs { lane: self.send.kind, first: first.first, count: first.count });
             }
-            self.send.on_where_is(now, &riders.where_is, &self.round_trip)?;
+            self.send.on_where_is(now, &riders.where_is, &mut self.round_trip)?;
         }
         if riders.blocked {
             self.on_peer_blocked();
@@ -102,18 +103,24 @@ impl<P: Payload> Lanes<P> {
                 self.stats.early += 1;
                 let arrived = self.receive.arrived_through();
                 if arrived > self.receive.asked_through {
-                    self.due.where_is_from.get_or_insert(self.receive.asked_through);
+                    self.due.where_is_from.get_or_insert_with(|| self.receive.ask_from());
                     self.due.control = true;
-                    self.timers.set(Timer::WhereIs, now + self.round_trip.estimate());
+                    self.arm_where_is(now);
                 }
             }
-            Filed::NoRoom => self.timers.arm(Timer::WhereIs, now + self.round_trip.estimate()),
+            Filed::NoRoom => self.arm_where_is(now),
             Filed::Duplicate => {
                 self.stats.duplicates += 1;
                 self.due.control |= !mutated!(DuplicateInSilence); // The guarantee may have been lost: repeat it (trap T2).
             }
         }
         Ok(None)
+    }
+
+    /// A question may be lost, and so may its answer: asked again within the round trip, at no great cost, since what was sent again a
+    /// moment ago is not sent again. A new gap does not begin that time anew: gaps come faster.
+    pub(super) fn arm_where_is(&mut self, now: Instant) {
+        self.timers.arm(Timer::WhereIs, now + (self.round_trip.estimate() / 4).max(RESEND_INTERVAL_MIN));
     }
 
     /// The expected message was processed; `bit` is its bit.

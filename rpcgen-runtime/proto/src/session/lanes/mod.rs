@@ -15,7 +15,7 @@ use self::riders::Due;
 use core::time::Duration;
 
 use crate::bits::{BaseWidth, BitArray};
-use crate::config::Config;
+use crate::config::{Config, RESEND_INTERVAL_MIN};
 use crate::error::ProtocolError;
 use crate::frame::{Body, FrameRef, RangeAgree, WireId};
 use crate::ids::{LaneKind, Position, Slot};
@@ -204,6 +204,9 @@ impl<P: Payload> Lanes<P> {
         take: impl FnOnce(FrameRef<'_, P>) -> R,
     ) -> R {
         self.send.send(now, body, bytes, &mut self.receive.bits);
+        if !self.link.reliable_ordered {
+            self.send.note_last_before_block();
+        }
         self.note_bits_sent();
         self.stats.sent += 1;
         self.blocked_at = None;
@@ -288,7 +291,7 @@ impl<P: Payload> Lanes<P> {
 
     fn arm_blocked(&mut self, now: Instant) {
         if !self.link.reliable_ordered && !mutated!(BlockedSaidOnce) {
-            self.timers.set(Timer::Blocked, now + self.round_trip.estimate() * 2);
+            self.timers.set(Timer::Blocked, now + (self.round_trip.estimate() / 2).max(RESEND_INTERVAL_MIN));
         }
     }
 

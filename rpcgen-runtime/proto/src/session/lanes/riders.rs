@@ -9,7 +9,6 @@ use crate::frame::{RangeAccepted, RangeAgree, Riders};
 use crate::ids::{Position, Slot};
 use crate::mutants::mutated;
 use crate::session::output::Payload;
-use crate::session::timers::Timer;
 use crate::time::Instant;
 
 /// What is to ride on the next frame, or to make one of its own.
@@ -64,7 +63,7 @@ impl<P: Payload> Lanes<P> {
             self.receive.asked_through = self.receive.arrived_through();
             if !riders.where_is.is_empty() {
                 self.stats.where_is_sent += 1;
-                self.timers.set(Timer::WhereIs, now + self.round_trip.estimate());
+                self.arm_where_is(now);
             }
         }
         (!riders.is_empty()).then_some(riders)

@@ -31,6 +31,8 @@ impl<P: Payload> SendLane<P> {
             bytes_in_flight: _,
             replay: _,
             resend: _,
+            twice: _,
+            seen_through: _,
             resend_tokens: _,
             free_resend_at,
             tail_backoff: _,
