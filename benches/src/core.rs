@@ -7,7 +7,7 @@ use rpcgen_proto::config::Config;
 use rpcgen_proto::frame::{FrameCodec, LinkFrame};
 use rpcgen_proto::ids::{ClientId, Epoch, Incarnation, MethodId};
 use rpcgen_proto::record::Life;
-use rpcgen_proto::server::{Admission, Registry, RegistryConfig};
+use rpcgen_proto::server::{Admission, Registry, RegistryConfig, Schema};
 use rpcgen_proto::session::{
     Answer, ClientEvent, ClientIdentity, ClientSession, Input, Output, Payload, ServerEvent, ServerSession,
 };
@@ -60,17 +60,18 @@ struct Pair {
 
 impl Pair {
     fn greeted() -> Result<Self, Failure> {
-        let service = || ("echo.Echo".to_owned(), 1);
+        let schema = Schema { service: "echo.Echo".to_owned(), fingerprint: 1, shape: "" };
         let identity = ClientIdentity {
             client: ClientId(7),
             incarnation: Incarnation(1),
-            service: service().0,
-            fingerprint: service().1,
+            service: schema.service.clone(),
+            fingerprint: schema.fingerprint,
+            shape: None,
             broadcasts: Vec::new(),
             life: Life(0),
         };
         let mut client = ClientSession::new(Config::default(), identity, 1);
-        let mut registry = Registry::new(Epoch(1), vec![service()], RegistryConfig::default(), [7; 32]);
+        let mut registry = Registry::new(Epoch(1), vec![schema], RegistryConfig::default(), [7; 32]);
         client.handle(NOW, Input::LinkUp { reliable_ordered: true });
         let Output::Transmit(LinkFrame::Hello(hello)) = client.poll_output() else {
             return Err("a client begins with its hello".into());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rpcgen_proto::ids::{AppId, MethodId};
 use rpcgen_proto::payload::Writer;
+use rpcgen_proto::server::Schema;
 
 use crate::carried::Message;
 use crate::client::Client;
@@ -18,8 +19,10 @@ use crate::server::BroadcastSender;
 pub struct ServiceDescriptor {
     /// `package.Service`.
     pub name: &'static str,
-    /// Fingerprint of its schema.
+    /// Fingerprint of its schema: FNV-1a of the shape.
     pub fingerprint: u64,
+    /// All that decides the wire, a line each ([`rpcgen_proto::shape`]): two ends of different versions compare it at the handshake.
+    pub shape: &'static str,
     /// Its actions; the index is the number that travels.
     pub actions: &'static [ActionDescriptor],
     /// Its broadcasts; the index is the number that travels.
@@ -27,6 +30,11 @@ pub struct ServiceDescriptor {
 }
 
 impl ServiceDescriptor {
+    /// What a server says of it at the handshake.
+    pub(crate) fn schema(&self) -> Schema {
+        Schema { service: self.name.to_owned(), fingerprint: self.fingerprint, shape: self.shape }
+    }
+
     /// The first action that asks for a log on disk.
     pub(crate) fn first_on_disk(&self) -> Option<String> {
         let action = self.actions.iter().find(|action| action.persist == Persist::Disk)?;

@@ -19,7 +19,7 @@ pub use crate::mock::Mock;
 pub use crate::server::{BroadcastSender, Call as ServerCall, Dispatch, Handler, Service, handle, unknown_action};
 
 /// The version of this door.
-pub const ABI: u32 = 5;
+pub const ABI: u32 = 6;
 
 /// The calls of earlier runs, each with the type of its action. What is a call of none of them stays in the log: an earlier version of the
 /// service had that action.

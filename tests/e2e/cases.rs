@@ -234,7 +234,7 @@ async fn connect_says_that_nobody_is_there() {
 struct OtherSchema(Client);
 
 static OTHER: ServiceDescriptor =
-    ServiceDescriptor { name: "desk.Desk", fingerprint: 1, actions: &[], broadcasts: &[] };
+    ServiceDescriptor { name: "desk.Desk", fingerprint: 1, shape: "", actions: &[], broadcasts: &[] };
 
 impl Stub for OtherSchema {
     const SERVICE: &'static ServiceDescriptor = &OTHER;

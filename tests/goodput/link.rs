@@ -10,7 +10,7 @@ use rpcgen_proto::frame::{FrameCodec, LinkFrame};
 use rpcgen_proto::fuzzing::Carried;
 use rpcgen_proto::ids::{ClientId, Epoch, Incarnation, MethodId};
 use rpcgen_proto::rng::SplitMix64;
-use rpcgen_proto::server::{Admission, Registry, RegistryConfig};
+use rpcgen_proto::server::{Admission, Registry, RegistryConfig, Schema};
 use rpcgen_proto::session::{
     Answer, ClientEvent, ClientIdentity, ClientSession, Input, Output, ServerEvent, ServerSession,
 };
@@ -104,9 +104,10 @@ impl World {
             life: rpcgen_proto::record::Life(0),
             service: "goodput.Echo".to_owned(),
             fingerprint: 42,
+            shape: None,
             broadcasts: vec![],
         };
-        let services = vec![("goodput.Echo".to_owned(), 42)];
+        let services = vec![Schema { service: "goodput.Echo".to_owned(), fingerprint: 42, shape: "" }];
         let mut world = Self {
             scenario,
             client: ClientSession::new(config.clone(), identity, 1),

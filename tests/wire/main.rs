@@ -160,7 +160,15 @@ fn handshakes() -> Vec<Vector> {
     };
     let resumed = Welcome { reliable_ordered: false, begin: Begin::Resumed { up_expected: Position(500) }, ..fresh };
     let pause = std::time::Duration::from_millis(1_500);
-    let reject = Reject { reason: RejectReason::UnknownService, message: "no such service".to_owned(), pause };
+    let reject =
+        Reject { reason: RejectReason::UnknownService, message: "no such service".to_owned(), pause, schema: None };
+    let schema = ServerSchema { fingerprint: 0x0123_4567_89ab_cdef, shape: "a.A\naction go()\n".to_owned() };
+    let other_schema = Reject {
+        reason: RejectReason::SchemaMismatch,
+        message: "it differs".to_owned(),
+        pause: std::time::Duration::ZERO,
+        schema: Some(Box::new(schema)),
+    };
     let close = Close { message: "up lane: gap".to_owned() };
     vec![
         ("hello", HANDSHAKE, LinkFrame::Hello(Box::new(hello))),
@@ -169,6 +177,7 @@ fn handshakes() -> Vec<Vector> {
         ("welcome_fresh", HANDSHAKE, LinkFrame::Welcome(Box::new(fresh))),
         ("welcome_resumed", HANDSHAKE, LinkFrame::Welcome(Box::new(resumed))),
         ("reject", HANDSHAKE, LinkFrame::Reject(reject)),
+        ("reject_schema", HANDSHAKE, LinkFrame::Reject(other_schema)),
         ("close", RELIABLE, LinkFrame::Close(close)),
     ]
 }

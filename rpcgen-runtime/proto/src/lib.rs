@@ -23,6 +23,7 @@ pub mod record;
 pub mod rng;
 pub mod server;
 pub mod session;
+pub mod shape;
 mod stream_log;
 pub mod time;
 pub mod varint;

@@ -193,6 +193,8 @@ impl<S: Stub> ClientBuilder<S> {
             life: found.as_ref().map_or(Life(0), |found| found.life),
             service: S::SERVICE.name.to_owned(),
             fingerprint: S::SERVICE.fingerprint,
+            // Between threads messages are handed over as they are.
+            shape: (!address.is_in_process()).then_some(S::SERVICE.shape),
             broadcasts: self.broadcasts.methods(),
         };
         if let Some(found) = &found {
@@ -220,7 +222,7 @@ impl<S: Stub> ClientBuilder<S> {
             last_error: Mutex::new("no attempt has ended yet".to_owned()),
         });
         let inbox = Arc::new(Inbox::new());
-        let in_process = matches!(address, Address::Thread { .. });
+        let in_process = address.is_in_process();
         let (greeted, when_greeted) = oneshot::channel();
         let parts = Parts {
             session,

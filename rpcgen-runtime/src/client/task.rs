@@ -4,6 +4,7 @@
 
 mod leaving;
 mod on_record;
+mod refused;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -73,9 +74,6 @@ pub(super) struct ClientTask {
     shared: Arc<Shared>,
 }
 
-/// Whatever a server says, nobody waits longer than this before the next attempt.
-const TOLD_TO_WAIT_MAX: Duration = Duration::from_secs(300);
-
 /// Where the link is to come from.
 enum Connection {
     /// It is there, or was until a moment ago.
@@ -115,6 +113,8 @@ impl ClientTask {
             was_linked: false,
             is_refused: false,
             told_to_wait: Duration::ZERO,
+            has_adapted: false,
+            is_expected: false,
             has_ended: false,
         };
         Self {
@@ -166,7 +166,11 @@ impl ClientTask {
                     if std::mem::take(&mut self.driver.side.was_linked) {
                         self.backoff.reset();
                     }
-                    self.connection = self.wait();
+                    self.connection = if std::mem::take(&mut self.driver.side.is_expected) {
+                        Connection::Connecting(connect(&self.address))
+                    } else {
+                        self.wait()
+                    };
                 }
                 Connection::Waiting(sleep) => {
                     if sleep.as_mut().poll(cx).is_pending() {
@@ -296,6 +300,10 @@ struct ClientSide {
     is_refused: bool,
     /// For how long the server told to wait before the next attempt; zero: it did not.
     told_to_wait: Duration,
+    /// Whether it took another version of the schema since the last welcome.
+    has_adapted: bool,
+    /// The next attempt is for a server that has just said what it speaks.
+    is_expected: bool,
     has_ended: bool,
 }
 
@@ -367,19 +375,6 @@ impl ClientSide {
         }
     }
 
-    fn on_rejected(&mut self, reject: Reject) {
-        *lock(&self.shared.last_error) = reject.message.clone();
-        if !reject.is_final() {
-            self.told_to_wait = reject.pause.min(TOLD_TO_WAIT_MAX);
-            return;
-        }
-        tracing::error!(service = self.service.name, reason = ?reject.reason, "the server refused for good: {}", reject.message);
-        self.is_refused = true;
-        if let Some(greeted) = self.greeted.take() {
-            let _ = greeted.send(Err(reject));
-        }
-    }
-
     /// Broadcasts that wait for their handlers' turn leave less room for further ones.
     fn tell_waiting(&mut self) {
         let (messages, bytes) = self.broadcasts.waiting();
@@ -441,13 +436,14 @@ impl Side for ClientSide {
         match event {
             ClientEvent::Linked { session, fresh } => {
                 tracing::debug!(service = self.service.name, %session, ?fresh, "linked");
-                (self.is_linked, self.was_linked) = (true, true);
+                (self.is_linked, self.was_linked, self.has_adapted) = (true, true, false);
                 if let Some(greeted) = self.greeted.take() {
                     // Nobody waits for a lazy client.
                     let _ = greeted.send(Ok(()));
                 }
             }
             ClientEvent::LinkLost => self.is_linked = false,
+            ClientEvent::SchemaFits { fingerprint } => self.on_schema_fits(fingerprint),
             ClientEvent::Rejected(reject) => self.on_rejected(reject),
             ClientEvent::Guaranteed(handle) => {
                 if let Some(cell) = self.calls.get(handle) {

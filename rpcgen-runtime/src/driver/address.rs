@@ -31,6 +31,13 @@ pub struct AddressError {
     pub why: &'static str,
 }
 
+impl Address {
+    /// Whether messages are handed over as they are.
+    pub(crate) fn is_in_process(&self) -> bool {
+        matches!(self, Self::Thread { .. })
+    }
+}
+
 impl FromStr for Address {
     type Err = AddressError;
 

@@ -30,9 +30,10 @@ pub(crate) struct Framing {
 }
 
 impl Framing {
-    pub(crate) fn new() -> Self {
+    /// `codec`: for what the other end says first.
+    pub(crate) fn new(codec: FrameCodec) -> Self {
         Self {
-            codec: FrameCodec::handshake(),
+            codec,
             is_greeted: false,
             input: BytesMut::new(),
             output: Vec::new(),

@@ -61,7 +61,7 @@ impl Link {
     }
 
     pub(crate) fn from_tcp(stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> io::Result<Self> {
-        Ok(Self { transport: Transport::Tcp(TcpLink::new(stream)?), peer: peer.to_string(), permit: Some(permit) })
+        Ok(Self { transport: Transport::Tcp(TcpLink::accepted(stream)?), peer: peer.to_string(), permit: Some(permit) })
     }
 
     pub(crate) fn from_threads(link: ThreadLink, permit: OwnedSemaphorePermit) -> Self {
@@ -150,7 +150,15 @@ impl Link {
         }
     }
 
-    /// The same with a last word that says why.
+    /// Closes after what was transmitted, and waits for it.
+    pub(crate) async fn close_slowly(self) {
+        match self.transport {
+            Transport::Threads(mut link) => drop(link.flush()),
+            Transport::Tcp(link) => link.linger().await,
+        }
+    }
+
+    /// The same as [`Self::close`] with a last word that says why.
     pub(crate) fn close_with(mut self, cx: &mut Context<'_>, message: &str) {
         self.transmit(LinkFrame::Close(Close { message: message.to_owned() }));
         self.close(cx);

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use rpcgen_proto::frame::{FrameRef, LinkFrame};
+use rpcgen_proto::frame::{FrameCodec, FrameRef, LinkFrame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -17,8 +17,9 @@ use super::framing::Framing;
 use super::link::LinkError;
 use crate::carried::Carried;
 
-/// How long a closed link may take to get its last words out.
+/// How long a closed link may take to get its last words out, and so long again for each of these many bytes of them.
 const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 64 * 1_024;
 
 /// A connected stream.
 #[derive(Debug)]
@@ -28,16 +29,21 @@ pub(crate) struct TcpLink {
 }
 
 impl TcpLink {
-    /// Small frames leave at once: batches are made here, not by the kernel's waiting.
-    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, framing: Framing::new() })
+    /// The server's end of a connection.
+    pub(crate) fn accepted(stream: TcpStream) -> io::Result<Self> {
+        Self::new(stream, FrameCodec::handshake())
     }
 
     pub(crate) async fn connect(authority: &str) -> io::Result<(Self, SocketAddr)> {
         let stream = TcpStream::connect(authority).await?;
         let peer = stream.peer_addr()?;
-        Ok((Self::new(stream)?, peer))
+        Ok((Self::new(stream, FrameCodec::answer_to_hello())?, peer))
+    }
+
+    /// Small frames leave at once: batches are made here, not by the kernel's waiting.
+    fn new(stream: TcpStream, codec: FrameCodec) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, framing: Framing::new(codec) })
     }
 
     pub(crate) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<LinkFrame<Carried>, LinkError>> {
@@ -91,6 +97,8 @@ impl TcpLink {
     /// Gets the last words out, then closes. What the peer still sends is read and dropped meanwhile: a socket that is closed with
     /// unread input resets the connection, and the peer would never read why.
     pub(crate) async fn linger(mut self) {
+        let rounds = u32::try_from(self.framing.unwritten().len() / LINGER_BYTES).unwrap_or(u32::MAX);
+        let limit = LINGER.saturating_mul(rounds.saturating_add(1));
         let last_words = async {
             std::future::poll_fn(|cx| self.poll_flush(cx)).await?;
             self.stream.shutdown().await?;
@@ -106,6 +114,6 @@ impl TcpLink {
             }
         };
         // Late or broken: the peer learns the same from the closed socket.
-        let _ = tokio::time::timeout(LINGER, last_words).await;
+        let _ = tokio::time::timeout(limit, last_words).await;
     }
 }

@@ -262,7 +262,8 @@ impl Shared {
         self.door.note_refused();
         tracing::info!(peer = link.peer(), reason = ?reject.reason, "a client is refused: {}", reject.message);
         link.transmit(LinkFrame::Reject(reject));
-        close(link).await;
+        // A reject may be large: as long as it is here, its link is one of those that the limits count.
+        link.close_slowly().await;
     }
 
     /// Gives the link to its session, or back with the reason why not.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rpcgen_proto::config::Config;
 use rpcgen_proto::faults::FaultPlan;
 use rpcgen_proto::ids::Epoch;
-use rpcgen_proto::server::{Registry, RegistryConfig};
+use rpcgen_proto::server::{Registry, RegistryConfig, Schema};
 
 use super::accept::{AcceptLimits, Acceptors, Door};
 use super::durable::{Belonging, Found};
@@ -219,8 +219,7 @@ impl ServerBuilder {
         // Before the log is opened: a server that cannot listen begins nothing that is in it.
         let bound = Acceptors::bind(address, self.beyond_loopback).await?;
         let (clock, mut config) = (Clock::start(), self.config);
-        let names = services.iter().map(|service| (service.descriptor.name.to_owned(), service.descriptor.fingerprint));
-        let names: Vec<_> = names.collect();
+        let schemas: Vec<Schema> = services.iter().map(|service| service.descriptor.schema()).collect();
         let completions = self.completions.map(|store| store.0);
         let found = if self.log.is_wanted() {
             let belonging = Belonging { completions: completions.as_ref(), accepted: self.accepted_mark };
@@ -231,9 +230,9 @@ impl ServerBuilder {
         let registry = match &found {
             Some(found) => {
                 config.frame_bytes_max = config.frame_bytes_max.min(found.payload_bytes_max);
-                Registry::recover(clock.now(), found.epoch, names, self.registry, random::bytes(), found.known())
+                Registry::recover(clock.now(), found.epoch, schemas, self.registry, random::bytes(), found.known())
             }
-            None => Registry::new(Epoch::in_memory(random::u64()), names, self.registry, random::bytes()),
+            None => Registry::new(Epoch::in_memory(random::u64()), schemas, self.registry, random::bytes()),
         };
         let (durable, recovered) = found.map(|found| (found.durable, found.recovered)).unzip();
         let hall = Hall {

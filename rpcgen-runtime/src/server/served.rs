@@ -102,9 +102,9 @@ mod tests {
     }
 
     static BANK: ServiceDescriptor =
-        ServiceDescriptor { name: "bank.Bank", fingerprint: 1, actions: &[], broadcasts: &[] };
+        ServiceDescriptor { name: "bank.Bank", fingerprint: 1, shape: "", actions: &[], broadcasts: &[] };
     static OTHER_SCHEMA: ServiceDescriptor =
-        ServiceDescriptor { name: "bank.Bank", fingerprint: 2, actions: &[], broadcasts: &[] };
+        ServiceDescriptor { name: "bank.Bank", fingerprint: 2, shape: "", actions: &[], broadcasts: &[] };
 
     fn bank() -> Service {
         Service::new(&BANK, Nobody)

@@ -8,7 +8,7 @@ use super::scope::Scope;
 use super::{defaults, walk};
 use crate::model::{
     Action, Broadcast, Constant, Field, Model, Origin, Package, PackageId, Persist, Service, TypeDef, TypeKind,
-    Variant, fingerprint,
+    Variant, fingerprint, shape,
 };
 use crate::syntax::ast::{self, Head, Item, LiteralKind, VariantList};
 
@@ -24,7 +24,10 @@ pub(super) fn lower(scope: &Scope<'_>) -> Option<Model> {
         model.services.push(service(scope, unit, item)?);
     }
     for index in 0..model.services.len() {
-        model.services[index].fingerprint = fingerprint::of(&model, &model.services[index]);
+        let shape = shape::of(&model, &model.services[index]);
+        let service = &mut model.services[index];
+        service.fingerprint = fingerprint::of(&shape);
+        service.shape = shape;
     }
     Some(model)
 }
@@ -125,6 +128,7 @@ fn service(scope: &Scope<'_>, unit: usize, service: &ast::Service) -> Option<Ser
             .map(|item| broadcast(scope, unit, item, &actions))
             .collect::<Option<_>>()?,
         fingerprint: 0,
+        shape: String::new(),
     })
 }
 

@@ -205,7 +205,7 @@ impl<'m> Generator<'m> {
         } else {
             services.iter().map(|service| self.service_module(service, scope)).collect()
         };
-        let assert = (!services.is_empty()).then(|| quote!(const _: () = #rpc::assert_abi::<5>();));
+        let assert = (!services.is_empty()).then(|| quote!(const _: () = #rpc::assert_abi::<6>();));
         self.with_import(quote!(#assert #types #(#imported)* #services))
     }
 

@@ -95,6 +95,7 @@ impl Generator<'_> {
         let (rpc, Prelude { some, none, .. }) = (&self.rpc, &self.prelude);
         let name = format!("{}.{}", self.model.package(service.package).name, service.name);
         let fingerprint = hexadecimal(service.fingerprint);
+        let shape = service.shape.split_inclusive('\n');
         let actions = service.actions.iter().map(|action| {
             let name = &action.name;
             let deadline = action.deadline.map_or_else(
@@ -121,6 +122,7 @@ impl Generator<'_> {
             pub static SERVICE: #rpc::ServiceDescriptor = #rpc::ServiceDescriptor {
                 name: #name,
                 fingerprint: #fingerprint,
+                shape: ::std::concat!(#(#shape),*),
                 actions: &[#(#actions),*],
                 broadcasts: &[#(#broadcasts),*],
             };

@@ -4,6 +4,7 @@
 //! Everything stands in declaration order, so that what is generated from it is deterministic.
 
 pub mod fingerprint;
+pub mod shape;
 pub mod written;
 
 /// Index into [`Model::packages`].
@@ -240,8 +241,10 @@ pub struct Service {
     pub actions: Vec<Action>,
     /// Server to exactly one client node. The index is the wire number.
     pub broadcasts: Vec<Broadcast>,
-    /// Of everything that decides the wire: see `model::fingerprint`.
+    /// Of the shape.
     pub fingerprint: u64,
+    /// Everything that decides the wire, as text: see `model::shape`.
+    pub shape: String,
 }
 
 /// An action.

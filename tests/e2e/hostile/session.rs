@@ -36,7 +36,7 @@ async fn reject_from_a_client() {
     let mut stranger = scene.greeted().await;
     let reason = rpcgen_proto::frame::RejectReason::Overloaded;
     let (message, pause) = (String::new(), std::time::Duration::ZERO);
-    stranger.say(&LinkFrame::Reject(rpcgen_proto::frame::Reject { reason, message, pause })).await;
+    stranger.say(&LinkFrame::Reject(rpcgen_proto::frame::Reject { reason, message, pause, schema: None })).await;
     scene.ends(stranger, "a handshake frame is not allowed after the handshake").await;
 }
 

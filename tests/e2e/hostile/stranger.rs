@@ -46,12 +46,13 @@ impl Stranger {
             life: rpcgen_proto::record::Life(0),
             service: service.name.to_owned(),
             fingerprint: service.fingerprint,
+            shape: None,
             broadcasts: vec![],
         };
         Self {
             stream: socket(server).await,
             input: BytesMut::new(),
-            codec: FrameCodec::handshake(),
+            codec: FrameCodec::answer_to_hello(),
             core: ClientSession::new(Config::default(), identity, number),
         }
     }
@@ -59,7 +60,7 @@ impl Stranger {
     /// The same stranger comes again, over a new connection.
     pub(super) async fn comes_again(mut self, server: &Server) -> Self {
         self.core.handle(Instant::START, Input::LinkDown);
-        Self { stream: socket(server).await, input: BytesMut::new(), codec: FrameCodec::handshake(), ..self }
+        Self { stream: socket(server).await, input: BytesMut::new(), codec: FrameCodec::answer_to_hello(), ..self }
     }
 
     // ---- saying -----------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// How many tags a thing may have.
 pub const TAGS_MAX: u32 = 16;
@@ -2077,7 +2077,30 @@ impl Broadcasts {
 /// What both ends know of `Everything`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "all_types.Everything",
-    fingerprint: 0x123b_63ab_aa20_b495,
+    fingerprint: 0x426b_6b56_2fb2_ef03,
+    shape: ::std::concat!(
+        "all_types.Everything\n", "action ping(app_id: AppId)\n",
+        "action scalars(app_id: AppId, scalars: #0) -> (scalars: #0)\n",
+        "action compounds(app_id: AppId, compounds: #1, defaults: #2) -> (compounds: #1, defaults: #2, tree: #3?)\n",
+        "action shapes(app_id: AppId, shape: #4, color: #5 = _) -> (shapes: [#4]<10>) fails {no_such_shape, too_large {limit: u64, shape: #4}, busy {retry_after: duration = _}}\n",
+        "action secret(app_id: AppId, secrets: #6) fails {wrong}\n",
+        "action words(app_id: AppId, words: #7, call: u8, self: u8, result: u8, business: u8, response: string)\n",
+        "action old(app_id: AppId, old: #8, nothing: #9) -> (nothing: #9)\n",
+        "action open(app_id: AppId, user: string<64>) -> (ticket: uuid, tags: [string<32>]<16>)\n",
+        "broadcast called(app_id: AppId, ticket: uuid, counter: u16)\n",
+        "broadcast warned(app_id: AppId, user: string, ticket: uuid, why: string?)\n",
+        "broadcast painted(app_id: AppId, shape: #4, color: #5 = _)\n",
+        "#0 struct {a_bool: bool, a_u8: u8, a_u16: u16, a_u32: u32, a_u64: u64, a_u128: u128, a_i8: i8, a_i16: i16, a_i32: i32, a_i64: i64, a_i128: i128, a_f32: f32, a_f64: f64, a_string: string, a_bytes: bytes, a_uuid: uuid, a_timestamp: timestamp, a_duration: duration, an_app_id: AppId}\n",
+        "#1 struct {optional: string<8>?, list: [u32]<100>, array: [u8; 16], counted: [#5; 16], map: {string<8>: u64}<10>, nested: {uuid: [[i16?; 2]]}, by_color: {#5: [string<32>]<16>}, by_app: {AppId: {bool: {i64: #10}}}, elsewhere: u64, maybe: u32?, blobs: [bytes<64>]<4>}\n",
+        "#2 struct {id: uuid, a_bool: bool = _, a_u8: u8 = _, a_i64: i64 = _, a_hex: u32 = _, a_f32: f32 = _, a_f64: f64 = _, a_string: string<8> = _, a_bytes: bytes = _, a_duration: duration = _, an_app_id: AppId = _, a_color: #5 = _, an_amount: u64 = _, an_optional: u32? = _, a_full_optional: u32? = _, a_list: [u8] = _, a_map: {u8: u8} = _, a_constant: duration = _}\n",
+        "#3 struct {label: string, parent: #3?, children: [#3], named: {string: #3}, shape: #4?}\n",
+        "#4 enum {empty, circle {center: #10, radius: f64}, polygon {points: [#10]<1000>}, group {shapes: [#4], note: string?}}\n",
+        "#5 enum {red, green, blue}\n",
+        "#6 struct {password: string<64>, pins: [u16], hint: string?}\n",
+        "#7 struct {type: u8, match: u8, async: u8, self: u8, struct: u8, action: u8, broadcast: u8, package: u8, import: u8, to: u8, value: u8, input: u8, out: u8}\n",
+        "#8 struct {before: u8, behind: u8}\n", "#9 struct {}\n",
+        "#10 fixed struct {x: i32, y: i32}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "ping",

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Result {
@@ -1111,7 +1111,20 @@ impl Broadcasts {
 /// What both ends know of `Send`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "awkward_names.Send",
-    fingerprint: 0xa4b2_e796_5dc0_24a0,
+    fingerprint: 0x00fe_4829_68f1_10a1,
+    shape: ::std::concat!(
+        "awkward_names.Send\n",
+        "action run(app_id: AppId, call: string, request: u8, business: u8) -> (result: #0) fails {result {type: u32, f: u8}}\n",
+        "action type(app_id: AppId, inner: u8) -> (response: #1)\n",
+        "action into(app_id: AppId, fn: #2) fails {crate}\n",
+        "action clone(app_id: AppId)\n", "action to_owned(app_id: AppId)\n",
+        "broadcast clone_into(app_id: AppId)\n",
+        "broadcast new_type(app_id: AppId, handler: string, inner: u8)\n",
+        "broadcast loop(app_id: AppId, out: u8)\n",
+        "#0 struct {type: u32, match: string, async: u8, out: u8, input: u8, f: u8}\n",
+        "#1 enum {some {fn: u8, out: string<3>, f: u8}, none, crate}\n",
+        "#2 struct {value: string}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "run",

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// A key that coins can be sent to.
 pub type AddFundsKey = String;
@@ -1336,7 +1336,21 @@ impl Broadcasts {
 /// What both ends know of `Bank`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "bank.Bank",
-    fingerprint: 0x237f_cbe6_aee3_f0b4,
+    fingerprint: 0xdc3a_0af7_59e3_7be7,
+    shape: ::std::concat!(
+        "bank.Bank\n",
+        "action create_account(app_id: AppId, user: string<64>) -> (account: #0) fails {user_exists, quota_reached {limit: u32}}\n",
+        "action get_add_funds_key(app_id: AppId, user: string<64>) -> (key: string<64>) fails {no_such_user}\n",
+        "action balance(app_id: AppId, user: string<64>) -> (amount: u64) fails {no_such_user}\n",
+        "action report_incoming(app_id: AppId, key: string<64>, amount: u64) fails {no_such_key}\n",
+        "action confirm_incoming(app_id: AppId, key: string<64>, amount: u64) -> (balance: u64) fails {no_such_key}\n",
+        "action ping(app_id: AppId)\n",
+        "broadcast pending_amount(app_id: AppId, key: string<64>, amount: u64)\n",
+        "broadcast confirmed_amount(app_id: AppId, key: string<64>, amount: u64, balance: u64)\n",
+        "broadcast rate_changed(app_id: AppId, pair: [#1; 2], rate: f64)\n",
+        "#0 struct {id: uuid, user: string<64>, balance: u64 = _, note: string<256>?}\n",
+        "#1 enum {btc, usd}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "create_account",

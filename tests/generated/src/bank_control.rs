@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// What the bank did since it started.
 #[derive(Clone, Debug, PartialEq)]
@@ -564,7 +564,15 @@ pub async fn mock() -> rpc::Mock<Client> {
 /// What both ends know of `Control`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "bank_control.Control",
-    fingerprint: 0xa4aa_f0d9_ea4c_73bc,
+    fingerprint: 0x19e3_5bf3_84a5_af68,
+    shape: ::std::concat!(
+        "bank_control.Control\n",
+        "action set_faults(app_id: AppId, drop_answers: f64, drop_broadcasts: f64)\n",
+        "action pause_business(app_id: AppId, paused: bool)\n",
+        "action crash(app_id: AppId)\n",
+        "action counters(app_id: AppId) -> (counters: #0)\n",
+        "#0 struct {epoch: u64, linked: u64, actions: u64, frames_sent: u64, frames_dropped: u64, resent: u64, waiting_broadcasts: u64, paused: bool, drop_answers: f64, drop_broadcasts: f64}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "set_faults",

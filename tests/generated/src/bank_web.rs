@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// Whoever has a sub-account.
 pub type User = String;
@@ -1374,7 +1374,20 @@ impl Broadcasts {
 /// What both ends know of `Bank`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "bank_web.Bank",
-    fingerprint: 0x7d7b_d29e_36a0_b832,
+    fingerprint: 0x89a0_121b_0b91_c3bb,
+    shape: ::std::concat!(
+        "bank_web.Bank\n",
+        "action create_account(app_id: AppId, user: string<32>, password_hash: string<256>) -> (account: #0) fails {user_exists}\n",
+        "action get_add_funds_key(app_id: AppId, user: string<32>) -> (key: string<64>) fails {no_such_user}\n",
+        "action pay(app_id: AppId, user: string<32>, to: string<32>, amount: u64) -> (balance: #1) fails {no_such_user, no_such_payee, not_an_amount, not_enough {balance: #1}}\n",
+        "action send_coins(app_id: AppId, user: string<32>, key: string<64>, amount: u64) -> (coin: string<64>) fails {no_such_key, not_an_amount}\n",
+        "action balance(app_id: AppId, user: string<32>) -> (balance: #1) fails {no_such_user}\n",
+        "broadcast pending_amount(app_id: AppId, key: string<64>, user: string<32>, coin: string<64>, amount: u64)\n",
+        "broadcast confirmed_amount(app_id: AppId, key: string<64>, user: string<32>, coin: string<64>, amount: u64, balance: #1)\n",
+        "broadcast payment_received(app_id: AppId, user: string<32>, from: string<32>, amount: u64, balance: #1)\n",
+        "#0 struct {id: uuid, user: string<32>, password_hash: string<256>}\n",
+        "#1 struct {amount: u64, booking: u64}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "create_account",

@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 pub type Key = String;
 
@@ -737,7 +737,16 @@ impl Broadcasts {
 /// What both ends know of `Market`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "broadcasts.Market",
-    fingerprint: 0xd1a3_dd93_537f_d31e,
+    fingerprint: 0x875e_c249_c76d_efb7,
+    shape: ::std::concat!(
+        "broadcasts.Market\n",
+        "action watch(app_id: AppId, symbol: string, depth: u8) -> (watch_id: u64, key: string)\n",
+        "action order(app_id: AppId, symbol: string) -> (order_id: u64)\n",
+        "broadcast traded(app_id: AppId, symbol: string, price: f64)\n",
+        "broadcast filled(app_id: AppId, order_id: u64, part: u32 = _)\n",
+        "broadcast moved(app_id: AppId, depth: u8, key: string, symbol: string)\n",
+        "broadcast closing(app_id: AppId)\n", "broadcast closed(app_id: AppId)\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "watch",

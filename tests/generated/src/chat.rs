@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// Bytes of a message.
 pub const TEXT_MAX: u32 = 4000;
@@ -1120,7 +1120,18 @@ impl Broadcasts {
 /// What both ends know of `Chat`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "chat.Chat",
-    fingerprint: 0x6452_0df0_b867_5259,
+    fingerprint: 0xe8bf_2391_5a6e_1d11,
+    shape: ::std::concat!(
+        "chat.Chat\n",
+        "action join(app_id: AppId, room: string<64>, member: string<64>, secret: string?) -> (members: [string<64>]<1000>, last: #0?) fails {no_such_room, wrong_secret, full {members_max: u32}}\n",
+        "action leave(app_id: AppId, room: string<64>, member: string<64>)\n",
+        "action write(app_id: AppId, room: string<64>, member: string<64>, content: #1) -> (id: u64) fails {not_a_member, muted {until: timestamp}}\n",
+        "action history(app_id: AppId, room: string<64>, before: u64?, count: u16 = _) -> (messages: [#0]<200>) fails {not_a_member}\n",
+        "broadcast written(app_id: AppId, room: string<64>, member: string<64>, message: #0)\n",
+        "#0 struct {id: u64, from: string<64>, at: timestamp, content: #1, reactions: {string<16>: [string<64>]<100>}<20> = _}\n",
+        "#1 enum {text {text: string<4000>}, picture {format: #2 = _, data: bytes<262144>, caption: string<200>?}, quote {of: #0, text: string<4000>}, gone}\n",
+        "#2 enum {png, jpeg, webp}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "join",

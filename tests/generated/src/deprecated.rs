@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 #[deprecated(note = "use New")]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -478,7 +478,13 @@ impl Broadcasts {
 /// What both ends know of `Aged`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "deprecated.Aged",
-    fingerprint: 0x71ac_d695_0438_0c13,
+    fingerprint: 0xc1fb_8874_e6fc_1480,
+    shape: ::std::concat!(
+        "deprecated.Aged\n", "action refresh(app_id: AppId, old: #0) -> (new: #1)\n",
+        "action renew(app_id: AppId, kind: #2)\n",
+        "broadcast refreshed(app_id: AppId)\n", "#0 struct {value: u64}\n",
+        "#1 struct {value: u64, note: string?}\n", "#2 enum {first, second}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "refresh",

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// A device has no more of them.
 pub const CHANNELS: u32 = 4;
@@ -1053,7 +1053,18 @@ impl Broadcasts {
 /// What both ends know of `Devices`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "devices.Devices",
-    fingerprint: 0x43c2_2cb3_a004_f396,
+    fingerprint: 0xf947_84ac_9997_ce5a,
+    shape: ::std::concat!(
+        "devices.Devices\n",
+        "action command(app_id: AppId, device: uuid, command: #0) -> (condition: #1) fails {no_such_device, unreachable {since: timestamp}, wrong_pin {tries_left: u8}, not_able}\n",
+        "action watch(app_id: AppId, device: uuid) -> (condition: #1) fails {no_such_device}\n",
+        "action update(app_id: AppId, device: uuid, image: bytes<1048576>, digest: [u8; 32]) fails {no_such_device, wrong_digest, too_old {needs: u32}}\n",
+        "broadcast changed(app_id: AppId, device: uuid, condition: #1)\n",
+        "broadcast alarm(app_id: AppId, device: uuid, why: string<200>)\n",
+        "#0 enum {switch {on: bool}, dim {percent: u8 = _, over: duration = _}, colour {channels: [#2; 4]}, heat {celsius: f32, until: timestamp?}, unlock {pin: string<12>}, scene {steps: [#0]<32>, times: u16?}}\n",
+        "#1 struct {is_reachable: bool, battery: u8?, values: {string<32>: f64}<64> = _, temperature: f32?}\n",
+        "#2 fixed struct {red: u8, green: u8, blue: u8}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "command",

@@ -18,7 +18,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// A struct. `code`, <angle> brackets, [brackets], and "quotes" \ backslash.
 ///
@@ -401,7 +401,12 @@ impl Broadcasts {
 /// What both ends know of `Speaker`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "documented.Speaker",
-    fingerprint: 0x4209_c7f6_7d2e_a11c,
+    fingerprint: 0x2d6c_6565_83d6_3c7c,
+    shape: ::std::concat!(
+        "documented.Speaker\n",
+        "action speak(app_id: AppId, what: string) -> (heard: u32) fails {silence}\n",
+        "broadcast echoed(app_id: AppId)\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "speak",

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// What `echo` answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -272,7 +272,11 @@ pub async fn mock() -> rpc::Mock<Client> {
 /// What both ends know of `Echo`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "echo.Echo",
-    fingerprint: 0x79ea_07c8_b3a8_f234,
+    fingerprint: 0xec5a_c571_6986_e2a4,
+    shape: ::std::concat!(
+        "echo.Echo\n",
+        "action echo(app_id: AppId, user: string<64>, amount: u64, payload: bytes<65536>) -> (balance: u64, payload: bytes<65536>)\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "echo",

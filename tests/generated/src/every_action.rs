@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// Why `stop` may fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -871,7 +871,15 @@ pub async fn mock() -> rpc::Mock<Client> {
 /// What both ends know of `Worker`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "every_action.Worker",
-    fingerprint: 0xca44_430d_3cd5_9dd5,
+    fingerprint: 0xf44a_f1c6_bcc9_e51d,
+    shape: ::std::concat!(
+        "every_action.Worker\n", "action ping(app_id: AppId)\n",
+        "action count(app_id: AppId, of: string) -> (count: u64)\n",
+        "action measure(app_id: AppId, what: [string]) -> (width: u32, height: u32, note: string?)\n",
+        "action stop(app_id: AppId) fails {busy, not_running {since: timestamp?}}\n",
+        "action start(app_id: AppId, name: string<20>, retries: u8 = _) -> (id: uuid) fails {no_such_name}\n",
+        "action describe(app_id: AppId, id: uuid) -> (name: string, started: timestamp) fails {gone}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "ping",

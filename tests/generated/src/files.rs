@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// Bytes that travel at once.
 pub const CHUNK: u32 = 65536;
@@ -1609,7 +1609,21 @@ impl Broadcasts {
 /// What both ends know of `Files`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "files.Files",
-    fingerprint: 0x053d_b8a5_ab60_bd97,
+    fingerprint: 0xfc04_0dc9_547f_3b16,
+    shape: ::std::concat!(
+        "files.Files\n",
+        "action look(app_id: AppId, path: string<4096>, depth: u8 = _) -> (entry: #0, rights: #1) fails {not_there, forbidden}\n",
+        "action read(app_id: AppId, path: string<4096>, offset: u64, length: u32 = _) -> (data: bytes<65536>) fails {not_there, forbidden, not_a_file}\n",
+        "action create(app_id: AppId, path: string<4096>, rights: #1?) -> (upload: uuid) fails {forbidden, exists}\n",
+        "action append(app_id: AppId, upload: uuid, data: bytes<65536>) -> (length: u64) fails {no_such_upload, disk_full {free: u64}}\n",
+        "action finish(app_id: AppId, upload: uuid, digest: [u8; 32]) fails {no_such_upload, wrong_digest}\n",
+        "action remove(app_id: AppId, path: string<4096>) fails {not_there, forbidden}\n",
+        "action move_to(app_id: AppId, from: string<4096>, to: string<4096>) fails {not_there, forbidden, exists}\n",
+        "action watch(app_id: AppId, path: string<4096>) -> (watch: uuid)\n",
+        "broadcast changed(app_id: AppId, watch: uuid, path: string<4096>, entry: #0?)\n",
+        "#0 enum {file {bytes: u64, digest: [u8; 32]?}, folder {entries: {string<255>: #0}<10000> = _}, link {to: string<4096>}}\n",
+        "#1 struct {read: bool = _, write: bool = _, share: bool = _}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "look",

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// A browser session: one open tab.
 pub type SessionId = String;
@@ -1004,7 +1004,17 @@ impl Broadcasts {
 /// What both ends know of `Sessions`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "front.Sessions",
-    fingerprint: 0xd358_8809_8f51_5276,
+    fingerprint: 0x18b7_6a76_4398_1f11,
+    shape: ::std::concat!(
+        "front.Sessions\n", "action open(app_id: AppId, session: string<64>)\n",
+        "action watch(app_id: AppId, session: string<64>, user: string<32>)\n",
+        "action ask(app_id: AppId, user: string<32>, wish: #0) -> (ticket: string<64>) fails {not_accepted {why: string<256>}}\n",
+        "action cancel(app_id: AppId, ticket: string<64>) -> (outcome: #1) fails {no_such_ticket}\n",
+        "broadcast document_written(app_id: AppId, session: string<64>, user: string<32>, key: string<128>)\n",
+        "broadcast pending_changed(app_id: AppId, session: string<64>, user: string<32>)\n",
+        "#0 enum {open_account {password_hash: string<256>}, new_key, pay {to: string<32>, amount: u64}, send_coins {key: string<64>, amount: u64}}\n",
+        "#1 enum {cancelled, executing, answered, maybe_executed}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "open",

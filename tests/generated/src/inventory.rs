@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// An article's number.
 pub type Sku = String;
@@ -875,7 +875,17 @@ impl Broadcasts {
 /// What both ends know of `Inventory`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "inventory.Inventory",
-    fingerprint: 0x752f_78db_cd03_a831,
+    fingerprint: 0xcb92_9f9c_ca74_05cf,
+    shape: ::std::concat!(
+        "inventory.Inventory\n",
+        "action stock(app_id: AppId, skus: [string<16>]<500>) -> (stocks: [#0]<500>)\n",
+        "action book(app_id: AppId, booking: uuid, sku: string<16>, shelf: #1, change: i64, reason: #2 = _) -> (left: u64) fails {no_such_shelf, below_zero {left: u64}}\n",
+        "action move_all(app_id: AppId, from: #1, to: #1) -> (moved: {string<16>: u64}<1000>) fails {no_such_shelf, no_room {by: u32}}\n",
+        "broadcast running_low(app_id: AppId, sku: string<16>, left: u64, per_day: f32)\n",
+        "#0 struct {sku: string<16>, total: u64 = _, by_hall: {u8: u64} = _, shelves: [#1]<1000> = _}\n",
+        "#1 fixed struct {hall: u8, row: u16, level: u8}\n",
+        "#2 enum {delivery, sale, breakage, theft, correction}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "stock",

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// What a front node offers to the browser sessions behind it: each is a client of this service, in the same process.
 pub mod front {
@@ -631,7 +631,14 @@ pub async fn mock() -> rpc::Mock<Client> {
 /// What both ends know of `Neighbour`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "neighbour.Neighbour",
-    fingerprint: 0x632b_e595_ff9e_b420,
+    fingerprint: 0x2d91_4dfd_9edc_582c,
+    shape: ::std::concat!(
+        "neighbour.Neighbour\n",
+        "action document_written(app_id: AppId, user: string<32>, key: string<128>)\n",
+        "action pending_changed(app_id: AppId, user: string<32>)\n",
+        "action cancel(app_id: AppId, ticket: string<64>) -> (outcome: #0) fails {no_such_ticket}\n",
+        "#0 enum {cancelled, executing, answered, maybe_executed}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "document_written",

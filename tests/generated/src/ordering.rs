@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// No order has more lines.
 pub const LINES_MAX: u32 = 100;
@@ -1147,7 +1147,18 @@ impl Broadcasts {
 /// What both ends know of `Ordering`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "ordering.Ordering",
-    fingerprint: 0x3f8d_db06_9405_a215,
+    fingerprint: 0x354b_7ed9_d754_8c97,
+    shape: ::std::concat!(
+        "ordering.Ordering\n",
+        "action place(app_id: AppId, lines: [#0]<100>, to: #1, payment: #2) -> (order: string<20>, total: u64) fails {sold_out {sku: string<16>, left: u32}, too_many_lines, refused {why: string}}\n",
+        "action state(app_id: AppId, order: string<20>) -> (state: #3) fails {no_such_order}\n",
+        "action cancel(app_id: AppId, order: string<20>) fails {no_such_order, sent_already {at: timestamp}}\n",
+        "broadcast changed(app_id: AppId, order: string<20>, state: #3)\n",
+        "#0 struct {sku: string<16>, count: u32 = _, price: u64, wishes: {string<32>: string<256>}<8> = _}\n",
+        "#1 struct {name: string<128>, lines: [string<128>]<6>, country: string<2>}\n",
+        "#2 enum {invoice, card {number: string<19>, expires: [u8; 2]}, voucher {code: string<32>, rest: #2}}\n",
+        "#3 enum {placed, paid {at: timestamp}, sent {at: timestamp, parcel: string<64>, expected: duration?}, returned {why: string<1000>?}, cancelled}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "place",

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// As often as a job is tried, unless it says otherwise.
 pub const TRIES: u8 = 3;
@@ -1221,7 +1221,20 @@ impl Broadcasts {
 /// What both ends know of `Scheduling`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "scheduling.Scheduling",
-    fingerprint: 0x9a57_c404_76cd_5d20,
+    fingerprint: 0x99a2_3082_318d_d7f3,
+    shape: ::std::concat!(
+        "scheduling.Scheduling\n",
+        "action schedule(app_id: AppId, job: #0) -> (id: uuid) fails {unknown_kind, in_the_past {by: duration}}\n",
+        "action look(app_id: AppId, id: uuid) -> (job: #0, outcome: #1?, runs: u32) fails {no_such_job}\n",
+        "action withdraw(app_id: AppId, id: uuid) fails {no_such_job, running}\n",
+        "action work(app_id: AppId, kinds: [string<64>]<100>) -> (worker: uuid)\n",
+        "action report(app_id: AppId, worker: uuid, id: uuid, outcome: #1) fails {not_yours}\n",
+        "broadcast run(app_id: AppId, worker: uuid, id: uuid, job: #0)\n",
+        "broadcast ended(app_id: AppId, id: uuid, outcome: #1)\n",
+        "#0 struct {kind: string<64>, input: bytes<65536> = _, when: #2, tries: u8 = _, pause: duration = _, labels: {string<32>: i32}<16> = _}\n",
+        "#1 enum {done {output: bytes<65536> = _}, failed {why: string<1000>, tries: u8}, expired}\n",
+        "#2 enum {now, at {moment: timestamp}, every {interval: duration, first: timestamp?}, after {job: uuid, and: #2}}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "schedule",

@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Login {
@@ -404,7 +404,11 @@ pub async fn mock() -> rpc::Mock<Client> {
 /// What both ends know of `Vault`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "sensitive.Vault",
-    fingerprint: 0x92a9_e03b_04d2_972f,
+    fingerprint: 0x7823_52a0_c7b5_ae94,
+    shape: ::std::concat!(
+        "sensitive.Vault\n",
+        "action unlock(app_id: AppId, pin: string) -> (token: bytes) fails {wrong_pin {tried: string, left: u8}}\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "unlock",

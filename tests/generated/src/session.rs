@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// The requests as they travel.
 pub mod actions {
@@ -430,7 +430,12 @@ impl Broadcasts {
 /// What both ends know of `Sessions`.
 pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
     name: "session.Sessions",
-    fingerprint: 0x4287_88fc_a470_4521,
+    fingerprint: 0xda80_3d24_2ef6_8e9d,
+    shape: ::std::concat!(
+        "session.Sessions\n", "action watch(app_id: AppId, user: string<64>)\n",
+        "broadcast amount_seen(app_id: AppId, user: string<64>, key: string<64>, amount: u64)\n",
+        "broadcast amount_confirmed(app_id: AppId, user: string<64>, key: string<64>, amount: u64)\n"
+    ),
     actions: &[
         rpc::ActionDescriptor {
             name: "watch",

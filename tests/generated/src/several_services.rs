@@ -15,7 +15,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shared {
@@ -281,7 +281,12 @@ pub mod reader {
     /// What both ends know of `Reader`.
     pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         name: "several_services.Reader",
-        fingerprint: 0xcfe2_0342_b3ed_c077,
+        fingerprint: 0xffc6_efaa_c52e_d055,
+        shape: ::std::concat!(
+            "several_services.Reader\n",
+            "action read(app_id: AppId) -> (shared: #0) fails {absent}\n",
+            "#0 struct {value: u64}\n"
+        ),
         actions: &[
             rpc::ActionDescriptor {
                 name: "read",
@@ -608,7 +613,12 @@ pub mod writer {
     /// What both ends know of `Writer`.
     pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         name: "several_services.Writer",
-        fingerprint: 0xaea6_df64_6535_fa1b,
+        fingerprint: 0x4cb3_a408_22ad_ee06,
+        shape: ::std::concat!(
+            "several_services.Writer\n",
+            "action write(app_id: AppId, shared: #0) -> (before: #0?, after: #0)\n",
+            "broadcast written(app_id: AppId, shared: #0)\n", "#0 struct {value: u64}\n"
+        ),
         actions: &[
             rpc::ActionDescriptor {
                 name: "write",

@@ -16,7 +16,7 @@
 
 use ::rpcgen_runtime::generated as rpc;
 
-const _: () = rpc::assert_abi::<5>();
+const _: () = rpc::assert_abi::<6>();
 
 /// A series of measurements.
 pub type Series = u64;
@@ -574,7 +574,13 @@ pub mod collector {
     /// What both ends know of `Collector`.
     pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         name: "telemetry.Collector",
-        fingerprint: 0x8776_4b26_d903_cd54,
+        fingerprint: 0xfef3_c60b_c8d7_b377,
+        shape: ::std::concat!(
+            "telemetry.Collector\n",
+            "action push(app_id: AppId, start: timestamp, points: [#0]<10000>) -> (accepted: u32) fails {unknown_series {series: [u64]<100>}, too_old}\n",
+            "action series(app_id: AppId, labels: {string<64>: string<256>}<32>) -> (series: u64)\n",
+            "#0 fixed struct {series: u64, offset: u32, value: f64}\n"
+        ),
         actions: &[
             rpc::ActionDescriptor {
                 name: "push",
@@ -1194,7 +1200,15 @@ pub mod query {
     /// What both ends know of `Query`.
     pub static SERVICE: rpc::ServiceDescriptor = rpc::ServiceDescriptor {
         name: "telemetry.Query",
-        fingerprint: 0xfc86_9982_cd6f_5d53,
+        fingerprint: 0x2f6b_886f_6fb2_9bd0,
+        shape: ::std::concat!(
+            "telemetry.Query\n",
+            "action read(app_id: AppId, series: [u64]<100>, window: #0) -> (values: {u64: [f64?]<10000>}<100>) fails {unknown_series {series: u64}, too_long {steps: u64}}\n",
+            "action guard(app_id: AppId, series: u64, least: f64?, greatest: f64?) -> (guard: uuid)\n",
+            "broadcast left_bounds(app_id: AppId, guard: uuid, series: u64, value: f64, at: timestamp)\n",
+            "#0 struct {from: timestamp, length: duration = _, step: duration = _, summary: #1 = _}\n",
+            "#1 enum {last, least, greatest, mean, sum}\n"
+        ),
         actions: &[
             rpc::ActionDescriptor {
                 name: "read",

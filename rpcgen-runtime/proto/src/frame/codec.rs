@@ -3,7 +3,7 @@
 //! Knows: which form a link uses. Does not know: what is legal now. The byte map is docs/wire.md.
 
 use super::Welcome;
-use super::limits::{FRAME_BYTES_LIMIT, OVERHEAD_BYTES_MAX};
+use super::limits::{FRAME_BYTES_LIMIT, OVERHEAD_BYTES_MAX, SHAPE_BYTES_MAX};
 use crate::config::HANDSHAKE_BYTES_MAX;
 
 /// Bytes of the checksum at the end of a frame that has one: CRC-32 of everything after the length.
@@ -11,7 +11,7 @@ pub(super) const CHECKSUM_BYTES: usize = 4;
 
 /// The form of the frames on one link.
 ///
-/// A link begins with [`FrameCodec::handshake`]; once the welcome is sent or received, both ends go on with what it says.
+/// A link begins with [`FrameCodec::handshake`], at the client with [`FrameCodec::answer_to_hello`]; once the welcome is sent or received, both ends go on with what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameCodec {
     /// Whether the link neither loses nor reorders nor corrupts: then message IDs travel as one byte and frames have no checksum.
@@ -25,6 +25,12 @@ impl FrameCodec {
     #[must_use]
     pub const fn handshake() -> Self {
         Self { reliable_ordered: false, frame_bytes_max: 0 }
+    }
+
+    /// For the first frame of each end, at the client: the same, but a reject may tell of the server's schema.
+    #[must_use]
+    pub const fn answer_to_hello() -> Self {
+        Self { reliable_ordered: false, frame_bytes_max: SHAPE_BYTES_MAX as u32 }
     }
 
     /// For everything after this welcome, at both ends.

@@ -21,10 +21,10 @@ use super::fields::Fields;
 use super::layout::{
     flag, fresh_from, hello, is_always_checked, kind, outcome_from, refusal_from, reject_from, rider, welcome,
 };
-use super::limits::{BITS_MAX, MESSAGE_BYTES_MAX, MISSING_RANGES_MAX, SERVICE_BYTES_MAX, STILL_PENDING_MAX};
+use super::limits::{BITS_MAX, MESSAGE_BYTES_MAX, MISSING_RANGES_MAX, SERVICE_BYTES_MAX, SHAPE_BYTES_MAX, STILL_PENDING_MAX};
 use super::{
     Begin, Body, Close, Frame, FrameCodec, Hello, LinkFrame, MissingRange, PROTOCOL_VERSION, QuarterAgree,
-    RangeAccepted, RangeAgree, Reject, Resume, Riders, Sequenced, Welcome, WireId,
+    RangeAccepted, RangeAgree, Reject, Resume, Riders, Sequenced, ServerSchema, Welcome, WireId,
 };
 use crate::bits::{BitArray, Bits};
 use crate::config::HANDSHAKE_BYTES_MAX;
@@ -468,10 +468,17 @@ impl Fields<'_> {
     }
 
     fn reject(&mut self) -> Result<Reject, DecodeError> {
-        Ok(Reject {
+        let mut read = Reject {
             reason: self.number("reason of a reject", reject_from)?,
             pause: Duration::from_millis(self.u64("the pause")?),
             message: self.text("message bytes", MESSAGE_BYTES_MAX)?,
-        })
+            schema: None,
+        };
+        if !self.rest.is_empty() {
+            let fingerprint = self.u64_fixed("the server's fingerprint")?;
+            let shape = self.text("bytes of the server's shape", SHAPE_BYTES_MAX)?;
+            read.schema = Some(Box::new(ServerSchema { fingerprint, shape }));
+        }
+        Ok(read)
     }
 }

@@ -304,6 +304,10 @@ fn put_reject(reject: &Reject, out: &mut Vec<u8>) -> u8 {
     out.push(reject_number(reject.reason));
     varint::write_u64(out, u64::try_from(reject.pause.as_millis()).unwrap_or(u64::MAX));
     put_text(cut(&reject.message), out);
+    if let Some(schema) = &reject.schema {
+        out.extend_from_slice(&schema.fingerprint.to_le_bytes());
+        put_text(&schema.shape, out);
+    }
     kind::REJECT
 }
 

@@ -14,6 +14,9 @@ pub const STILL_PENDING_MAX: usize = 1_024;
 pub const SERVICE_BYTES_MAX: usize = 512;
 /// Bytes of the text in a reject or a close. An encoder cuts what is beyond.
 pub const MESSAGE_BYTES_MAX: usize = 1_024;
+/// Bytes of the shape in a reject. A service of 10,000 lines has some 200 KiB; more than a quarter of what one frame may have later is
+/// nothing that a client should read of a server that it does not know.
+pub const SHAPE_BYTES_MAX: usize = 256 * 1_024;
 /// What a frame may have beyond its largest payload: a full mixed array of bits (4 KiB), all riders at their bounds (8 KiB), the rest.
 pub const OVERHEAD_BYTES_MAX: u32 = 16 * 1_024;
 /// No server may ask a client to read more in one frame, whatever its welcome says.

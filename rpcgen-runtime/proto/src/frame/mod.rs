@@ -411,6 +411,17 @@ pub struct Reject {
     pub message: String,
     /// How long to wait before the next attempt, in whole milliseconds, if that is not for the client to choose. Zero: it is.
     pub pause: Duration,
+    /// What the server serves instead, of a schema mismatch: the client judges whether it fits.
+    pub schema: Option<Box<ServerSchema>>,
+}
+
+/// The version of a service's schema that a server has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ServerSchema {
+    /// Its fingerprint: what a client that it fits says in its next hello.
+    pub fingerprint: u64,
+    /// What decides the wire, as text ([`crate::shape`]).
+    pub shape: String,
 }
 
 impl Reject {
@@ -435,7 +446,7 @@ pub enum RejectReason {
     Version,
     /// No such service here. Final.
     UnknownService,
-    /// The service's schema differs. Final.
+    /// The service's schema differs. Final, unless the client finds that it fits.
     SchemaMismatch,
     /// The client id has a live session and the proof is missing or wrong. Final.
     BadProof,

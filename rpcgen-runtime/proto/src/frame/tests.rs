@@ -213,7 +213,10 @@ impl Generator {
             RejectReason::ServerRestored,
         ]);
         let message = String::from("no such service");
-        Reject { reason, message, pause: Duration::from_millis(u64::from(self.0.below(100_000))) }
+        let schema = self.option(|g| {
+            Box::new(ServerSchema { fingerprint: g.u64(), shape: "a.A\naction b()\n".repeat(g.0.below(99) as usize) })
+        });
+        Reject { reason, message, pause: Duration::from_millis(u64::from(self.0.below(100_000))), schema }
     }
 
     fn frame(&mut self) -> LinkFrame<Bytes> {

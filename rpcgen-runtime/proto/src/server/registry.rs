@@ -14,13 +14,14 @@ use sha2::Sha256;
 
 use super::admissions::Admissions;
 use super::disputes::Disputes;
+use super::schema::{self, Schema};
 use super::standing::{Shown, Standing};
 use super::tombstones::Tombstones;
 use crate::config::{
     ADMISSIONS_BURST, ADMISSIONS_PER_SECOND, FULL_PAUSE, RECORD_BYTES_MAX, RECORDS_FOR, SESSIONS_MAX, TOMBSTONES_FOR,
     TOMBSTONES_MAX,
 };
-use crate::frame::{FreshReason, Hello, PROTOCOL_VERSION, Reject, RejectReason};
+use crate::frame::{FreshReason, Hello, Reject, RejectReason};
 use crate::ids::{ClientId, Epoch, LinkNumber, SessionId};
 use crate::marks::mark;
 use crate::mutants::mutated;
@@ -116,7 +117,7 @@ struct Known<P> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Registry<P> {
     epoch: Epoch,
-    services: Vec<(String, u64)>,
+    services: Vec<Schema>,
     config: RegistryConfig,
     /// Makes session ids, nonces and secrets. Never leaves the registry.
     key: [u8; 32],
@@ -129,9 +130,9 @@ pub struct Registry<P> {
 }
 
 impl<P: Payload> Registry<P> {
-    /// A registry without sessions. `services`: name and fingerprint of each. `key` makes secrets: it must be unpredictable.
+    /// A registry without sessions. `key` makes secrets: it must be unpredictable.
     #[must_use]
-    pub fn new(epoch: Epoch, services: Vec<(String, u64)>, config: RegistryConfig, key: [u8; 32]) -> Self {
+    pub fn new(epoch: Epoch, services: Vec<Schema>, config: RegistryConfig, key: [u8; 32]) -> Self {
         let admissions = Admissions::new(config.admissions_per_second, config.admissions_burst);
         Self {
             key,
@@ -153,7 +154,7 @@ impl<P: Payload> Registry<P> {
     pub fn recover<'a>(
         now: Instant,
         epoch: Epoch,
-        services: Vec<(String, u64)>,
+        services: Vec<Schema>,
         config: RegistryConfig,
         key: [u8; 32],
         recovered: impl IntoIterator<Item = &'a RecoveredSession<P>>,
@@ -196,7 +197,7 @@ impl<P: Payload> Registry<P> {
     /// Decides about a hello.
     // spec: protocol.md 8
     pub fn admit(&mut self, now: Instant, hello: Hello) -> Admission<P> {
-        if let Some(reject) = self.check_service(&hello) {
+        if let Some(reject) = schema::check(&self.services, &hello) {
             return Admission::Reject(reject);
         }
         self.tombstones.forget_old(now, &self.config);
@@ -329,30 +330,6 @@ impl<P: Payload> Registry<P> {
         refuse(RejectReason::Superseded, "a newer link of this client is here", Duration::ZERO)
     }
 
-    fn check_service(&self, hello: &Hello) -> Option<Reject> {
-        if hello.version != PROTOCOL_VERSION {
-            let message = alloc::format!(
-                "this server speaks version {PROTOCOL_VERSION} of the protocol, the client {}",
-                hello.version
-            );
-            return Some(Reject { reason: RejectReason::Version, message, pause: Duration::ZERO });
-        }
-        let Some((_, fingerprint)) = self.services.iter().find(|(name, _)| *name == hello.service) else {
-            let names: Vec<&str> = self.services.iter().map(|(name, _)| name.as_str()).collect();
-            let message = alloc::format!("no service `{}` here; there is: {}", hello.service, names.join(", "));
-            return Some(Reject { reason: RejectReason::UnknownService, message, pause: Duration::ZERO });
-        };
-        (*fingerprint != hello.fingerprint).then(|| Reject {
-            reason: RejectReason::SchemaMismatch,
-            message: alloc::format!(
-                "the schema of `{}` differs: server {fingerprint:016x}, client {:016x}; build both from one .rpc file",
-                hello.service,
-                hello.fingerprint
-            ),
-            pause: Duration::ZERO,
-        })
-    }
-
     fn open(&mut self, now: Instant, hello: Hello) -> Admission<P> {
         let revived = self.tombstones.standing((hello.client, hello.incarnation)).cloned();
         // It was on its way for longer than its session lived, and another one of its client: who sent it is on a newer link.
@@ -482,5 +459,5 @@ impl Derived {
 }
 
 fn refuse(reason: RejectReason, message: &str, pause: Duration) -> Reject {
-    Reject { reason, message: String::from(message), pause }
+    Reject { reason, message: String::from(message), pause, schema: None }
 }

@@ -163,6 +163,12 @@ pub enum ClientEvent<P> {
     },
     /// The link is gone; everything is cached.
     LinkLost,
+    /// The hello was refused, as the server has another version of the schema. It fits: the next hello asks for it. The driver connects
+    /// again, at once if that has not failed since the last welcome.
+    SchemaFits {
+        /// Of the server's version.
+        fingerprint: u64,
+    },
     /// The hello was refused. The driver reconnects later, or gives up, as [`Reject::is_final`] says.
     Rejected(Reject),
     /// Step 1 of a call that is put on record: it survives this process. Does not come when its answer comes before.

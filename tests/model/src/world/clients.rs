@@ -31,6 +31,7 @@ impl Client {
             life: rpcgen_proto::record::Life(0),
             service: SERVICE.to_owned(),
             fingerprint: FINGERPRINT,
+            shape: None,
             broadcasts: vec![METHOD],
         }
     }
@@ -186,6 +187,7 @@ impl Step<'_> {
                 return violated("drain_drops_nothing", format!("{} calls were dropped", dropped.len()));
             }
             ClientEvent::LinkLost
+            | ClientEvent::SchemaFits { .. }
             | ClientEvent::StillPending(_)
             | ClientEvent::Overdue(_)
             | ClientEvent::Accepted(_)

@@ -14,7 +14,7 @@ mod word;
 use std::sync::Arc;
 
 use rpcgen_proto::ids::{Epoch, LaneKind, SessionId};
-use rpcgen_proto::server::{Registry, RegistryConfig};
+use rpcgen_proto::server::{Registry, RegistryConfig, Schema};
 use rpcgen_proto::session::{ActionHandle, CallHandle, ClientIdentity, ClientSession, LanesView, ServerSession};
 use rpcgen_proto::time::Instant;
 
@@ -78,7 +78,7 @@ struct Server {
 
 impl Server {
     fn new(epoch: u8) -> Self {
-        let services = vec![(SERVICE.to_owned(), FINGERPRINT)];
+        let services = vec![Schema { service: SERVICE.to_owned(), fingerprint: FINGERPRINT, shape: "" }];
         let registry = Registry::new(Epoch(u64::from(epoch)), services, RegistryConfig::default(), [epoch; 32]);
         Self { epoch, registry: Arc::new(registry), seats: Vec::new(), handlers: Vec::new(), unrouted: Vec::new() }
     }

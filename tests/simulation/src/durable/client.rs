@@ -18,7 +18,7 @@ use super::book::Tag;
 use super::options::DurableOptions;
 use super::storage::Storage;
 use super::wire::Wire;
-use super::world::{FINGERPRINT, METHOD, SERVICE, VOLATILE};
+use super::world::{METHOD, SERVICE, VOLATILE, schema_of};
 use crate::load::Load;
 
 /// A client's machine.
@@ -119,12 +119,15 @@ impl Client {
         options: &DurableOptions,
         seed: u64,
     ) -> Result<Option<RecoveredClientLog<Load>>, String> {
+        // Each life, another version.
+        let (fingerprint, shape) = schema_of(self.storage.life);
         let mut identity = ClientIdentity {
             client: self.id,
             incarnation: Incarnation(0),
             life: Life(0),
             service: SERVICE.to_owned(),
-            fingerprint: FINGERPRINT,
+            fingerprint,
+            shape: Some(shape),
             broadcasts: vec![METHOD],
         };
         if !self.has_log {

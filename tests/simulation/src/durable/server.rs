@@ -10,7 +10,7 @@ use rpcgen_proto::config::Config;
 use rpcgen_proto::frame::{Hello, LinkFrame, Reject};
 use rpcgen_proto::ids::{CallNumber, ClientId, Epoch, Incarnation, SessionId};
 use rpcgen_proto::record::{Mark, RecoveredSession, RecoveredState, ServerRecord};
-use rpcgen_proto::server::{Admission, Registry, RegistryConfig, Turns};
+use rpcgen_proto::server::{Admission, Registry, RegistryConfig, Schema, Turns};
 use rpcgen_proto::session::{ActionHandle, Answer, CloseReason, Input, Output, ServerEvent, ServerSession};
 use rpcgen_proto::time::Instant;
 use rpcgen_store::codec::BroadcastEntry;
@@ -20,7 +20,7 @@ use super::book::Tag;
 use super::client::config;
 use super::options::DurableOptions;
 use super::storage::Storage;
-use super::world::{FINGERPRINT, METHOD, SERVICE};
+use super::world::{METHOD, SERVICE, schema_of};
 use crate::load::Load;
 
 /// The server's machine.
@@ -131,7 +131,8 @@ impl Server {
         let found: Vec<_> = sessions.iter().map(|(session, _)| session).chain(&tombstones).cloned().collect();
         self.logged.extend(broadcasts.iter().map(|found| found.broadcast.payload.tag()));
         let all = sessions.iter().map(|(session, _)| session).chain(&tombstones);
-        let services = vec![(SERVICE.to_owned(), FINGERPRINT)];
+        let (fingerprint, shape) = schema_of(self.storage.life);
+        let services = vec![Schema { service: SERVICE.to_owned(), fingerprint, shape }];
         let registry = Registry::recover(now, epoch, services, RegistryConfig::default(), key, all);
         let mut process = Process {
             registry,

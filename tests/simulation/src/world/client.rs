@@ -70,6 +70,7 @@ impl Client {
             life: rpcgen_proto::record::Life(0),
             service: SERVICE.to_owned(),
             fingerprint: FINGERPRINT,
+            shape: None,
             broadcasts: vec![METHOD],
         };
         let seed = options.seed.wrapping_add(u64::from(node) << 32);
@@ -321,6 +322,7 @@ impl World {
                 self.check_resume(client)
             }
             ClientEvent::LinkLost
+            | ClientEvent::SchemaFits { .. }
             | ClientEvent::StillPending(_)
             | ClientEvent::Overdue(_)
             | ClientEvent::Accepted(_)

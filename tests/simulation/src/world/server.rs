@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use rpcgen_proto::config::Config;
 use rpcgen_proto::frame::{Body, Hello, LinkFrame};
 use rpcgen_proto::ids::{CallKey, Epoch, SessionId};
-use rpcgen_proto::server::{Admission, Registry, RegistryConfig};
+use rpcgen_proto::server::{Admission, Registry, RegistryConfig, Schema};
 use rpcgen_proto::session::{
     ActionHandle, Answer, CloseReason, EndReason, Ended, Input, Opening, Output, ServerEvent, ServerSession,
 };
@@ -87,7 +87,7 @@ impl Server {
         key[..8].copy_from_slice(&options.seed.to_le_bytes());
         key[8..12].copy_from_slice(&epoch.to_le_bytes());
         let limits = RegistryConfig { sessions_max: options.sessions_max, ..RegistryConfig::default() };
-        let services = vec![(SERVICE.to_owned(), FINGERPRINT)];
+        let services = vec![Schema { service: SERVICE.to_owned(), fingerprint: FINGERPRINT, shape: "" }];
         Self {
             epoch,
             clock,

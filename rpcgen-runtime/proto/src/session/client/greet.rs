@@ -1,11 +1,13 @@
 //! The client's handshake: hello, welcome, and what a new session means for what is open.
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{CallState, CancelState, ClientSession, Outgoing, Phase};
 use crate::error::ProtocolError;
-use crate::frame::{Begin, Hello, LinkFrame, PROTOCOL_VERSION, RangeAgree, Refusal, Reject, Resume, Welcome};
+use crate::frame::{Begin, Hello, LinkFrame, PROTOCOL_VERSION, RangeAgree, Refusal, Reject, RejectReason, Resume, ServerSchema, Welcome};
 use crate::ids::{CallNumber, LaneKind, Position};
 use crate::marks::mark;
 use crate::mutants::mutated;
@@ -17,6 +19,10 @@ use crate::session::proof;
 use crate::session::receive_lane::ReceiveLane;
 use crate::session::send_lane::SendLane;
 use crate::session::timers::Timer;
+use crate::shape;
+
+/// What to do about versions that do not fit.
+const MEND: &str = "Keep what is there and append what is new, or build both ends from one .rpc file; `rpcgen breaking` compares two versions";
 
 impl<P: Payload> ClientSession<P> {
     /// A transport is connected: say hello, as soon as its proof is of a secret that the next life of the log would know too. Of two
@@ -43,7 +49,7 @@ impl<P: Payload> ClientSession<P> {
         let mut hello = Hello {
             version: PROTOCOL_VERSION,
             service: self.identity.service.clone(),
-            fingerprint: self.identity.fingerprint,
+            fingerprint: self.fingerprint,
             client: self.identity.client,
             incarnation: self.identity.incarnation,
             life: self.identity.life,
@@ -67,10 +73,33 @@ impl<P: Payload> ClientSession<P> {
         self.outputs.push_back(Output::Transmit(LinkFrame::Hello(Box::new(hello))));
     }
 
-    pub(super) fn on_reject(&mut self, reject: Reject) {
+    pub(super) fn on_reject(&mut self, mut reject: Reject) {
         let message = reject.message.clone();
-        self.event(ClientEvent::Rejected(reject));
+        let schema = reject.schema.take().filter(|_| reject.reason == RejectReason::SchemaMismatch);
+        match schema.map(|schema| (schema.fingerprint, self.judge(&schema))) {
+            Some((fingerprint, Ok(()))) => {
+                self.fingerprint = fingerprint;
+                self.event(ClientEvent::SchemaFits { fingerprint });
+            }
+            Some((_, Err(why))) => {
+                reject.message.push_str(&why);
+                self.event(ClientEvent::Rejected(reject));
+            }
+            None => self.event(ClientEvent::Rejected(reject)),
+        }
         self.close_link(CloseReason::Refused(message));
+    }
+
+    /// Whether the server's version of the schema fits this client's; if not, what to add to what the server says.
+    // spec: protocol.md 8
+    fn judge(&self, server: &ServerSchema) -> Result<(), String> {
+        let Some(own) = self.identity.shape else {
+            return Err(String::from("; messages are handed over as they are here: build both ends from one .rpc file"));
+        };
+        if server.fingerprint == self.fingerprint {
+            return Err(String::from(", and yet it is what this client has asked for"));
+        }
+        shape::compare(own, &server.shape).map_err(|why| format!(": {why}. {MEND}"))
     }
 
     pub(super) fn on_welcome(&mut self, welcome: Welcome) -> Result<(), ProtocolError> {

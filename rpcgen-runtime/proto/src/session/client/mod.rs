@@ -50,6 +50,9 @@ pub struct ClientIdentity {
     pub service: String,
     /// Fingerprint of its schema.
     pub fingerprint: u64,
+    /// What the fingerprint is of ([`crate::shape`]), to be compared with a server's of another version. `None`: messages are handed
+    /// over as they are, which needs one version at both ends.
+    pub shape: Option<&'static str>,
     /// The broadcasts that the client has handlers for.
     pub broadcasts: Vec<MethodId>,
 }
@@ -104,6 +107,8 @@ struct Offer<P> {
 pub struct ClientSession<P> {
     config: Config,
     identity: ClientIdentity,
+    /// Of the schema that the hello asks for: its own, or that of the last server with another version that fits.
+    fingerprint: u64,
     generator: SplitMix64,
     now: Instant,
     phase: Phase,
@@ -141,6 +146,7 @@ impl<P: Payload> ClientSession<P> {
             calls: Calls::numbered_from(records::first_number(identity.life)),
             records,
             config: config.normalized(),
+            fingerprint: identity.fingerprint,
             identity,
             generator,
             now: Instant::START,

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::frame::LinkFrame;
 use crate::fuzzing::{Carried, Choices};
 use crate::ids::{CallNumber, ClientId, Epoch, Incarnation, MethodId};
-use crate::server::{Admission, Registry, RegistryConfig};
+use crate::server::{Admission, Registry, RegistryConfig, Schema};
 use crate::session::{
     ActionHandle, Answer, CallHandle, ClientEvent, ClientIdentity, ClientSession, Input, Output, ServerEvent,
     ServerSession,
@@ -47,12 +47,13 @@ pub(super) fn identity() -> ClientIdentity {
         life: crate::record::Life(0),
         service: SERVICE.0.into(),
         fingerprint: SERVICE.1,
+        shape: None,
         broadcasts: vec![METHOD],
     }
 }
 
 pub(super) fn registry(epoch: u64) -> Registry<Carried> {
-    let services = vec![(SERVICE.0.into(), SERVICE.1)];
+    let services = vec![Schema { service: SERVICE.0.into(), fingerprint: SERVICE.1, shape: "" }];
     Registry::new(Epoch(epoch), services, RegistryConfig::default(), [epoch.to_le_bytes()[0]; 32])
 }
 

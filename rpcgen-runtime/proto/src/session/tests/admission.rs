@@ -30,6 +30,7 @@ fn hello_of(client: u128) -> Hello {
         life: crate::record::Life(0),
         service: "test.Echo".into(),
         fingerprint: 42,
+        shape: None,
         broadcasts: vec![],
     };
     let mut session: ClientSession<u64> = ClientSession::new(Config::default(), identity, 99);
@@ -39,7 +40,7 @@ fn hello_of(client: u128) -> Hello {
 }
 
 fn registry(config: RegistryConfig) -> Registry<u64> {
-    Registry::new(Epoch(1), vec![("test.Echo".into(), 42)], config, [1; 32])
+    Registry::new(Epoch(1), Pair::services(42, ""), config, [1; 32])
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! A pair of which one end or both have a durable log: crashes, restarts, syncs.
 
-use std::vec;
-
 use super::pair::*;
 use super::toy_log::{Entry, ToyLog};
 use crate::config::{Config, Durable};
@@ -67,11 +65,10 @@ impl Pair {
         let log = self.server_log.as_ref().expect("a server with a log");
         let (life, recovered) = (log.life as u32, log.recover());
         let epoch = Epoch::of_log(life, life * 3);
-        let services = vec![("test.Echo".into(), 42)];
         self.registry = Registry::recover(
             self.now,
             epoch,
-            services,
+            self.services.clone(),
             RegistryConfig::default(),
             [life as u8; 32],
             recovered.as_ref(),

@@ -13,6 +13,7 @@ mod lossy;
 mod packed;
 mod pair;
 mod pools;
+mod schemas;
 mod sessions;
 mod toy_log;
 mod traps;

@@ -11,7 +11,7 @@ use crate::frame::LinkFrame;
 use crate::ids::*;
 use crate::record::{ClientRecord, Life};
 use crate::rng::SplitMix64;
-use crate::server::{Admission, Registry, RegistryConfig};
+use crate::server::{Admission, Registry, RegistryConfig, Schema};
 use crate::session::*;
 use crate::time::Instant;
 
@@ -35,6 +35,9 @@ pub(super) const ECHO: MethodId = MethodId(0);
 pub(super) const NEWS: MethodId = MethodId(0);
 /// An action without records.
 pub(super) const VOLATILE: MethodId = MethodId(9);
+
+/// What the client knows of the one service, and the server unless told otherwise.
+pub(super) const SHAPE: &str = "test.Echo\naction echo(app_id: AppId)\nbroadcast news(app_id: AppId)\n";
 
 /// Frames on their way in one direction.
 #[derive(Default)]
@@ -70,6 +73,8 @@ pub(super) struct Pair {
     pub(super) frames_seen: usize,
     pub(super) close_reasons: Vec<CloseReason>,
     epoch: u64,
+    /// What the server serves when it is made again.
+    pub(super) services: Vec<Schema>,
     /// Of ends with a durable log.
     pub(super) client_log: Option<ToyLog<ClientRecord<u64>>>,
     pub(super) server_log: Option<ToyLog<Entry>>,
@@ -101,6 +106,7 @@ impl Pair {
             life,
             service: "test.Echo".into(),
             fingerprint: 42,
+            shape: Some(SHAPE),
             broadcasts: vec![NEWS],
         }
     }
@@ -111,7 +117,8 @@ impl Pair {
             client: ClientSession::new(config.clone(), Self::identity(Life(0)), seed),
             config,
             generator: SplitMix64::new(seed),
-            registry: Self::registry(1),
+            registry: Self::registry(1, Self::services(42, SHAPE)),
+            services: Self::services(42, SHAPE),
             server: None,
             is_linked: false,
             reliable_ordered,
@@ -135,8 +142,13 @@ impl Pair {
         }
     }
 
-    fn registry(epoch: u64) -> Registry<u64> {
-        Registry::new(Epoch(epoch), vec![("test.Echo".into(), 42)], RegistryConfig::default(), [epoch as u8; 32])
+    /// One version of the one service.
+    pub(super) fn services(fingerprint: u64, shape: &'static str) -> Vec<Schema> {
+        vec![Schema { service: "test.Echo".into(), fingerprint, shape }]
+    }
+
+    fn registry(epoch: u64, services: Vec<Schema>) -> Registry<u64> {
+        Registry::new(Epoch(epoch), services, RegistryConfig::default(), [epoch as u8; 32])
     }
 
     pub(super) fn connect(&mut self) {
@@ -167,7 +179,7 @@ impl Pair {
             return;
         }
         self.epoch += 1;
-        self.registry = Self::registry(self.epoch);
+        self.registry = Self::registry(self.epoch, self.services.clone());
         self.cut();
     }
 

@@ -225,6 +225,7 @@ fn a_second_client_with_the_same_id_and_no_proof_is_refused() {
         life: crate::record::Life(0),
         service: "test.Echo".into(),
         fingerprint: 42,
+        shape: None,
         broadcasts: vec![],
     };
     let mut thief: ClientSession<u64> = ClientSession::new(Config::default(), identity, 99);

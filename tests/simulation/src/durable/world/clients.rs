@@ -137,6 +137,10 @@ impl World {
                 }
                 violated("truncate_below_peer", format!("client {index} takes the server for a restored one"))
             }
+            ClientEvent::SchemaFits { .. } => {
+                self.count("other_schemas_fitted", index);
+                Ok(())
+            }
             ClientEvent::Rejected(reject) if reject.is_final() => self.on_final_reject(index, reject.reason),
             ClientEvent::Rejected(reject) => {
                 let is_restored = reject.reason == RejectReason::ServerRestored;
