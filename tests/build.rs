@@ -30,7 +30,8 @@ fn evolution() -> rpcgen::Result<()> {
         let module = format!("cases::{name}");
         let _ = writeln!(
             cases,
-            "super::Case {{ name: \"{name}\", old: {module}::old_messages, new: {module}::new_messages }},"
+            "super::Case {{ name: \"{name}\", old: {module}::old_messages, new: {module}::new_messages, \
+             old_services: {module}::old_services, new_services: {module}::new_services }},"
         );
     }
     let text = format!("pub mod cases {{ {modules} }}\npub const CASES: &[super::Case] = &[{cases}];\n");
@@ -48,17 +49,32 @@ fn generate(folder: &Path, version: &str, out: &Path) -> rpcgen::Result<String> 
     let name = format!("{}_{version}.rs", folder.file_name().expect("it has a name").to_string_lossy());
     fs::write(out.join(&name), &generated.text).expect("cargo's folder can be written");
     let several = model.services.len() > 1;
-    let rows: String = model.services.iter().map(|service| rows(service, version, several)).collect();
+    // With several services each has a module of its own.
+    let module = |service: &Service| match several {
+        true => format!("{version}::{}", service.name.to_lowercase()),
+        false => version.to_owned(),
+    };
+    let rows: String = model.services.iter().map(|service| rows(service, &module(service))).collect();
+    let services: String = model.services.iter().map(|service| served(service, &module(service))).collect();
     Ok(format!(
         "pub mod {version} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{name}\")); }}\n\
-         pub fn {version}_messages() -> Vec<crate::Message> {{ vec![{rows}] }}\n"
+         pub fn {version}_messages() -> Vec<crate::Message> {{ vec![{rows}] }}\n\
+         pub(crate) fn {version}_services() -> Vec<crate::links::Served> {{ vec![{services}] }}\n"
     ))
 }
 
-fn rows(service: &Service, version: &str, several: bool) -> String {
+/// What serves and calls a service without knowing its types.
+fn served(service: &Service, module: &str) -> String {
+    let actions = service.actions.iter().map(|action| {
+        let result = if action.fails.is_empty() { "::core::convert::identity" } else { "Ok" };
+        format!("crate::links::Method::of::<{module}::actions::{}>({result}),", camel(&action.name))
+    });
+    let methods: String = actions.collect();
+    format!("crate::links::Served::of::<{module}::Client>(vec![{methods}]),")
+}
+
+fn rows(service: &Service, module: &str) -> String {
     let owner = &service.name;
-    // With several services each has a module of its own.
-    let module = if several { format!("{version}::{}", service.name.to_lowercase()) } else { version.to_owned() };
     let mut rows = String::new();
     for (number, action) in service.actions.iter().enumerate() {
         let ty = format!("{module}::actions::{}", camel(&action.name));

@@ -7,18 +7,20 @@ mod corpus;
 use std::collections::BTreeSet;
 
 use rpcgen_proto::session::fuzzing::{fuzz_handshake, fuzz_resume_proof, fuzz_session_actions, fuzz_session_bytes};
+use rpcgen_proto::shape::fuzzing::fuzz_shape;
 use rpcgen_tests::{fuzz_idl_parse, fuzz_idl_tokens};
 
 use self::corpus::{DECODERS, Fuzz};
 
 /// The targets that do more than decode.
-const OTHERS: [(&str, Fuzz); 6] = [
+const OTHERS: [(&str, Fuzz); 7] = [
     ("handshake", fuzz_handshake),
     ("idl_parse", fuzz_idl_parse),
     ("idl_tokens", fuzz_idl_tokens),
     ("resume_proof", fuzz_resume_proof),
     ("session_actions", fuzz_session_actions),
     ("session_bytes", fuzz_session_bytes),
+    ("shape", fuzz_shape),
 ];
 
 #[test]

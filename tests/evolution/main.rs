@@ -6,7 +6,9 @@
 
 mod findings;
 mod interop;
+mod links;
 mod special;
+mod updates;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ struct Case {
     name: &'static str,
     old: fn() -> Vec<Message>,
     new: fn() -> Vec<Message>,
+    old_services: fn() -> Vec<links::Served>,
+    new_services: fn() -> Vec<links::Served>,
 }
 
 #[allow(

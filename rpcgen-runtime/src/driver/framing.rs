@@ -32,14 +32,7 @@ pub(crate) struct Framing {
 impl Framing {
     /// `codec`: for what the other end says first.
     pub(crate) fn new(codec: FrameCodec) -> Self {
-        Self {
-            codec,
-            is_greeted: false,
-            input: BytesMut::new(),
-            output: Vec::new(),
-            written: 0,
-            written_in_all: 0,
-        }
+        Self { codec, is_greeted: false, input: BytesMut::new(), output: Vec::new(), written: 0, written_in_all: 0 }
     }
 
     /// Where to read to: always has room.

@@ -21,7 +21,9 @@ use super::fields::Fields;
 use super::layout::{
     flag, fresh_from, hello, is_always_checked, kind, outcome_from, refusal_from, reject_from, rider, welcome,
 };
-use super::limits::{BITS_MAX, MESSAGE_BYTES_MAX, MISSING_RANGES_MAX, SERVICE_BYTES_MAX, SHAPE_BYTES_MAX, STILL_PENDING_MAX};
+use super::limits::{
+    BITS_MAX, MESSAGE_BYTES_MAX, MISSING_RANGES_MAX, SERVICE_BYTES_MAX, SHAPE_BYTES_MAX, STILL_PENDING_MAX,
+};
 use super::{
     Begin, Body, Close, Frame, FrameCodec, Hello, LinkFrame, MissingRange, PROTOCOL_VERSION, QuarterAgree,
     RangeAccepted, RangeAgree, Reject, Resume, Riders, Sequenced, ServerSchema, Welcome, WireId,

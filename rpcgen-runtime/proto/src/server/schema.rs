@@ -26,8 +26,10 @@ pub struct Schema {
 pub(super) fn check(schemas: &[Schema], hello: &Hello) -> Option<Reject> {
     let refuse = |reason, message| Reject { reason, message, pause: Duration::ZERO, schema: None };
     if hello.version != PROTOCOL_VERSION {
-        let message =
-            alloc::format!("this server speaks version {PROTOCOL_VERSION} of the protocol, the client {}", hello.version);
+        let message = alloc::format!(
+            "this server speaks version {PROTOCOL_VERSION} of the protocol, the client {}",
+            hello.version
+        );
         return Some(refuse(RejectReason::Version, message));
     }
     let Some(schema) = schemas.iter().find(|schema| schema.service == hello.service) else {
@@ -48,8 +50,7 @@ pub(super) fn check(schemas: &[Schema], hello: &Hello) -> Option<Reject> {
         }
         let bytes = shape.len();
         let too_large = "to be compared at the handshake; build both ends from one .rpc file";
-        let message =
-            alloc::format!("{}; the server's, {bytes} bytes, is too large {too_large}", reject.message);
+        let message = alloc::format!("{}; the server's, {bytes} bytes, is too large {too_large}", reject.message);
         Reject { message, ..reject }
     })
 }

@@ -51,6 +51,8 @@ pub(super) struct Comparison<'t> {
     seen: BTreeSet<Pair>,
     /// Those that were seen, each with its first place, in the order in which they are compared.
     pairs: Vec<(Pair, usize)>,
+    /// What is compared was compared the other way before: only what depends on the way is said again.
+    is_known: bool,
     found: Vec<String>,
     steps_left: usize,
 }
@@ -58,7 +60,7 @@ pub(super) struct Comparison<'t> {
 impl<'t> Comparison<'t> {
     pub(super) fn new(here: &'t Shape<'t>, there: &'t Shape<'t>) -> Self {
         let (places, seen, pairs, found) = (Vec::new(), BTreeSet::new(), Vec::new(), Vec::new());
-        Self { here, there, places, seen, pairs, found, steps_left: STEPS_MAX }
+        Self { here, there, places, seen, pairs, is_known: false, found, steps_left: STEPS_MAX }
     }
 
     pub(super) fn run(mut self) -> Result<(), Unfit> {
@@ -79,6 +81,7 @@ impl<'t> Comparison<'t> {
         let mut next = 0;
         while let Some((pair, at)) = self.pairs.get(next).copied() {
             next += 1;
+            self.is_known = pair.way == Way::Down && self.seen.contains(&Pair { way: Way::Up, ..pair });
             self.definitions(at, pair);
         }
         match self.found.len() {
@@ -165,7 +168,8 @@ impl<'t> Comparison<'t> {
                 return;
             }
             if !field.has_default && !matches!(field.ty, Type::Optional(_)) {
-                self.differ(|all| format!("`{}.{}` {lack}", all.path(at), shown(field.name)));
+                let text = format!("`{}.{}` {lack}", self.path(at), shown(field.name));
+                self.found.push(text);
             }
         }
     }
@@ -192,8 +196,8 @@ impl<'t> Comparison<'t> {
             }
             _ => self.differ(|all| {
                 let (path, name) = (all.path(at), shown(name));
-                let (own, other) = (Typed(all.here, own), Typed(all.there, other));
-                format!("`{path}.{name}` is {} here and {} at the server", quoted(&own), quoted(&other))
+                let (own, other) = (told(all.here, own), told(all.there, other));
+                format!("`{path}.{name}` is {own} here and {other} at the server")
             }),
         }
     }
@@ -228,8 +232,9 @@ impl<'t> Comparison<'t> {
         self.steps_left > 0 && self.found.len() <= NAMED_MAX
     }
 
+    /// What differs whichever way the message goes.
     fn differ(&mut self, say: impl FnOnce(&Self) -> String) {
-        if self.found.len() <= NAMED_MAX {
+        if self.found.len() <= NAMED_MAX && !self.is_known {
             self.found.push(say(self));
         }
     }
@@ -257,10 +262,20 @@ fn shown(name: &str) -> String {
     name.chars().take(SHOWN_CHARS_MAX).collect()
 }
 
-fn quoted(ty: &Typed<'_>) -> String {
-    let text = shown(&format!("{ty}"));
-    let is_in_words = matches!(ty.1, Type::Named(number) if !matches!(ty.0.types.get(*number), Some(Definition::External(_))));
-    if is_in_words { text } else { format!("`{text}`") }
+/// A type as a text says it.
+fn told(shape: &Shape<'_>, ty: &Type<'_>) -> String {
+    let (optional, inner) = match ty {
+        Type::Optional(inner) => ("optional ", &**inner),
+        _ => ("", ty),
+    };
+    match inner {
+        Type::Named(number) if !matches!(shape.types.get(*number), Some(Definition::External(_))) => {
+            let kind = format!("{optional}{}", Typed(shape, inner));
+            let article = if kind.starts_with(['e', 'o']) { "an" } else { "a" };
+            format!("{article} {kind}")
+        }
+        _ => format!("`{}`", shown(&format!("{}", Typed(shape, ty)))),
+    }
 }
 
 /// Integers of any width are written alike, but for a byte; what is too large for its reader is refused one by one.
@@ -282,8 +297,8 @@ impl fmt::Display for Typed<'_> {
             Type::Array(element, length) => write!(f, "[{}; {length}]", part(element)),
             Type::Map(entry) => write!(f, "{{{}: {}}}", part(&entry.0), part(&entry.1)),
             Type::Named(number) => f.write_str(match self.0.types.get(*number) {
-                Some(Definition::Struct { .. }) => "a struct",
-                Some(Definition::Enum(_)) => "an enum",
+                Some(Definition::Struct { .. }) => "struct",
+                Some(Definition::Enum(_)) => "enum",
                 Some(Definition::External(path)) => path,
                 None => "nothing",
             }),

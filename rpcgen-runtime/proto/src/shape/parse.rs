@@ -181,12 +181,7 @@ impl<'t> Rest<'t> {
         })
     }
 
-    fn list<T>(
-        &mut self,
-        open: char,
-        close: char,
-        mut item: impl FnMut(&mut Self) -> Option<T>,
-    ) -> Option<Vec<T>> {
+    fn list<T>(&mut self, open: char, close: char, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         self.text = self.text.strip_prefix(open)?;
         let mut items = Vec::new();
         loop {

@@ -70,12 +70,34 @@ fn what_would_be_misread_is_named_with_its_place() {
         ("#0 struct {x: u8}", "#0 struct {x: u16}", "`go.request.a.x` is `u8` here and `u16` at the server"),
         ("#0 struct {x: u32}", "#0 struct {x: i32}", "`go.request.a.x` is `u32` here and `i32` at the server"),
         ("#0 struct {x: u8}", "#0 struct {x: u8?}", "`go.request.a.x` is `u8` here and `u8?` at the server"),
-        ("#0 struct {x: [u16; 2]}", "#0 struct {x: [u16; 3]}", "`go.request.a.x` is `[u16; 2]` here and `[u16; 3]` at the server"),
-        ("#0 struct {x: {u8: u8}}", "#0 struct {x: {string: u8}}", "`go.request.a.x` is `u8` here and `string` at the server"),
+        (
+            "#0 struct {x: [u16; 2]}",
+            "#0 struct {x: [u16; 3]}",
+            "`go.request.a.x` is `[u16; 2]` here and `[u16; 3]` at the server",
+        ),
+        (
+            "#0 struct {x: {u8: u8}}",
+            "#0 struct {x: {string: u8}}",
+            "`go.request.a.x` is `u8` here and `string` at the server",
+        ),
         ("#0 struct {x: u8}", "#0 struct {y: u8}", "field 1 of `go.request.a` is `x` here and `y` at the server"),
         ("#0 struct {x: u8}", "#0 fixed struct {x: u8}", "`go.request.a` is `@fixed` at the server and not here"),
-        ("#0 fixed struct {x: u8}", "#0 fixed struct {x: u8, y: u8?}", "`@fixed` `go.request.a` has 1 fields here and 2 at the server"),
+        (
+            "#0 fixed struct {x: u8}",
+            "#0 fixed struct {x: u8, y: u8?}",
+            "`@fixed` `go.request.a` has 1 fields here and 2 at the server",
+        ),
         ("#0 struct {x: u8}", "#0 enum {x}", "`go.request.a` is a struct here and an enum at the server"),
+        (
+            "#0 struct {x: #0?}",
+            "#0 struct {x: #1}\n#1 enum {}",
+            "`go.request.a.x` is an optional struct here and an enum at the server",
+        ),
+        (
+            "#0 struct {x: [#0]}",
+            "#0 struct {x: #0?}",
+            "`go.request.a.x` is `[struct]` here and an optional struct at the server",
+        ),
         ("#0 enum {x, y}", "#0 enum {y, x}", "variant 1 of `go.request.a` is `x` here and `y` at the server"),
         ("#0 enum {x}", "#0 enum {x {z: u8}}", "`go.request.a.x` has data at the server and none here"),
         ("#0 external a::B", "#0 external a::C", "`go.request.a` is `a::B` here and `a::C` at the server"),
@@ -110,6 +132,9 @@ fn type_in_two_directions_is_compared_in_both() {
             "`go.response.b.y` must be there, and the server does not know it".into()
         )
     );
+    // What differs either way is said once.
+    let said = difference(&of("x: u8"), &of("x: bool"));
+    assert_eq!(said, "`go.request.a.x` is `u8` here and `bool` at the server");
 }
 
 #[test]

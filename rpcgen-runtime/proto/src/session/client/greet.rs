@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 
 use super::{CallState, CancelState, ClientSession, Outgoing, Phase};
 use crate::error::ProtocolError;
-use crate::frame::{Begin, Hello, LinkFrame, PROTOCOL_VERSION, RangeAgree, Refusal, Reject, RejectReason, Resume, ServerSchema, Welcome};
+use crate::frame::{
+    Begin, Hello, LinkFrame, PROTOCOL_VERSION, RangeAgree, Refusal, Reject, RejectReason, Resume, ServerSchema, Welcome,
+};
 use crate::ids::{CallNumber, LaneKind, Position};
 use crate::marks::mark;
 use crate::mutants::mutated;
@@ -94,7 +96,9 @@ impl<P: Payload> ClientSession<P> {
     // spec: protocol.md 8
     fn judge(&self, server: &ServerSchema) -> Result<(), String> {
         let Some(own) = self.identity.shape else {
-            return Err(String::from("; messages are handed over as they are here: build both ends from one .rpc file"));
+            return Err(String::from(
+                "; messages are handed over as they are here: build both ends from one .rpc file",
+            ));
         };
         if server.fingerprint == self.fingerprint {
             return Err(String::from(", and yet it is what this client has asked for"));

@@ -31,11 +31,11 @@ fn adopted(pair: &Pair) -> Vec<u64> {
 }
 
 fn refused(pair: &Pair) -> Vec<(RejectReason, &str)> {
-    let refused = |event| match event {
-        &ClientEvent::Rejected(ref reject) => Some((reject.reason, reject.message.as_str())),
+    let rejects = pair.client_events.iter().filter_map(|event| match event {
+        ClientEvent::Rejected(reject) => Some((reject.reason, reject.message.as_str())),
         _ => None,
-    };
-    pair.client_events.iter().filter_map(refused).collect()
+    });
+    rejects.collect()
 }
 
 // spec: protocol.md 8
@@ -78,7 +78,9 @@ fn version_that_does_not_fit_is_refused_with_what_differs() {
     pair.connect();
     pair.run_for(SOON);
     let [(RejectReason::SchemaMismatch, message)] = refused(&pair)[..] else { panic!("{:?}", refused(&pair)) };
-    assert!(message.starts_with("the schema of `test.Echo` differs: server 000000000000002c, client 000000000000002a: "));
+    assert!(
+        message.starts_with("the schema of `test.Echo` differs: server 000000000000002c, client 000000000000002a: ")
+    );
     assert!(message.contains("broadcast 1 is `news` here and `gossip` at the server. Keep what is there"), "{message}");
 }
 
@@ -105,8 +107,14 @@ fn server_that_refuses_the_version_that_it_has_named_is_not_asked_for_ever() {
     };
     let crate::server::Admission::Reject(reject) = hello_of(&mut pair) else { panic!("it is another version") };
     pair.client.handle(pair.now, Input::Received(crate::frame::LinkFrame::Reject(reject)));
-    let Output::Event(ClientEvent::Rejected(reject)) = pair.client.poll_output() else { panic!("it is the same again") };
-    assert!(reject.is_final() && reject.message.ends_with("it is what this client has asked for"), "{}", reject.message);
+    let Output::Event(ClientEvent::Rejected(reject)) = pair.client.poll_output() else {
+        panic!("it is the same again")
+    };
+    assert!(
+        reject.is_final() && reject.message.ends_with("it is what this client has asked for"),
+        "{}",
+        reject.message
+    );
 }
 
 #[test]

@@ -35,7 +35,10 @@ pub(super) const VOLATILE: MethodId = MethodId(1);
 pub(super) const fn schema_of(life: u64) -> (u64, &'static str) {
     match life % 2 {
         0 => (0x52, "durable.Service\naction go(n: u64)\naction volatile(n: u64)\nbroadcast news(n: u64)\n"),
-        _ => (0x53, "durable.Service\naction go(n: u64, note: string?)\naction volatile(n: u64)\nbroadcast news(n: u64)\n"),
+        _ => (
+            0x53,
+            "durable.Service\naction go(n: u64, note: string?)\naction volatile(n: u64)\nbroadcast news(n: u64)\n",
+        ),
     }
 }
 
