@@ -182,7 +182,10 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             Self::Cancelled => f.write_str(describe(Refusal::Cancelled)),
             Self::NotAccepted(error) => write!(f, "the call was not accepted: {error}"),
             Self::Undecodable(why) => {
-                write!(f, "the action ran, but its answer cannot be read ({why}); build both ends from one .rpc file")
+                write!(
+                    f,
+                    "the action ran, but its answer cannot be read ({why}); the server's version of the schema is newer"
+                )
             }
             Self::AnswerTaken => f.write_str("the answer of this call was taken before"),
             Self::OnRecord => f.write_str(
@@ -208,12 +211,12 @@ fn describe(refusal: Refusal) -> &'static str {
         Refusal::Cancelled => "the call was cancelled before it began: it never ran",
         Refusal::HandlerPanicked => "the handler panicked; see the server's log; what it did before is not known",
         Refusal::HandlerDropped => "the handler ended without an answer; see the server's log",
-        Refusal::UnknownAction => "the server has no such action; it did not run; build both ends from one .rpc file",
+        Refusal::UnknownAction => "the server has no such action; it did not run; its version of the schema is older",
         Refusal::UnknownApp => {
             "nobody serves this app id at the server; it did not run; add a business implementation for it there"
         }
         Refusal::Undecodable => {
-            "the server cannot read the request; it did not run; build both ends from one .rpc file"
+            "the server cannot read the request; it did not run; its version of the schema lacks a value that is in it"
         }
         Refusal::Overloaded => "the server has no room for the call; it did not run; call again later",
         Refusal::Unknown => {

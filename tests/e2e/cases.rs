@@ -254,7 +254,7 @@ async fn client_of_another_schema_is_refused_with_the_reason() {
     let builder = rpcgen_runtime::client::ClientBuilder::<OtherSchema>::new();
     let Err(error) = builder.connect(&server.local_address()).await else { panic!("it is refused") };
     assert!(matches!(error, ConnectError::Rejected { .. }), "{error}");
-    assert!(error.to_string().contains("build both from one .rpc file"), "{error}");
+    assert!(error.to_string().contains("build both ends from one .rpc file"), "{error}");
 }
 
 #[tokio::test]

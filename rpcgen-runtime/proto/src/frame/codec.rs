@@ -11,7 +11,8 @@ pub(super) const CHECKSUM_BYTES: usize = 4;
 
 /// The form of the frames on one link.
 ///
-/// A link begins with [`FrameCodec::handshake`], at the client with [`FrameCodec::answer_to_hello`]; once the welcome is sent or received, both ends go on with what it says.
+/// A link begins with [`FrameCodec::handshake`], at the client with [`FrameCodec::answer_to_hello`]; once the welcome is sent or
+/// received, both ends go on with what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameCodec {
     /// Whether the link neither loses nor reorders nor corrupts: then message IDs travel as one byte and frames have no checksum.

@@ -24,7 +24,8 @@ use crate::session::timers::Timer;
 use crate::shape;
 
 /// What to do about versions that do not fit.
-const MEND: &str = "Keep what is there and append what is new, or build both ends from one .rpc file; `rpcgen breaking` compares two versions";
+const MEND: &str = "Keep what is there and append what is new, or build both ends from one .rpc file; `rpcgen breaking` \
+                    compares two versions";
 
 impl<P: Payload> ClientSession<P> {
     /// A transport is connected: say hello, as soon as its proof is of a secret that the next life of the log would know too. Of two
