@@ -37,6 +37,7 @@ const OUTCOMES: &[&str] = &[
     "lanes_begun",
     "lanes_resumed",
     "server_recoveries",
+    "other_schemas_fitted",
 ];
 
 #[test]
