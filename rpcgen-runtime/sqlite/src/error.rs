@@ -1,5 +1,6 @@
 //! Why a database cannot be used, or not any more.
 
+use rpcgen_runtime::completion::StoreError;
 use rusqlite::ErrorCode;
 
 /// A database does not open.
@@ -17,6 +18,19 @@ pub enum OpenError {
     /// The system has no thread for it.
     #[error("the writer's thread cannot be started: {0}")]
     Thread(#[from] std::io::Error),
+}
+
+/// Why work of the program's own ([`run`](crate::Sqlite::run)) was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A statement of the work failed, and would fail again. Nothing of it remains.
+    #[error("the transaction failed and was rolled back: {0}")]
+    Work(#[from] rusqlite::Error),
+    /// Nothing is committed any more ([`stopped`](crate::Sqlite::stopped)). If the commit of this work is what failed, the next owner
+    /// finds it done or not.
+    #[error(transparent)]
+    Store(StoreError),
 }
 
 /// What an error of SQLite means for a group of calls.

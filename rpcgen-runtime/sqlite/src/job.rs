@@ -36,13 +36,16 @@ pub(crate) enum Outcome<R> {
 pub(crate) enum Worked {
     /// To be recorded; the effect is kept, or undone.
     Recorded { answer: RecordedAnswer, keep: bool },
+    /// Kept, with no call whose answer it would be.
+    Kept,
     /// Nothing of it remains; who waits for it will hear why.
     Dropped,
 }
 
-/// A call's work. It may be run several times, until a commit succeeds.
+/// A call's work, or work of the program's own. It may be run several times, until a commit succeeds.
 pub(crate) trait Work: Send {
-    fn record(&self) -> &CallRecord;
+    /// Which call it is done for. `None`: nobody's.
+    fn record(&self) -> Option<&CallRecord>;
     /// Runs it in a savepoint. An error is SQLite's, and may be more than the call's own.
     fn run(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<Worked>;
     /// The statement's error is the handler's fault.
@@ -108,8 +111,8 @@ where
     R: Send + 'static,
     F: FnMut(&Transaction<'_>) -> rusqlite::Result<Effect<R>> + Send,
 {
-    fn record(&self) -> &CallRecord {
-        &self.record
+    fn record(&self) -> Option<&CallRecord> {
+        Some(&self.record)
     }
 
     fn run(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<Worked> {

@@ -34,6 +34,7 @@
 mod error;
 mod job;
 mod open;
+mod own;
 mod retire;
 mod statements;
 mod transaction;
@@ -51,7 +52,7 @@ use rpcgen_runtime::{Call, CallKey, CallNumber, ClientId, Incarnation};
 pub use rusqlite;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-pub use crate::error::OpenError;
+pub use crate::error::{OpenError, RunError};
 use crate::job::{Asked, HandlerWork, Job, Outcome, Room};
 use crate::retire::Retired;
 pub use crate::transaction::Transaction;

@@ -153,7 +153,7 @@ impl Writer {
         Ok(self.retired.delete_some(statements)?)
     }
 
-    /// One call, in a savepoint.
+    /// One piece of work, in a savepoint.
     fn work(
         &self,
         connection: &Connection,
@@ -161,7 +161,11 @@ impl Writer {
         work: &mut dyn Work,
     ) -> Result<(), NotCommitted> {
         // The database's write lock is held: nobody else inserts this row meanwhile. It is inserted when the answer is known.
-        match statements.find(work.record().key)? {
+        let found = match work.record() {
+            Some(record) => statements.find(record.key)?,
+            None => Found::Nothing,
+        };
+        match found {
             Found::Nothing => {}
             Found::Completed(completion) => {
                 work.known(completion);
@@ -181,8 +185,11 @@ impl Writer {
                 if !keep {
                     statements.undo()?;
                 }
-                statements.insert(work.record(), &answer, self.epoch)?;
+                if let Some(record) = work.record() {
+                    statements.insert(record, &answer, self.epoch)?;
+                }
             }
+            Ok(Worked::Kept) => {}
             Ok(Worked::Dropped) => statements.undo()?,
             Err(error) if meaning(&error) == Meaning::OfHandler && !connection.is_autocommit() => {
                 statements.undo()?;

@@ -8,7 +8,7 @@ use effects::ledger::{self, BalanceError, TransferError};
 use effects::{APP, Folder, Gates, Place, connect, serve, serve_on_disk};
 use rpcgen_runtime::{AppId, Call, CallError, CallKey, Refusal};
 use rpcgen_sqlite::rusqlite::Connection;
-use rpcgen_sqlite::{Effect, Sqlite};
+use rpcgen_sqlite::{Effect, RunError, Sqlite, Transaction};
 
 /// A transfer of so much does what no handler should.
 const PANICS: u64 = 1_001;
@@ -275,12 +275,36 @@ async fn owner_that_was_taken_over_commits_nothing_and_answers_nothing() {
     first.gates.open(Place::Before);
     let why = first.db.stopped().await.to_string();
     assert!(why.contains("taken over"), "{why}");
+    let own = first.db.run(|tx| tx.execute("insert into journal values ('own', 0)", ())).await;
+    assert!(matches!(own, Err(RunError::Store(_))), "{own:?}");
     assert_eq!((journal(&path), records(&path), first.gates.count(Place::After)), (0, 0, 0));
 
     drop(server);
     let _server = serve(&address, second.clone(), second.db.clone()).await;
     assert_eq!(call.await, Ok(70));
     assert_eq!(journal(&path), 1);
+}
+
+#[tokio::test]
+async fn work_without_a_call_is_done_or_not_and_leaves_no_record() {
+    let folder = Folder::new("sqlite");
+    let path = folder.path().join("bank.db");
+    let db = open(&path).db;
+    let line = |tx: &Transaction<'_>| tx.execute("insert into journal values ('own', 0)", ());
+    let (done, failed, ended, panicked, again) = tokio::join!(
+        db.run(line),
+        db.run(move |tx| line(tx).and_then(|_| tx.execute("update accounts set balance = -1", ()))),
+        db.run(move |tx| line(tx).and_then(|_| tx.execute("commit", ()))),
+        tokio::spawn({
+            let db = db.clone();
+            async move { db.run(move |tx| line(tx).map(|_| panic!("on purpose"))).await }
+        }),
+        db.run(line),
+    );
+    assert_eq!((done.unwrap(), again.unwrap()), (1, 1));
+    assert!(matches!((failed, ended), (Err(RunError::Work(_)), Err(RunError::Work(_)))));
+    assert!(panicked.unwrap_err().is_panic());
+    assert_eq!((journal(&path), records(&path)), (2, 0));
 }
 
 #[tokio::test]

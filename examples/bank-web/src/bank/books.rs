@@ -6,15 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rpcgen_runtime::{AppId, Call};
-use rpcgen_sqlite::{Effect, Sqlite};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use rpcgen_sqlite::{Effect, RunError, Sqlite, Transaction};
+use rusqlite::{OptionalExtension, Row, params};
 use tokio::sync::Notify;
 
 use crate::Failure;
-use crate::database::Database;
 use crate::stubs::bank::Balance;
 
-const SCHEMA: &str = "
+pub(crate) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS accounts (
     app INTEGER NOT NULL,
     user TEXT NOT NULL,
@@ -62,56 +61,39 @@ CREATE TABLE IF NOT EXISTS outbox (
 /// The books. Clones are the same books.
 #[derive(Clone, Debug)]
 pub(super) struct Books {
-    /// For what calls do: their answers are recorded with it.
-    calls: Sqlite,
-    /// For what happens without a call.
-    own: Database,
+    database: Sqlite,
     /// Wakes the coin network: there is something for it to do.
     pub(super) news: Arc<Notify>,
 }
 
 impl Books {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let calls = Sqlite::open_with(path, |books| books.execute_batch(SCHEMA))?;
-        let own = Database::open(path, "")?;
-        Ok(Self { calls, own, news: Arc::default() })
+        let database = Sqlite::open_with(path, |books| books.execute_batch(SCHEMA))?;
+        Ok(Self { database, news: Arc::default() })
     }
 
     /// Where completion records are.
     pub(super) fn completions(&self) -> Sqlite {
-        self.calls.clone()
+        self.database.clone()
     }
 
     /// Runs the effect of a call once, whatever happens: its answer is recorded in the same transaction.
     pub(super) async fn once<R: Send + 'static>(
         &self,
         call: &Call,
-        mut effect: impl FnMut(&rpcgen_sqlite::Transaction<'_>) -> rusqlite::Result<R> + Send + 'static,
+        mut effect: impl FnMut(&Transaction<'_>) -> rusqlite::Result<R> + Send + 'static,
     ) -> R {
-        let answer = self.calls.once(call, move |books| effect(books).map(Effect::Keep)).await;
+        let answer = self.database.once(call, move |books| effect(books).map(Effect::Keep)).await;
         self.news.notify_one();
         answer
     }
 
-    pub(super) fn own(&self) -> &Database {
-        &self.own
-    }
-}
-
-/// A transaction in which something is done to the books: a call's, or the coin network's own.
-pub(super) trait Ledger {
-    fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>>;
-}
-
-impl Ledger for rpcgen_sqlite::Transaction<'_> {
-    fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
-        self.prepare(sql)
-    }
-}
-
-impl Ledger for Connection {
-    fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
-        self.prepare_cached(sql)
+    /// Does, or looks up, what no call asked for.
+    pub(super) async fn run<R: Send + 'static>(
+        &self,
+        work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, RunError> {
+        self.database.run(work).await
     }
 }
 
@@ -120,17 +102,23 @@ fn read_balance(row: &Row<'_>) -> rusqlite::Result<Balance> {
 }
 
 /// What a user owns; `None`: there is no such user.
-pub(super) fn balance(books: &impl Ledger, app: AppId, user: &str) -> rusqlite::Result<Option<Balance>> {
-    let mut look = books.statement("SELECT amount, booking FROM accounts WHERE app = ? AND user = ?")?;
+pub(super) fn balance(books: &Transaction<'_>, app: AppId, user: &str) -> rusqlite::Result<Option<Balance>> {
+    let mut look = books.prepare("SELECT amount, booking FROM accounts WHERE app = ? AND user = ?")?;
     look.query_row(params![app.0, user], read_balance).optional()
 }
 
 /// Books an amount. The user has an account, and enough.
-pub(super) fn book(books: &impl Ledger, app: AppId, user: &str, amount: i64, why: &str) -> rusqlite::Result<Balance> {
+pub(super) fn book(
+    books: &Transaction<'_>,
+    app: AppId,
+    user: &str,
+    amount: i64,
+    why: &str,
+) -> rusqlite::Result<Balance> {
     let mut note =
-        books.statement("INSERT INTO bookings (app, user, amount, why) VALUES (?, ?, ?, ?) RETURNING number")?;
+        books.prepare("INSERT INTO bookings (app, user, amount, why) VALUES (?, ?, ?, ?) RETURNING number")?;
     let booking: i64 = note.query_row(params![app.0, user, amount, why], |row| row.get(0))?;
-    let mut change = books.statement(
+    let mut change = books.prepare(
         "UPDATE accounts SET amount = amount + ?, booking = ? WHERE app = ? AND user = ? RETURNING amount, booking",
     )?;
     change.query_row(params![amount, booking, app.0, user], read_balance)
@@ -166,8 +154,8 @@ impl NewsKind {
     }
 }
 
-pub(super) fn announce(books: &impl Ledger, news: &News) -> rusqlite::Result<()> {
-    let mut keep = books.statement(
+pub(super) fn announce(books: &Transaction<'_>, news: &News) -> rusqlite::Result<()> {
+    let mut keep = books.prepare(
         "INSERT INTO outbox (kind, app, user, key, coin, amount, balance, booking) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     let News { kind, app, user, key, coin, amount, balance } = news;
@@ -176,8 +164,8 @@ pub(super) fn announce(books: &impl Ledger, news: &News) -> rusqlite::Result<()>
 }
 
 /// The oldest news, with their numbers.
-pub(super) fn oldest_news(books: &Connection) -> rusqlite::Result<Vec<(i64, News)>> {
-    let mut look = books.prepare_cached(
+pub(super) fn oldest_news(books: &Transaction<'_>) -> rusqlite::Result<Vec<(i64, News)>> {
+    let mut look = books.prepare(
         "SELECT number, kind, app, user, key, coin, amount, balance, booking FROM outbox ORDER BY number LIMIT 64",
     )?;
     let rows = look.query_map([], |row| {

@@ -142,8 +142,8 @@ impl bank::Bank for Business {
 
     async fn balance(&self, _call: &Call, app_id: AppId, user: String) -> Result<Balance, BalanceError> {
         // It has no effect: run again, it harms nobody.
-        let look = move |books: &rusqlite::Connection| books::balance(books, app_id, &user);
-        let balance = self.books.own().read(look).await.expect("the bank's books can be read");
+        let look = move |books: &Transaction<'_>| books::balance(books, app_id, &user);
+        let balance = self.books.run(look).await.expect("the bank's books can be read");
         balance.ok_or(BalanceError::NoSuchUser)
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rpcgen_runtime::{AppId, BroadcastError};
-use rusqlite::{Connection, params};
+use rpcgen_sqlite::{RunError, Transaction};
+use rusqlite::params;
 
 use super::books::{self, Books, News, NewsKind};
 use crate::clock::now_ms;
@@ -29,17 +30,11 @@ pub(super) async fn run(books: Books, broadcasts: Broadcasts) {
     }
 }
 
-async fn turn(books: &Books, broadcasts: &Broadcasts) -> rusqlite::Result<()> {
+async fn turn(books: &Books, broadcasts: &Broadcasts) -> Result<(), RunError> {
     let now = now_ms();
-    let is_due = books.own().read(move |books| {
-        let mut look = books.prepare_cached("SELECT EXISTS (SELECT 1 FROM coins WHERE stage < 2 AND due_ms <= ?)")?;
-        look.query_row([now], |row| row.get::<_, bool>(0))
-    });
-    if is_due.await? {
-        books.own().transaction(move |books| move_on(books, now)).await?;
-    }
+    books.run(move |books| move_on(books, now)).await?;
     loop {
-        let news = books.own().read(books::oldest_news).await?;
+        let news = books.run(books::oldest_news).await?;
         let count = news.len();
         // Side by side: their records share a commit of the log.
         let told =
@@ -48,7 +43,7 @@ async fn turn(books: &Books, broadcasts: &Broadcasts) -> rusqlite::Result<()> {
         let all = logged.len() == count;
         // A bank that dies before this tells it once more: whoever hears knows coins by their names, and payments by their bookings.
         if !logged.is_empty() {
-            books.own().transaction(move |books| forget(books, &logged)).await?;
+            books.run(move |books| forget(books, &logged)).await?;
         }
         if count == 0 || !all {
             return Ok(());
@@ -57,8 +52,8 @@ async fn turn(books: &Books, broadcasts: &Broadcasts) -> rusqlite::Result<()> {
 }
 
 /// Sees and confirms the coins that are due.
-fn move_on(books: &Connection, now: i64) -> rusqlite::Result<()> {
-    let mut due = books.prepare_cached(
+fn move_on(books: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
+    let mut due = books.prepare(
         "SELECT coin, app, key, user, amount, stage, confirmed_after_ms FROM coins
          WHERE stage < 2 AND due_ms <= ? ORDER BY due_ms LIMIT ?",
     )?;
@@ -76,7 +71,7 @@ fn move_on(books: &Connection, now: i64) -> rusqlite::Result<()> {
         Ok((news, row.get::<_, i64>(6)?))
     })?;
     let coins: Vec<(News, i64)> = rows.collect::<rusqlite::Result<_>>()?;
-    let mut change = books.prepare_cached("UPDATE coins SET stage = stage + 1, due_ms = ? WHERE coin = ?")?;
+    let mut change = books.prepare("UPDATE coins SET stage = stage + 1, due_ms = ? WHERE coin = ?")?;
     for (mut news, confirmed_after) in coins {
         if news.kind == NewsKind::Confirmed {
             let amount = i64::try_from(news.amount).unwrap_or(0);
@@ -97,8 +92,8 @@ async fn broadcast(broadcasts: &Broadcasts, news: News) -> Result<(), BroadcastE
     }
 }
 
-fn forget(books: &Connection, logged: &[i64]) -> rusqlite::Result<()> {
-    let mut forget = books.prepare_cached("DELETE FROM outbox WHERE number = ?")?;
+fn forget(books: &Transaction<'_>, logged: &[i64]) -> rusqlite::Result<()> {
+    let mut forget = books.prepare("DELETE FROM outbox WHERE number = ?")?;
     for number in logged {
         forget.execute([number])?;
     }
