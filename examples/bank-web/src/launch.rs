@@ -25,13 +25,19 @@ const DEAD_FOR: Duration = Duration::from_secs(4);
 /// # Errors
 /// A part does not start.
 pub async fn run_parts(serve: &Serve) -> Result<(), Failure> {
-    std::fs::create_dir_all(&serve.data)?;
+    std::fs::create_dir_all(&serve.data)
+        .map_err(|error| format!("{} cannot be made: {error}", serve.data.display()))?;
     let _bank = match serve.mode.contains(&Mode::Bank) {
         true => Some(Bank::start(&serve.bank()).await?),
         false => None,
     };
     if serve.mode.contains(&Mode::Front) {
-        let listener = TcpListener::bind(serve.page(serve.node)).await?;
+        if !(1..=serve.fronts).contains(&serve.node) {
+            return Err(format!("there is no front node {} among {}", serve.node, serve.fronts).into());
+        }
+        let page = serve.page(serve.node);
+        let listener = TcpListener::bind(&page).await;
+        let listener = listener.map_err(|error| format!("the page cannot be served at {page}: {error}"))?;
         let node = Node::start(&serve.front(serve.node)).await?;
         tokio::spawn(async move {
             if let Err(error) = web::serve(node, listener).await {
@@ -77,7 +83,9 @@ impl Part {
                 return Ok(Self { child, _stdin: stdin });
             }
         }
-        Err(format!("{mode:?} {node} ended before it served: {}", child.wait().await?).into())
+        child.wait().await?;
+        let name = if mode == Mode::Bank { "the bank".to_owned() } else { Serve::name(node) };
+        Err(format!("{name} did not start; if a port is taken, choose others with --ports").into())
     }
 
     /// Kills it, as `kill -9` does, and waits until it has gone.

@@ -45,20 +45,20 @@ pub struct Serve {
     /// Where everything is kept.
     #[arg(long, default_value = "target/bank-web")]
     pub data: PathBuf,
-    /// Ports from here on are used: of the bank, its control port, then of the pages and of the neighbours' links.
-    #[arg(long, default_value_t = 8080)]
+    /// The first of twenty ports: the bank's; then the pages', from 9 on the bank's control port and the front nodes' for each other.
+    #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..=65_500))]
     pub ports: u16,
     /// How many front nodes there are.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=8))]
     pub fronts: u16,
     /// Which of them this process is, from 1.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=8))]
     pub node: u16,
     /// A front node that is away for longer, in seconds, is given up: what was for it goes to another.
     #[arg(long, default_value_t = 5.0, value_parser = seconds)]
     pub give_up_after: f64,
     /// Which share of the frames is dropped, in each direction, to begin with: 0 to 0.9.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
     pub drop: f64,
     /// End when stdin is closed: when whoever started it has gone.
     #[arg(long, hide = true)]
@@ -68,6 +68,12 @@ pub struct Serve {
 fn seconds(text: &str) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.1..=3_600.0).contains(&value) { Ok(value) } else { Err("must be from 0.1 to 3600".to_owned()) }
+}
+
+/// Which share of the frames may be dropped: with more than that nothing moves.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=0.9).contains(&value) { Ok(value) } else { Err("must be from 0 to 0.9".to_owned()) }
 }
 
 impl Serve {

@@ -7,13 +7,17 @@ mod business;
 mod control;
 mod network;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rpcgen_runtime::{AppId, Config, FaultPlan, Server};
+use rpcgen_sqlite::Sqlite;
 
 use self::books::Books;
+#[cfg(test)]
+pub(crate) use self::books::SCHEMA;
 use self::business::{App, Business};
 use self::control::Desk;
 use crate::Failure;
@@ -46,6 +50,8 @@ pub const APPS: [App; 2] = [
 pub struct Bank {
     server: Arc<Server>,
     control: Server,
+    /// Locked as long as it is open.
+    _folder: File,
 }
 
 impl Bank {
@@ -54,7 +60,7 @@ impl Bank {
     /// # Errors
     /// The folder cannot be used, or an address is taken.
     pub async fn start(settings: &Settings) -> Result<Self, Failure> {
-        std::fs::create_dir_all(&settings.data)?;
+        let folder = lock(&settings.data)?;
         let books = Books::open(&settings.data.join("bank.sqlite"))?;
         // What was guaranteed, and what was broadcast, survives this process; what a call did is recorded with it in the books.
         let mut builder = Server::builder().log(settings.data.join("log")).config(config(settings));
@@ -68,10 +74,11 @@ impl Bank {
         }
         let server = Arc::new(builder.listen(&settings.address).await?);
         tokio::spawn(end_with_log(Arc::clone(&server)));
+        tokio::spawn(end_with_books(books.completions()));
         tokio::spawn(network::run(books, server.broadcasts::<bank::Broadcasts>()));
         let desk = stubs_control::server(Desk::new(Arc::clone(&server), settings.drop));
         let control = Server::builder().serve(desk).listen(&settings.control).await?;
-        Ok(Self { server, control })
+        Ok(Self { server, control, _folder: folder })
     }
 
     /// Where front nodes find it.
@@ -94,6 +101,25 @@ async fn end_with_log(server: Arc<Server>) {
     std::process::abort();
 }
 
+/// Nor can one whose books are another's now, or cannot be written: nothing that it is asked would ever be answered.
+async fn end_with_books(books: Sqlite) {
+    let why = books.stopped().await;
+    eprintln!("bank: the books cannot be written any more: {why}");
+    std::process::abort();
+}
+
+/// Makes the folder, and keeps others out of it: whoever opens the books takes them over, and a second bank that found its port taken
+/// after that would leave the first without them.
+fn lock(folder: &Path) -> Result<File, Failure> {
+    let shown = folder.display();
+    std::fs::create_dir_all(folder).map_err(|error| format!("{shown} cannot be made: {error}"))?;
+    let lock = File::create(folder.join("lock")).map_err(|error| format!("{shown} cannot be written: {error}"))?;
+    lock.try_lock().map_err(|_| {
+        format!("{shown} is another bank's that runs; end that one, or choose another --data and --ports")
+    })?;
+    Ok(lock)
+}
+
 fn config(settings: &Settings) -> Config {
     Config {
         // People watch: guarantees are to be seen at once, also where nothing else travels.
@@ -107,4 +133,30 @@ fn config(settings: &Settings) -> Config {
 pub(crate) fn drop_frames(share: f64) -> FaultPlan {
     let share = if share.is_finite() { share.clamp(0.0, 0.9) } else { 0.0 };
     FaultPlan { seed: random(), drop: share, drop_broadcast: share, ..FaultPlan::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stubs::bank::BalanceError;
+
+    #[tokio::test]
+    async fn bank_that_is_started_twice_keeps_its_books() {
+        let data = std::env::temp_dir().join(format!("bank-web-twice-{}", crate::clock::random_name()));
+        let settings = Settings {
+            address: "tcp://127.0.0.1:0".to_owned(),
+            control: "tcp://127.0.0.1:0".to_owned(),
+            data: data.clone(),
+            reconnect_timeout: Duration::from_secs(5),
+            drop: 0.0,
+        };
+        let first = Bank::start(&settings).await.unwrap();
+        let second = Bank::start(&settings).await.unwrap_err().to_string();
+        assert!(second.contains("is another bank's"), "{second}");
+        let client = bank::Client::builder().connect(&first.address()).await.unwrap();
+        let answer = client.balance(APPS[0].id, "nobody").await;
+        assert_eq!(answer, Err(rpcgen_runtime::CallError::Failed(BalanceError::NoSuchUser)));
+        drop(first);
+        std::fs::remove_dir_all(data).unwrap();
+    }
 }
