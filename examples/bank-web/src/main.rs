@@ -15,7 +15,7 @@ async fn main() -> ExitCode {
         Some(Command::Soak(plan)) => match soak::run(&plan).await {
             Ok(report) => {
                 println!("{}", report.to_json());
-                return if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+                return if report.good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
             }
             Err(error) => Err(error),
         },

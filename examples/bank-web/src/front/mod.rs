@@ -14,4 +14,6 @@ mod tickets;
 pub use self::documents::{Document, Summary, Waiting};
 pub use self::node::{Node, Settings};
 pub use self::sessions::Session;
+#[cfg(test)]
+pub(crate) use self::store::SCHEMA;
 pub use self::store::SignIn;

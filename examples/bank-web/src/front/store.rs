@@ -12,7 +12,7 @@ use crate::clock::now_ms;
 use crate::database::Database;
 use crate::stubs::bank::Account;
 
-const SCHEMA: &str = "
+pub(crate) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS documents (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,
@@ -44,7 +44,10 @@ CREATE TABLE IF NOT EXISTS waiting (
     ticket TEXT PRIMARY KEY, node TEXT NOT NULL, app INTEGER NOT NULL, user TEXT NOT NULL,
     what TEXT NOT NULL, step TEXT NOT NULL, since_ms INTEGER NOT NULL, login TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS waiting_of_user ON waiting (app, user);";
+CREATE INDEX IF NOT EXISTS waiting_of_user ON waiting (app, user);
+CREATE TABLE IF NOT EXISTS contradictions (
+    key TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL, node TEXT NOT NULL
+);";
 
 /// Sign-ins are forgotten after so long.
 const SIGN_INS_FOR_MS: i64 = 30 * 24 * 3_600 * 1_000;
@@ -264,7 +267,9 @@ fn insert(store: &Connection, document: &Document) -> rusqlite::Result<()> {
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     let Document { key, app, user, kind, text, about, amount, balance, at_ms, node, .. } = document;
-    write.execute(params![key, app.0, user, kind.word(), text, about, amount, balance, at_ms, node])?;
+    if write.execute(params![key, app.0, user, kind.word(), text, about, amount, balance, at_ms, node])? == 0 {
+        note_contradiction(store, document)?;
+    }
     if let (Some(balance), Some(booking)) = (balance, document.booking) {
         let mut note = store.prepare_cached(
             "INSERT INTO balances (app, user, amount, booking) VALUES (?, ?, ?, ?)
@@ -272,6 +277,19 @@ fn insert(store: &Connection, document: &Document) -> rusqlite::Result<()> {
              WHERE excluded.booking > booking",
         )?;
         note.execute(params![app.0, user, balance, booking])?;
+    }
+    Ok(())
+}
+
+/// An entry that is there already tells the same. One that does not would be a wish with two ends: that is for whoever looks.
+fn note_contradiction(store: &Connection, document: &Document) -> rusqlite::Result<()> {
+    let Document { key, user, kind, text, about, amount, balance, at_ms, node, .. } = document;
+    let mut note = store.prepare_cached(
+        "INSERT INTO contradictions SELECT key, ?2, ?3, ?4, ?5 FROM documents WHERE key = ?1 AND purged_by IS NULL
+         AND (user, kind, text, about, amount, balance) IS NOT (?6, ?2, ?3, ?7, ?8, ?9)",
+    )?;
+    if note.execute(params![key, kind.word(), text, at_ms, node, user, about, amount, balance])? > 0 {
+        eprintln!("{node}: {key} is told a second time, and otherwise");
     }
     Ok(())
 }
@@ -326,4 +344,32 @@ fn summary(store: &Connection, app: AppId, user: &str) -> rusqlite::Result<Summa
     )?;
     let key = key.query_row(params![app.0, user], |row| row.get(0)).optional()?;
     Ok(Summary { balance, on_their_way, key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_that_is_told_twice_alike_is_one_and_otherwise_a_contradiction() {
+        let store = Connection::open_in_memory().unwrap();
+        store.execute_batch(SCHEMA).unwrap();
+        let count = |what: &str| -> i64 {
+            store.query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get(0)).unwrap()
+        };
+        let told = |kind, text: &str| {
+            let document = Document::new("answer/1".to_owned(), AppId(7), "ann".to_owned(), kind, text);
+            insert(&store, &document.about("bob").amount(5)).unwrap();
+        };
+        told(Kind::Paid, "Paid to bob");
+        // Another node may have told it first, at another time.
+        told(Kind::Paid, "Paid to bob");
+        assert_eq!((count("documents"), count("contradictions")), (1, 0));
+        told(Kind::Cancelled, "Pay 5 to bob: cancelled before it began");
+        assert_eq!((count("documents"), count("contradictions")), (1, 1));
+        // What was purged is not known any more.
+        store.execute("UPDATE documents SET purged_by = 1, text = ''", []).unwrap();
+        told(Kind::Paid, "Paid to bob");
+        assert_eq!((count("documents"), count("contradictions")), (1, 1));
+    }
 }

@@ -7,82 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rusqlite::{Connection, OpenFlags};
-use serde::Serialize;
 
-use super::people::{Person, Tally};
+use super::people::{Accepted, Entry, Person, Tally};
+use super::report::{Report, Wrong};
 use crate::Failure;
 use crate::settings::Serve;
-
-/// What came of a soak. Everything but the counts of what was done ought to be 0.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Report {
-    /// Browser sessions.
-    pub sessions: u32,
-    /// How long it took in all.
-    pub seconds: f64,
-    /// Times that the bank was killed.
-    pub kills_of_bank: u64,
-    /// Times that a front node was killed.
-    pub kills_of_fronts: u64,
-    /// Wishes that a node said it has accepted.
-    pub accepted: usize,
-    /// Wishes that were answered by no node, or turned away: nothing was promised of them.
-    pub not_accepted: u64,
-    /// Coins on the network.
-    pub coins: usize,
-    /// Payments.
-    pub payments: usize,
-    /// Entries of all timelines.
-    pub documents: usize,
-    /// Entries that open tabs were shown as they came.
-    pub shown: u64,
-    /// Times that a tab's stream began again.
-    pub reconnects: u64,
-    /// Whether all was answered and shown when it had become calm.
-    pub settled: bool,
-    /// How long that took.
-    pub settled_after_s: f64,
-    /// Accepted wishes without an answer in a timeline.
-    pub unanswered: usize,
-    /// Accepted wishes that nobody knows the end of.
-    pub unknown: usize,
-    /// Coins that are on no timeline as seen, or as confirmed, or on another user's.
-    pub coins_missing: usize,
-    /// Coins that the bank has and nobody's wish, or a wish's and not the bank's: done twice, or lost.
-    pub coins_unasked: usize,
-    /// Payments that one of the two timelines does not tell of, or tells of without there being one.
-    pub payments_wrong: usize,
-    /// Entries that came to a tab twice, or out of order.
-    pub out_of_order: u64,
-    /// What all users own together.
-    pub sum_of_accounts: i64,
-    /// What all bookings add up to.
-    pub sum_of_bookings: i64,
-    /// What all confirmed coins add up to.
-    pub sum_of_coins: i64,
-    /// The promise held.
-    pub good: bool,
-}
-
-impl Report {
-    /// As one line.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// Whether the promise held.
-    #[must_use]
-    pub fn is_good(&self) -> bool {
-        let wrong = self.unanswered + self.unknown + self.coins_missing + self.coins_unasked + self.payments_wrong;
-        let sums = [self.sum_of_accounts, self.sum_of_bookings];
-        self.settled
-            && self.accepted > 0
-            && wrong == 0
-            && self.out_of_order == 0
-            && sums.iter().all(|sum| *sum == self.sum_of_coins)
-    }
-}
 
 fn open(serve: &Serve) -> rusqlite::Result<(Connection, Connection)> {
     let read = |path| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
@@ -106,7 +35,7 @@ pub(super) fn is_settled(serve: &Serve, persons: &[Arc<Person>]) -> Result<bool,
     let youngest = youngest(&store)?;
     let is_shown = persons.iter().all(|person| {
         let youngest = youngest.get(&person.name).copied().unwrap_or_default();
-        person.last_seen.iter().all(|last| last.load(Ordering::Relaxed) >= youngest)
+        person.tabs.iter().all(|tab| tab.youngest() >= youngest)
     });
     Ok(open_wishes + coins + news == 0 && told >= to_tell && is_shown)
 }
@@ -116,64 +45,324 @@ fn youngest(store: &Connection) -> rusqlite::Result<BTreeMap<String, i64>> {
     look.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// A set of pairs of texts.
-fn pairs(database: &Connection, question: &str) -> rusqlite::Result<BTreeSet<(String, String)>> {
+/// Each entry, and how often it is there.
+fn entries(database: &Connection, question: &str) -> rusqlite::Result<BTreeMap<Entry, i64>> {
     let mut look = database.prepare(question)?;
-    look.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    let mut counts = BTreeMap::new();
+    let rows = look.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    for entry in rows {
+        *counts.entry(entry?).or_default() += 1;
+    }
+    Ok(counts)
 }
 
-/// How often each text is there.
-fn counts(database: &Connection, question: &str) -> rusqlite::Result<BTreeMap<String, i64>> {
-    let mut look = database.prepare(question)?;
-    look.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+/// What is there more often in one than in the other, as often as it is.
+fn beyond<'a>(one: &'a BTreeMap<Entry, i64>, other: &BTreeMap<Entry, i64>) -> Vec<&'a Entry> {
+    let times = |entry| usize::try_from(one.get(entry).unwrap_or(&0) - other.get(entry).unwrap_or(&0)).unwrap_or(0);
+    one.keys().flat_map(|entry| std::iter::repeat_n(entry, times(entry))).collect()
 }
 
-fn differences<T: Ord>(one: &BTreeSet<T>, other: &BTreeSet<T>) -> usize {
-    one.symmetric_difference(other).count()
+/// How many are missing in one of the two, or there more often than in the other.
+fn differences(one: &BTreeMap<Entry, i64>, other: &BTreeMap<Entry, i64>) -> usize {
+    beyond(one, other).len() + beyond(other, one).len()
 }
 
-pub(super) fn judge(serve: &Serve, tally: &Tally) -> Result<Report, Failure> {
+// What the bank's books say, and the same as the timelines tell it.
+const COINS: &str = "SELECT coin, user, amount FROM coins";
+const COINS_SEEN: &str = "SELECT replace(replace(key, 'coin/', ''), '/seen', ''), user, amount FROM documents
+                          WHERE kind = 'seen'";
+const COINS_CONFIRMED: &str = "SELECT replace(replace(key, 'coin/', ''), '/confirmed', ''), user, amount FROM documents
+                               WHERE kind = 'confirmed'";
+/// Who sends coins here sends them to a key of their own. The answer does not say how many.
+const COINS_SENT: &str = "SELECT about, user, NULL FROM documents WHERE kind = 'sent'";
+const COINS_TO_SEND: &str = "SELECT coin, user, NULL FROM coins";
+const RECEIVED: &str =
+    "SELECT 'payment/' || app || '/' || number, user, amount FROM bookings WHERE why LIKE 'paid by %'";
+const RECEIVED_TOLD: &str = "SELECT key, user, amount FROM documents WHERE kind = 'received'";
+/// An answer does not say its booking; whom was paid and what was left then do.
+const PAID: &str = "SELECT why || ', ' || owned || ' left', user, -amount FROM
+                    (SELECT why, user, amount, sum(amount) OVER (PARTITION BY user ORDER BY number) AS owned FROM bookings)
+                    WHERE why LIKE 'paid to %'";
+const PAID_TOLD: &str =
+    "SELECT lower(text) || ', ' || balance || ' left', user, amount FROM documents WHERE kind = 'paid'";
+/// Who never had anything is not spoken of.
+const OWNED: &str = "SELECT '', user, amount FROM accounts WHERE booking > 0";
+const OWNED_TOLD: &str = "SELECT '', user, amount FROM balances";
+
+/// How each accepted wish ended, by its ticket: whose timeline tells of it, as what, in which words.
+fn answers(store: &Connection) -> rusqlite::Result<BTreeMap<String, (String, String, String)>> {
+    let mut look = store.prepare("SELECT substr(key, 8), user, kind, text FROM documents WHERE key LIKE 'answer/%'")?;
+    look.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?))))?.collect()
+}
+
+/// Whether a wish ended as the bank can have answered it, and where it belongs.
+fn is_answer_of(accepted: &Accepted, (user, kind, text): &(String, String, String)) -> bool {
+    let is_no = text.contains("there are only") || text.contains("there is nobody else of that name");
+    *user == accepted.user && (kind == accepted.ends_as || accepted.may_be_refused && kind == "refused" && is_no)
+}
+
+/// `tabs`: of each open tab, whose it is, and the entries that it was shown.
+pub(super) fn judge(serve: &Serve, tally: &Tally, tabs: &[(String, BTreeSet<i64>)]) -> Result<Report, Failure> {
     let (bank, store) = open(serve)?;
     let accepted = tally.accepted();
-    let answers = pairs(&store, "SELECT substr(key, 8), kind FROM documents WHERE key LIKE 'answer/%'")?;
-    let answered: BTreeSet<&String> = answers.iter().map(|(ticket, _)| ticket).collect();
-    let unknown = answers.iter().filter(|(ticket, kind)| kind == "unknown" && accepted.contains(ticket)).count();
-
-    let coins = pairs(&bank, "SELECT coin, user FROM coins")?;
-    let told = |kind| {
-        format!("SELECT substr(key, 6, instr(substr(key, 6), '/') - 1), user FROM documents WHERE kind = '{kind}'")
-    };
-    let coins_missing =
-        differences(&coins, &pairs(&store, &told("seen"))?) + differences(&coins, &pairs(&store, &told("confirmed"))?);
-    let asked_for = pairs(&store, "SELECT about, user FROM documents WHERE kind = 'sent'")?;
-    let ids = |set: &BTreeSet<(String, String)>| set.iter().map(|(coin, _)| coin.clone()).collect::<BTreeSet<_>>();
-
-    // Each payment is one booking of each of the two.
-    let paid = counts(&bank, "SELECT user, count(*) FROM bookings WHERE why LIKE 'paid to %' GROUP BY user")?;
-    let paid_told = counts(&store, "SELECT user, count(*) FROM documents WHERE kind = 'paid' GROUP BY user")?;
-    let received = counts(&bank, "SELECT user, count(*) FROM bookings WHERE why LIKE 'paid by %' GROUP BY user")?;
-    let received_told = counts(&store, "SELECT user, count(*) FROM documents WHERE kind = 'received' GROUP BY user")?;
-    let wrong = |books: &BTreeMap<String, i64>, told: &BTreeMap<String, i64>| -> usize {
-        let users: BTreeSet<&String> = books.keys().chain(told.keys()).collect();
-        users.into_iter().filter(|user| books.get(*user) != told.get(*user)).count()
-    };
+    let mut wrong = Wrong { out_of_order: tally.out_of_order.load(Ordering::Relaxed), ..Wrong::default() };
+    judge_answers(&store, &accepted, &mut wrong)?;
+    let done_unheard = judge_amounts(&bank, &store, tally.unheard(), &mut wrong)?;
+    judge_tabs(&store, tabs, &mut wrong)?;
     Ok(Report {
         accepted: accepted.len(),
-        not_accepted: tally.not_accepted.load(Ordering::Relaxed),
-        coins: coins.len(),
-        payments: usize::try_from(paid.values().sum::<i64>())?,
+        turned_away: tally.turned_away.load(Ordering::Relaxed),
+        unheard: tally.unheard().len(),
+        done_unheard,
+        coins: usize::try_from(number(&bank, "SELECT count(*) FROM coins")?)?,
+        payments: usize::try_from(number(&bank, "SELECT count(*) FROM bookings WHERE why LIKE 'paid to %'")?)?,
         documents: usize::try_from(number(&store, "SELECT count(*) FROM documents")?)?,
         shown: tally.shown.load(Ordering::Relaxed),
         reconnects: tally.reconnects.load(Ordering::Relaxed),
-        unanswered: accepted.iter().filter(|ticket| !answered.contains(ticket)).count(),
-        unknown,
-        coins_missing,
-        coins_unasked: differences(&ids(&coins), &ids(&asked_for)),
-        payments_wrong: wrong(&paid, &paid_told) + wrong(&received, &received_told),
-        out_of_order: tally.out_of_order.load(Ordering::Relaxed),
+        wrong,
         sum_of_accounts: number(&bank, "SELECT coalesce(sum(amount), 0) FROM accounts")?,
         sum_of_bookings: number(&bank, "SELECT coalesce(sum(amount), 0) FROM bookings")?,
         sum_of_coins: number(&bank, "SELECT coalesce(sum(amount), 0) FROM coins WHERE stage = 2")?,
         ..Report::default()
     })
+}
+
+fn judge_answers(store: &Connection, accepted: &BTreeMap<String, Accepted>, wrong: &mut Wrong) -> Result<(), Failure> {
+    let answers = answers(store)?;
+    for (ticket, accepted) in accepted {
+        match answers.get(ticket) {
+            None => wrong.unanswered += 1,
+            Some((_, kind, _)) if kind == "unknown" => wrong.unknown += 1,
+            Some(answer) => wrong.answers_wrong += usize::from(!is_answer_of(accepted, answer)),
+        }
+    }
+    wrong.answered_twice = usize::try_from(number(store, "SELECT count(*) FROM contradictions")?)?;
+    Ok(())
+}
+
+/// Compares books and timelines. A wish of which its node died before it said a word may have come true and have no answer: a call's frame
+/// leaves while it is being put on record (decision 0026). Each of those excuses one effect of just that wish; returns how many did.
+fn judge_amounts(
+    bank: &Connection,
+    store: &Connection,
+    mut unheard: Vec<Entry>,
+    wrong: &mut Wrong,
+) -> Result<usize, Failure> {
+    let compare = |books, timelines| Ok::<_, Failure>(differences(&entries(bank, books)?, &entries(store, timelines)?));
+    wrong.coins_missing = compare(COINS, COINS_SEEN)? + compare(COINS, COINS_CONFIRMED)?;
+    wrong.payments_wrong = compare(RECEIVED, RECEIVED_TOLD)?;
+    let mut is_excused = |what: &str, user: &str, amount: Option<i64>| {
+        let asked = unheard.iter().position(|wish| wish.0 == what && wish.1 == user && wish.2 == amount);
+        asked.map(|place| unheard.swap_remove(place)).is_some()
+    };
+    let mut done_unheard = 0;
+    let (to_send, sent) = (entries(bank, COINS_TO_SEND)?, entries(store, COINS_SENT)?);
+    let untold: BTreeSet<&String> = beyond(&to_send, &sent).into_iter().map(|(coin, _, _)| coin).collect();
+    for (_, user, amount) in entries(bank, COINS)?.into_keys().filter(|(coin, _, _)| untold.contains(coin)) {
+        let excused = is_excused("sent", &user, amount);
+        (done_unheard, wrong.coins_unasked) =
+            (done_unheard + usize::from(excused), wrong.coins_unasked + usize::from(!excused));
+    }
+    wrong.coins_unasked += beyond(&sent, &to_send).len();
+    let (paid, told) = (entries(bank, PAID)?, entries(store, PAID_TOLD)?);
+    // What they own now, their page does not know before the next booking.
+    let mut behind = BTreeSet::new();
+    for (why, user, amount) in beyond(&paid, &told) {
+        let whom = why.split(',').next().unwrap_or_default();
+        if is_excused(whom, user, *amount) {
+            done_unheard += 1;
+            behind.insert(user);
+        } else {
+            wrong.payments_wrong += 1;
+        }
+    }
+    wrong.payments_wrong += beyond(&told, &paid).len();
+    let (mut owned, mut owned_told) = (entries(bank, OWNED)?, entries(store, OWNED_TOLD)?);
+    owned.retain(|(_, user, _), _| !behind.contains(user));
+    owned_told.retain(|(_, user, _), _| !behind.contains(user));
+    wrong.balances_wrong = differences(&owned, &owned_told);
+    Ok(done_unheard)
+}
+
+fn judge_tabs(store: &Connection, tabs: &[(String, BTreeSet<i64>)], wrong: &mut Wrong) -> Result<(), Failure> {
+    let mut look = store.prepare("SELECT seq FROM documents WHERE user = ?")?;
+    for (user, shown) in tabs {
+        let entries: BTreeSet<i64> = look.query_map([user], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        wrong.not_shown += entries.difference(shown).count();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::settings::CommandLine;
+
+    /// The databases of a bank with two users, who did what can be done, as it ought to be.
+    struct House {
+        data: PathBuf,
+        bank: Connection,
+        store: Connection,
+        serve: Serve,
+        tally: Tally,
+        tabs: Vec<(String, BTreeSet<i64>)>,
+    }
+
+    const BOOKS: &str = "
+        INSERT INTO accounts VALUES (7, 'ann', x'00', '', 60, 3), (7, 'bob', x'01', '', 40, 4), (7, 'cy', x'02', '', 0, 0);
+        INSERT INTO coins VALUES ('c1', 7, 'k1', 'ann', 100, 2, 0, 0);
+        INSERT INTO bookings VALUES (1, 7, 'ann', 100, 'coin c1'), (3, 7, 'ann', -40, 'paid to bob'),
+            (4, 7, 'bob', 40, 'paid by ann');";
+    const TIMELINES: &str = "
+        INSERT INTO documents (key, app, user, kind, text, about, amount, balance, at_ms, node) VALUES
+            ('answer/t1', 7, 'ann', 'key', 'New key', 'k1', NULL, NULL, 0, ''),
+            ('answer/t2', 7, 'ann', 'sent', '', 'c1', NULL, NULL, 0, ''),
+            ('coin/c1/seen', 7, 'ann', 'seen', '', 'k1', 100, NULL, 0, ''),
+            ('coin/c1/confirmed', 7, 'ann', 'confirmed', '', 'k1', 100, 100, 0, ''),
+            ('answer/t3', 7, 'ann', 'paid', 'Paid to bob', 'bob', 40, 60, 0, ''),
+            ('payment/7/4', 7, 'bob', 'received', 'Paid by ann', 'ann', 40, 40, 0, ''),
+            ('answer/t4', 7, 'bob', 'refused', 'Pay 50 to ann: there are only 40', '', NULL, NULL, 0, '');
+        INSERT INTO balances VALUES (7, 'ann', 60, 3), (7, 'bob', 40, 4);";
+
+    impl House {
+        fn new() -> Self {
+            let data = std::env::temp_dir().join(format!("bank-web-judge-{}", crate::clock::random_name()));
+            std::fs::create_dir_all(data.join("bank")).unwrap();
+            let serve = CommandLine::parse_from(["bank-web", "--data", &data.to_string_lossy()]).serve;
+            let bank = Connection::open(data.join("bank/bank.sqlite")).unwrap();
+            // Nobody needs them after a power failure.
+            bank.execute_batch("PRAGMA synchronous = OFF").unwrap();
+            bank.execute_batch(crate::bank::SCHEMA).unwrap();
+            bank.execute_batch(BOOKS).unwrap();
+            let store = Connection::open(data.join("shared.sqlite")).unwrap();
+            store.execute_batch("PRAGMA synchronous = OFF").unwrap();
+            store.execute_batch(crate::front::SCHEMA).unwrap();
+            store.execute_batch(TIMELINES).unwrap();
+            let tally = Tally::default();
+            let wishes = [("t1", "ann", "key"), ("t2", "ann", "sent"), ("t3", "ann", "paid"), ("t4", "bob", "paid")];
+            for (ticket, user, ends_as) in wishes {
+                let accepted = Accepted { user: user.to_owned(), ends_as, may_be_refused: ends_as == "paid" };
+                tally.accept(ticket.to_owned(), accepted);
+            }
+            let tabs =
+                vec![("ann".to_owned(), BTreeSet::from([1, 2, 3, 4, 5])), ("bob".to_owned(), BTreeSet::from([6, 7]))];
+            Self { data, bank, store, serve, tally, tabs }
+        }
+
+        fn judge(&self) -> Report {
+            judge(&self.serve, &self.tally, &self.tabs).unwrap()
+        }
+    }
+
+    impl Drop for House {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.data).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_as_it_ought_to_be_is_good() {
+        let house = House::new();
+        let report = Report { settled: true, dropped_of_fronts: 1, dropped_of_bank: 1, ..house.judge() };
+        assert_eq!(report.wrong, Wrong::default());
+        assert!(report.is_good(0.1), "{report:?}");
+        assert!(!Report { dropped_of_bank: 0, ..report.clone() }.is_good(0.1), "nothing was dropped");
+        assert!(!Report { settled: false, ..report.clone() }.is_good(0.1));
+        assert!(!Report { sum_of_accounts: 99, ..report }.is_good(0.1));
+    }
+
+    #[test]
+    fn each_breach_is_seen_and_told_from_the_others() {
+        let breaches: [(&str, Wrong); 17] = [
+            ("DELETE FROM documents WHERE key = 'answer/t1'", Wrong { unanswered: 1, ..Wrong::default() }),
+            ("UPDATE documents SET kind = 'unknown' WHERE key = 'answer/t1'", Wrong { unknown: 1, ..Wrong::default() }),
+            (
+                "UPDATE documents SET user = 'cy' WHERE key = 'answer/t1'",
+                Wrong { answers_wrong: 1, ..Wrong::default() },
+            ),
+            (
+                "UPDATE documents SET kind = 'refused' WHERE key = 'answer/t1'",
+                Wrong { answers_wrong: 1, ..Wrong::default() },
+            ),
+            (
+                "UPDATE documents SET text = 'Pay 50 to ann: timed out' WHERE key = 'answer/t4'",
+                Wrong { answers_wrong: 1, ..Wrong::default() },
+            ),
+            (
+                "INSERT INTO contradictions VALUES ('answer/t1', 'refused', '', 0, '')",
+                Wrong { answered_twice: 1, ..Wrong::default() },
+            ),
+            ("DELETE FROM documents WHERE kind = 'seen'", Wrong { coins_missing: 1, ..Wrong::default() }),
+            ("DELETE FROM documents WHERE kind = 'confirmed'", Wrong { coins_missing: 1, ..Wrong::default() }),
+            // In the books one entry, on the timelines another: two differ.
+            ("UPDATE documents SET amount = 99 WHERE kind = 'seen'", Wrong { coins_missing: 2, ..Wrong::default() }),
+            (
+                "UPDATE documents SET user = 'bob' WHERE kind = 'confirmed'",
+                Wrong { coins_missing: 2, not_shown: 1, ..Wrong::default() },
+            ),
+            ("UPDATE documents SET about = 'c2' WHERE kind = 'sent'", Wrong { coins_unasked: 2, ..Wrong::default() }),
+            ("DELETE FROM documents WHERE kind = 'received'", Wrong { payments_wrong: 1, ..Wrong::default() }),
+            ("UPDATE documents SET amount = 41 WHERE kind = 'paid'", Wrong { payments_wrong: 2, ..Wrong::default() }),
+            ("UPDATE documents SET balance = 61 WHERE kind = 'paid'", Wrong { payments_wrong: 2, ..Wrong::default() }),
+            ("UPDATE balances SET amount = 61 WHERE user = 'ann'", Wrong { balances_wrong: 2, ..Wrong::default() }),
+            ("DELETE FROM balances WHERE user = 'ann'", Wrong { balances_wrong: 1, ..Wrong::default() }),
+            ("UPDATE documents SET seq = 8 WHERE key = 'answer/t4'", Wrong { not_shown: 1, ..Wrong::default() }),
+        ];
+        for (breach, expected) in breaches {
+            let house = House::new();
+            assert_eq!(house.store.execute(breach, []).unwrap(), 1, "{breach}");
+            assert_eq!(house.judge().wrong, expected, "{breach}");
+        }
+    }
+
+    #[test]
+    fn effect_without_an_answer_is_that_of_one_wish_that_nobody_heard_of() {
+        let untold = [
+            ("DELETE FROM documents WHERE kind = 'sent'", ("sent", Some(100))),
+            ("DELETE FROM documents WHERE kind = 'paid'", ("paid to bob", Some(40))),
+        ];
+        for (breach, (what, amount)) in untold {
+            let (with, without) = (House::new(), House::new());
+            with.tally.lose((what.to_owned(), "ann".to_owned(), amount));
+            without.tally.lose((what.to_owned(), "ann".to_owned(), amount.map(|amount| amount + 1)));
+            without.tally.lose((what.to_owned(), "bob".to_owned(), amount));
+            for house in [&with, &without] {
+                house.store.execute(breach, []).unwrap();
+                // The answer is gone; that its ticket was given out is another matter.
+                house.tally.forget_accepted();
+            }
+            assert_eq!((with.judge().done_unheard, with.judge().wrong), (1, Wrong::default()), "{breach}");
+            assert_eq!(without.judge().done_unheard, 0, "{breach}");
+            assert_ne!(without.judge().wrong, Wrong::default(), "{breach}");
+        }
+    }
+
+    #[test]
+    fn what_the_bank_did_a_second_time_is_seen() {
+        let twice = [
+            (
+                "INSERT INTO coins VALUES ('c2', 7, 'k1', 'ann', 100, 2, 0, 0)",
+                Wrong { coins_missing: 2, coins_unasked: 1, ..Wrong::default() },
+            ),
+            (
+                "INSERT INTO bookings VALUES (5, 7, 'ann', -40, 'paid to bob')",
+                Wrong { payments_wrong: 1, ..Wrong::default() },
+            ),
+            (
+                "INSERT INTO bookings VALUES (5, 7, 'bob', 40, 'paid by ann')",
+                Wrong { payments_wrong: 1, ..Wrong::default() },
+            ),
+        ];
+        for (breach, expected) in twice {
+            let house = House::new();
+            house.bank.execute(breach, []).unwrap();
+            let report = house.judge();
+            assert_eq!(report.wrong, expected, "{breach}");
+            assert!(report.sum_of_bookings != report.sum_of_accounts || report.sum_of_coins != report.sum_of_accounts);
+        }
+    }
 }

@@ -5,21 +5,24 @@
 mod dice;
 mod judge;
 mod people;
+mod report;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Parser};
+use hyper::Method;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
 use self::dice::Dice;
-pub use self::judge::Report;
 use self::people::{Person, Tally};
+pub use self::report::{Report, Wrong};
 use crate::Failure;
+use crate::http::ask;
 use crate::launch::Part;
-use crate::settings::{CommandLine, Mode, Serve};
+use crate::settings::{CommandLine, Mode, Serve, share};
 
 /// When all is calm again, everything is answered and shown within this.
 const CALM_WITHIN: Duration = Duration::from_secs(120);
@@ -27,6 +30,8 @@ const CALM_WITHIN: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// People that sign in at once: passwords are slow to hash.
 const SIGN_INS_AT_ONCE: usize = 4;
+/// A part that does not tell its counters within this has none to tell.
+const COUNTERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long and how hard.
 #[derive(Clone, Debug, Args)]
@@ -38,7 +43,7 @@ pub struct Plan {
     #[arg(long, default_value_t = 600)]
     pub seconds: u64,
     /// Which share of the frames is dropped, in each direction: 0 to 0.9.
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.1, value_parser = share)]
     pub drop: f64,
     /// Seconds from one kill to the next, on average; 0: nothing is killed.
     #[arg(long, default_value_t = 15.0)]
@@ -52,8 +57,8 @@ pub struct Plan {
     /// Where everything is kept; emptied first.
     #[arg(long, default_value = "target/bank-web-soak")]
     pub data: PathBuf,
-    /// Ports from here on are used.
-    #[arg(long, default_value_t = 18_080)]
+    /// The first of twenty ports.
+    #[arg(long, default_value_t = 18_080, value_parser = clap::value_parser!(u16).range(1..=65_500))]
     pub ports: u16,
 }
 
@@ -62,8 +67,8 @@ pub(super) struct House {
     program: PathBuf,
     serve: Serve,
     parts: Vec<Option<Part>>,
-    kills_of_bank: u64,
-    kills_of_fronts: u64,
+    /// Of what is killed and dropped.
+    counts: Report,
 }
 
 impl House {
@@ -79,8 +84,7 @@ impl House {
             program: std::env::current_exe()?,
             parts: (0..=serve.fronts).map(|_| None).collect(),
             serve,
-            kills_of_bank: 0,
-            kills_of_fronts: 0,
+            counts: Report::default(),
         };
         for place in 0..house.parts.len() {
             house.start(place).await?;
@@ -100,14 +104,34 @@ impl House {
     }
 
     async fn kill(&mut self, place: usize) -> Result<(), Failure> {
+        self.count_frames(place).await?;
         if let Some(part) = self.parts.get_mut(place).and_then(Option::take) {
             part.kill().await?;
             if place == 0 {
-                self.kills_of_bank += 1;
+                self.counts.kills_of_bank += 1;
             } else {
-                self.kills_of_fronts += 1;
+                self.counts.kills_of_fronts += 1;
             }
         }
+        Ok(())
+    }
+
+    /// Notes what a part says of its frames, before it is ended. The bank is asked through a front node.
+    async fn count_frames(&mut self, place: usize) -> Result<(), Failure> {
+        let alive = |place: &usize| self.parts.get(*place).is_some_and(Option::is_some);
+        let Some(node) = (place.max(1)..self.parts.len()).find(alive) else { return Ok(()) };
+        let page = self.serve.page(u16::try_from(node)?);
+        let told = ask(&page, Method::GET, "/faults/counters", "", None, COUNTERS_WITHIN).await;
+        let whole = told.map(|answer| answer.body).unwrap_or_default();
+        let told = if place == 0 { &whole["bank"] } else { &whole["front"] };
+        let count = |name: &str| told[name].as_u64().unwrap_or_default();
+        let (sent, dropped) = (count("frames_sent"), count("frames_dropped"));
+        let counts = &mut self.counts;
+        let (frames, drops) = match place {
+            0 => (&mut counts.frames_of_bank, &mut counts.dropped_of_bank),
+            _ => (&mut counts.frames_of_fronts, &mut counts.dropped_of_fronts),
+        };
+        (*frames, *drops) = (*frames + sent, *drops + dropped);
         Ok(())
     }
 }
@@ -146,13 +170,28 @@ pub async fn run(plan: &Plan) -> Result<Report, Failure> {
     let settled = is_settled.await.is_ok();
     let settled_after = began.elapsed().saturating_sub(acted);
     living.abort_all();
-    let house = house.lock().await;
-    let mut report = judge::judge(&serve, &tally)?;
-    report.sessions = plan.sessions;
-    report.seconds = began.elapsed().as_secs_f64();
-    (report.kills_of_bank, report.kills_of_fronts) = (house.kills_of_bank, house.kills_of_fronts);
-    (report.settled, report.settled_after_s) = (settled, settled_after.as_secs_f64());
-    report.good = report.is_good();
+    let mut house = house.lock().await;
+    for place in 0..house.parts.len() {
+        house.count_frames(place).await?;
+    }
+    let tabs = persons.iter().flat_map(|person| person.tabs.iter().map(|tab| (person.name.clone(), tab.seen())));
+    let judged = judge::judge(&serve, &tally, &tabs.collect::<Vec<_>>())?;
+    let counts = &house.counts;
+    let mut report = Report {
+        sessions: plan.sessions,
+        seed: plan.seed,
+        seconds: began.elapsed().as_secs_f64(),
+        kills_of_bank: counts.kills_of_bank,
+        kills_of_fronts: counts.kills_of_fronts,
+        frames_of_fronts: counts.frames_of_fronts,
+        dropped_of_fronts: counts.dropped_of_fronts,
+        frames_of_bank: counts.frames_of_bank,
+        dropped_of_bank: counts.dropped_of_bank,
+        settled,
+        settled_after_s: settled_after.as_secs_f64(),
+        ..judged
+    };
+    report.good = report.is_good(plan.drop);
     Ok(report)
 }
 
@@ -165,8 +204,8 @@ async fn sign_in_all(plan: &Plan, serve: &Serve) -> Result<Vec<Person>, Failure>
                 persons.push(person??);
             }
         }
-        let (serve, seed) = (serve.clone(), plan.seed);
-        signing.spawn(async move { Person::sign_in(&serve, number, seed).await });
+        let serve = serve.clone();
+        signing.spawn(async move { Person::sign_in(&serve, number).await });
     }
     while let Some(person) = signing.join_next().await {
         persons.push(person??);
@@ -184,11 +223,20 @@ async fn disturb(plan: &Plan, house: &Arc<Mutex<House>>, tally: &Tally) -> Resul
         tokio::time::sleep(wait.min(end.saturating_duration_since(Instant::now()))).await;
         if plan.kill_every > 0.0 && Instant::now() < end {
             let mut house = house.lock().await;
-            let place = dice.below(house.parts.len());
-            house.kill(place).await?;
+            let mut places = vec![dice.below(house.parts.len())];
+            // Sometimes two at once: one of them may be what the other relied on.
+            let another = dice.below(house.parts.len());
+            if dice.below(4) == 0 && !places.contains(&another) {
+                places.push(another);
+            }
+            for place in &places {
+                house.kill(*place).await?;
+            }
             // Sometimes for longer than the bank waits for a node: then a neighbour does its work.
             tokio::time::sleep(dice.around(2.5)).await;
-            house.start(place).await?;
+            for place in places {
+                house.start(place).await?;
+            }
         }
         if told.elapsed() > Duration::from_secs(30) {
             told = Instant::now();

@@ -2,9 +2,9 @@
 //!
 //! Knows: what a browser does. Does not know: what else happens to the nodes.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::Method;
@@ -28,10 +28,12 @@ const PASSWORD: &str = "correct horse battery";
 /// What all people saw and did.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Tickets of wishes that a node said it has accepted.
-    accepted: Mutex<BTreeSet<String>>,
-    /// Wishes that nobody answered, or that were turned away: nothing was promised of them.
-    pub(super) not_accepted: AtomicU64,
+    /// Wishes that a node said it has accepted, by their tickets.
+    accepted: Mutex<BTreeMap<String, Accepted>>,
+    /// Wishes of which nobody said a word: they may come true, once, or not.
+    unheard: Mutex<Vec<Entry>>,
+    /// Wishes that a node said it has not accepted.
+    pub(super) turned_away: AtomicU64,
     /// Streams that began again.
     pub(super) reconnects: AtomicU64,
     /// Entries that came to a tab a second time, or before an earlier one.
@@ -40,17 +42,73 @@ pub(super) struct Tally {
     pub(super) shown: AtomicU64,
 }
 
+/// What a thing is called, whose it is, and how much.
+pub(super) type Entry = (String, String, Option<i64>);
+
+/// A wish that was accepted.
+#[derive(Clone, Debug)]
+pub(super) struct Accepted {
+    /// Whose timeline tells how it ended.
+    pub(super) user: String,
+    /// The kind of the entry that does.
+    pub(super) ends_as: &'static str,
+    /// The bank may say no.
+    pub(super) may_be_refused: bool,
+}
+
 impl Tally {
-    fn accept(&self, ticket: String) {
-        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket);
+    pub(super) fn accept(&self, ticket: String, accepted: Accepted) {
+        self.wishes().insert(ticket, accepted);
     }
 
-    pub(super) fn accepted(&self) -> BTreeSet<String> {
-        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn accepted(&self) -> BTreeMap<String, Accepted> {
+        self.wishes().clone()
     }
 
     pub(super) fn accepted_count(&self) -> usize {
-        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.wishes().len()
+    }
+
+    pub(super) fn lose(&self, wish: Entry) {
+        self.unheard.lock().unwrap_or_else(PoisonError::into_inner).push(wish);
+    }
+
+    pub(super) fn unheard(&self) -> Vec<Entry> {
+        self.unheard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    #[cfg(test)]
+    pub(super) fn forget_accepted(&self) {
+        self.wishes().clear();
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, BTreeMap<String, Accepted>> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An open tab, however often its stream begins again.
+#[derive(Debug, Default)]
+pub(super) struct Tab {
+    /// The entries that it was shown.
+    seen: Mutex<BTreeSet<i64>>,
+}
+
+impl Tab {
+    /// Notes an entry. `false`: it was there, or a younger one.
+    fn see(&self, seq: i64) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_next = seen.last().is_none_or(|youngest| seq > *youngest);
+        seen.insert(seq);
+        is_next
+    }
+
+    pub(super) fn seen(&self) -> BTreeSet<i64> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn youngest(&self) -> i64 {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).last().copied().unwrap_or_default()
     }
 }
 
@@ -61,8 +119,7 @@ pub(super) struct Person {
     number: u32,
     cookie: String,
     serve: Serve,
-    /// The youngest entry that each of the two tabs was shown.
-    pub(super) last_seen: [AtomicI64; 2],
+    pub(super) tabs: [Tab; 2],
 }
 
 fn name_of(number: u32) -> String {
@@ -71,13 +128,13 @@ fn name_of(number: u32) -> String {
 
 impl Person {
     /// Signs in, and waits until the account is there.
-    pub(super) async fn sign_in(serve: &Serve, number: u32, _seed: u64) -> Result<Self, Failure> {
+    pub(super) async fn sign_in(serve: &Serve, number: u32) -> Result<Self, Failure> {
         let name = name_of(number);
         let form = json!({ "app": APP, "user": name, "password": PASSWORD });
         let at = serve.page(1 + u16::try_from(number)? % serve.fronts);
         let answer = ask(&at, Method::POST, "/sign-in", "", Some(&form), Duration::from_secs(60)).await?;
         let cookie = answer.cookie.ok_or_else(|| format!("{name} cannot sign in: {}", answer.body))?;
-        let person = Self { name, number, cookie, serve: serve.clone(), last_seen: Default::default() };
+        let person = Self { name, number, cookie, serve: serve.clone(), tabs: Default::default() };
         let mut events = Events::open(&at, "/events", &person.cookie).await?;
         loop {
             let (event, data) = events.next().await?;
@@ -104,7 +161,7 @@ impl Person {
         is_calm: &watch::Receiver<bool>,
         living: &mut JoinSet<()>,
     ) {
-        for tab in 0..self.last_seen.len() {
+        for tab in 0..self.tabs.len() {
             let (person, tally) = (Arc::clone(self), Arc::clone(tally));
             living.spawn(async move { person.watch(tab, &tally).await });
         }
@@ -134,13 +191,12 @@ impl Person {
 
     fn see(&self, tab: usize, data: &Value, tally: &Tally) {
         let is_whole_state = !data["session"].is_null();
-        let Some(last) = self.last_seen.get(tab) else { return };
+        let Some(tab) = self.tabs.get(tab) else { return };
         for document in data["documents"].as_array().into_iter().flatten() {
-            let seq = document["seq"].as_i64().unwrap_or_default();
-            let before = last.fetch_max(seq, Ordering::Relaxed);
+            let is_next = tab.see(document["seq"].as_i64().unwrap_or_default());
             if !is_whole_state {
                 tally.shown.fetch_add(1, Ordering::Relaxed);
-                tally.out_of_order.fetch_add(u64::from(seq <= before), Ordering::Relaxed);
+                tally.out_of_order.fetch_add(u64::from(!is_next), Ordering::Relaxed);
             }
         }
     }
@@ -155,21 +211,28 @@ impl Person {
                 keys = self.keys(&at).await.unwrap_or_default();
             }
             let key = keys.get(dice.below(keys.len())).cloned();
-            let wish = match (dice.below(10), key) {
-                (0, _) | (_, None) => json!({ "wish": "key" }),
-                (1..=5, Some(key)) => json!({ "wish": "coins", "key": key, "amount": 1 + dice.below(100) }),
+            // What it is called in the books, how its entry is called in a timeline, and how it is asked for.
+            let amount = 1 + dice.below(100);
+            let (what, ends_as, wish) = match (dice.below(10), key) {
+                (0, _) | (_, None) => ("key".to_owned(), "key", json!({ "wish": "key" })),
+                (1..=5, Some(key)) => {
+                    ("sent".to_owned(), "sent", json!({ "wish": "coins", "key": key, "amount": amount }))
+                }
                 _ => {
                     let to = name_of(u32::try_from(dice.below(plan.sessions as usize / 2)).unwrap_or(0));
-                    json!({ "wish": "pay", "to": to, "amount": 1 + dice.below(50) })
+                    (format!("paid to {to}"), "paid", json!({ "wish": "pay", "to": to, "amount": amount }))
                 }
             };
+            let user = self.name.clone();
             match ask(&at, Method::POST, "/ask", &self.cookie, Some(&wish), ANSWER_WITHIN).await {
                 Ok(answer) if answer.body["ticket"].is_string() => {
-                    tally.accept(answer.body["ticket"].as_str().unwrap_or_default().to_owned());
+                    let accepted = Accepted { user, ends_as, may_be_refused: ends_as == "paid" };
+                    tally.accept(answer.body["ticket"].as_str().unwrap_or_default().to_owned(), accepted);
                 }
-                _ => {
-                    tally.not_accepted.fetch_add(1, Ordering::Relaxed);
+                Ok(answer) if answer.body["error"].as_str().is_some_and(|why| why.starts_with("not accepted")) => {
+                    tally.turned_away.fetch_add(1, Ordering::Relaxed);
                 }
+                _ => tally.lose((what, user, i64::try_from(amount).ok())),
             }
         }
     }
