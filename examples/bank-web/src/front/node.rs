@@ -3,7 +3,7 @@
 //! Knows: the bank, its neighbours, the sessions behind it, the shared store. Does not know: HTTP.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rpcgen_runtime::{AppId, ClientStats, Config, Interest, Server};
@@ -114,6 +114,8 @@ pub struct Node {
     /// For requests of browsers that have no tab open.
     desk: front::Client,
     neighbour: OnceLock<Server>,
+    /// Which share of its frames to the bank is dropped.
+    drop: Mutex<f64>,
 }
 
 impl Node {
@@ -144,7 +146,8 @@ impl Node {
         let control = control::Client::builder().connect_lazily().connect(&settings.control).await?;
         let tickets = Arc::new(Tickets::new(Arc::clone(&relay), bank.clone()));
         let desk = front::Client::builder().config(quick()).connect(&address).await?;
-        let node = Arc::new(Self { relay, tickets, bank, control, sessions, desk, neighbour: OnceLock::new() });
+        let (neighbour, drop) = (OnceLock::new(), Mutex::new(settings.drop));
+        let node = Arc::new(Self { relay, tickets, bank, control, sessions, desk, neighbour, drop });
         behind.set(&node);
         node.tickets.take_up().await;
         node.tickets.settle_the_lost().await?;
@@ -199,9 +202,17 @@ impl Node {
         self.bank.runtime().cut_link();
     }
 
-    /// Which share of its frames to the bank are dropped: 0 to 0.9.
+    /// From now on this share of its frames to the bank is dropped: 0 to 0.9.
     pub fn set_faults(&self, drop: f64) {
-        self.bank.runtime().set_faults(Some(drop_frames(drop)));
+        let plan = drop_frames(drop);
+        *self.drop.lock().unwrap_or_else(PoisonError::into_inner) = plan.drop;
+        self.bank.runtime().set_faults(Some(plan));
+    }
+
+    /// Which share is dropped now.
+    #[must_use]
+    pub fn faults(&self) -> f64 {
+        *self.drop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The bank's control port.

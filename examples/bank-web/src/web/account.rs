@@ -19,6 +19,10 @@ use crate::stubs::front::{AskError, Cancelled, Wish};
 
 /// Names and passwords may be so long.
 const NAME_CHARS_MAX: usize = 32;
+const NO_NAME: &str = "a name has 1 to 32 letters, digits, - and _";
+const NO_AMOUNT: &str = "an amount is a whole number from 1 on";
+/// Keys are shorter than that.
+const KEY_BYTES_MAX: usize = 64;
 /// Shorter passwords are guessed.
 const PASSWORD_CHARS_MIN: usize = 8;
 /// Longer ones only keep us busy.
@@ -80,7 +84,7 @@ pub(super) async fn sign_in(State(web): State<Web>, Json(form): Json<SignInForm>
         return Err(bad("there is no such app"));
     }
     if !is_name(&form.user) {
-        return Err(bad("a name has 1 to 32 letters, digits, - and _"));
+        return Err(bad(NO_NAME));
     }
     if form.password.chars().count() < PASSWORD_CHARS_MIN || form.password.len() > PASSWORD_BYTES_MAX {
         return Err(bad("a password has at least 8 characters"));
@@ -107,9 +111,11 @@ pub(super) async fn ask(
     let browser = browser(&web, &headers).await?.confirmed()?;
     let wish = match form.wish {
         WishForm::Key => Wish::NewKey,
-        WishForm::Pay { to, amount } if is_name(&to) && amount > 0 => Wish::Pay { to, amount },
-        WishForm::Coins { key, amount } if key.len() <= 64 && amount > 0 => Wish::SendCoins { key, amount },
-        _ => return Err(bad("that is not a name, a key or an amount")),
+        WishForm::Pay { amount: 0, .. } | WishForm::Coins { amount: 0, .. } => return Err(bad(NO_AMOUNT)),
+        WishForm::Pay { to, .. } if !is_name(&to) => return Err(bad(NO_NAME)),
+        WishForm::Pay { to, amount } => Wish::Pay { to, amount },
+        WishForm::Coins { key, .. } if key.len() > KEY_BYTES_MAX => return Err(bad("nobody has such a key")),
+        WishForm::Coins { key, amount } => Wish::SendCoins { key, amount },
     };
     match web.client_of(&form.session).ask(browser.app, browser.user, wish).await {
         Ok(ticket) => Ok(Json(json!({ "ticket": ticket }))),

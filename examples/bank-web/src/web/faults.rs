@@ -69,6 +69,7 @@ pub(super) async fn counters(
         "frames_dropped": stats.faults.dropped,
         "resent": stats.session.resent,
         "duplicates": stats.session.duplicates,
+        "drop_calls": web.node.faults(),
     });
     let control = web.node.control();
     // A bank that is away is not asked: the question would wait for it, and others behind it.
@@ -80,7 +81,7 @@ pub(super) async fn counters(
     let bank = told.map(|told| {
         json!({
             "epoch": format!("{:016x}", told.epoch),
-            "linked": told.linked,
+            "linked_nodes": told.linked,
             "actions": told.actions,
             "frames_sent": told.frames_sent,
             "frames_dropped": told.frames_dropped,

@@ -110,9 +110,11 @@ fn opening(node: &str, user: &str) -> String {
 /// The bottom of the page: what waits for the bank.
 const NOTIFIER: &str = r#"<footer class="notifier" id="notifier" data-count="0" aria-live="polite">
 <div class="inner">
+<div class="head">
 <h2>Guarantees <span class="count" id="count">0</span></h2>
+<p class="quiet" id="nothing">Nothing waits: all is answered.</p>
+</div>
 <ul id="waiting"></ul>
-<p class="quiet" id="nothing">Nothing waits: all that you asked for is answered.</p>
 </div>
 </footer>"#;
 

@@ -73,6 +73,15 @@ impl House {
         format!("http://{}/{path}", self.serve.page(node))
     }
 
+    /// When the bank booked its one confirmed coin, in milliseconds since 1970.
+    pub(crate) fn confirmed_at_ms(&self) -> i64 {
+        let books = self.serve.data.join("bank/bank.sqlite");
+        let books = rusqlite::Connection::open(books).expect("the bank has books");
+        // A coin that was moved on is due again that much later.
+        let look = "SELECT due_ms - confirmed_after_ms FROM coins WHERE stage = 2";
+        books.query_row(look, [], |row| row.get(0)).expect("a coin is confirmed")
+    }
+
     /// Signs a browser in at a front node, and waits for the account's page.
     pub(crate) async fn sign_in(&self, browser: &Browser, node: u16, user: &str) {
         browser.open(&self.url(node, "")).await;

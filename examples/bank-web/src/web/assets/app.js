@@ -89,7 +89,7 @@ function showDocuments(documents, isNew) {
     const entry = entryOf(one);
     if (isNew) {
       entry.classList.add("new");
-      entry.dataset.shownAfterMs = Math.max(0, Date.now() - one.at_ms);
+      entry.dataset.shownAtMs = Date.now();
     }
     timeline.prepend(entry);
   }
@@ -189,8 +189,8 @@ function listen() {
   events.addEventListener("error", () => {
     document.body.dataset.ready = "false";
     showLink("gone", "front node away: reconnecting");
-    // The browser comes back by itself, unless it was told no.
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 1000);
+    // The browser comes back by itself, unless it was told no: then it is signed out, in another window or because nobody knows it any more.
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 1000);
   });
 }
 

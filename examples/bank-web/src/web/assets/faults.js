@@ -3,14 +3,19 @@
 
 const $ = (id) => document.getElementById(id);
 const LABELS = {
-  linked: "Linked", links: "Links so far", open_calls: "Calls that wait", frames_sent: "Frames sent",
+  linked: "Linked", linked_nodes: "Front nodes linked", links: "Links so far", open_calls: "Calls that wait", frames_sent: "Frames sent",
   frames_dropped: "Frames dropped on purpose", resent: "Messages sent again", duplicates: "Duplicates dropped",
   epoch: "Epoch", actions: "Actions run",
   waiting_broadcasts: "Broadcasts without a node", paused: "Paused",
 };
 
+let orders = 0; // What the visitor has done so far: counters that were asked for before that are old.
+let open = 0; // Orders that are not taken yet.
+
 async function post(path, body) {
   $("problem").textContent = "";
+  orders += 1;
+  open += 1;
   try {
     const response = await fetch(path, {
       method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
@@ -19,11 +24,20 @@ async function post(path, body) {
   } catch {
     $("problem").textContent = "The front node cannot be reached.";
   }
+  orders += 1;
+  open -= 1;
 }
 
 const sliders = ["calls", "answers", "broadcasts"];
+function showSlider(id, value) {
+  $(id).value = value;
+  $(`${id}-out`).textContent = `${Math.round(value * 100)} %`;
+}
 for (const id of sliders) {
-  $(id).addEventListener("input", () => ($(`${id}-out`).textContent = `${Math.round($(id).value * 100)} %`));
+  $(id).addEventListener("input", () => {
+    orders += 1;
+    showSlider(id, $(id).value);
+  });
   $(id).addEventListener("change", () =>
     post("/faults/set", Object.fromEntries(sliders.map((name) => [name, Number($(name).value)]))));
 }
@@ -58,9 +72,17 @@ function show(id, counters) {
   }
 }
 
+// A bank that was killed begins anew, without faults. What is being dragged is the visitor's.
+function showSliders(front, bank) {
+  const told = { calls: front.drop_calls, answers: bank?.drop_answers, broadcasts: bank?.drop_broadcasts };
+  for (const id of sliders) if (told[id] !== undefined && !$(id).matches(":active")) showSlider(id, told[id]);
+}
+
 async function look() {
+  const before = orders;
   try {
     const { front, bank } = await (await fetch("/faults/counters")).json();
+    if (open === 0 && before === orders) showSliders(front, bank);
     show("front", front);
     show("bank", bank);
     $("link").dataset.state = front.linked ? "up" : "down";
