@@ -35,7 +35,7 @@ pub(super) async fn events(
     let session = web.node.open_session(browser.app, &browser.user).await;
     let session = session.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
     web.tabs().insert(session.name().to_owned(), session.client().clone());
-    let tab = Tab { web, browser, session, last_seq: 0, is_linked: false, is_told_state: false };
+    let tab = Tab { web, headers, browser, session, last_seq: 0, is_linked: false, is_told_state: false };
     let events = stream::unfold(tab, |mut tab| async move {
         let event = tab.next().await?;
         Some((Ok(event), tab))
@@ -46,6 +46,7 @@ pub(super) async fn events(
 /// One open tab, as long as its stream lives.
 struct Tab {
     web: Web,
+    headers: HeaderMap,
     browser: Browser,
     session: Session,
     /// The youngest entry that it has been told.
@@ -87,6 +88,8 @@ impl Tab {
     }
 
     async fn state(&mut self) -> Option<Value> {
+        // Once more: what was settled before the session watched, it does not hear of.
+        self.browser = browser(&self.web, &self.headers).await.ok()?;
         self.is_linked = self.web.node.is_linked();
         let (app, user) = (self.browser.app, self.browser.user.clone());
         let mut state = json!({
@@ -133,4 +136,44 @@ impl Drop for Tab {
 
 fn event(name: &str, data: &Value) -> Event {
     Event::default().event(name).data(data.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::http::{HeaderValue, header};
+
+    use super::*;
+    use crate::front::{Node, Settings};
+
+    #[tokio::test]
+    async fn tab_whose_account_was_opened_before_it_watched_is_told_so() {
+        let data = std::env::temp_dir().join(format!("bank-web-tab-{}", crate::clock::random_name()));
+        let nowhere = "tcp://127.0.0.1:9".to_owned();
+        let settings = Settings {
+            name: "front-1".to_owned(),
+            bank: nowhere.clone(),
+            control: nowhere,
+            address: "tcp://127.0.0.1:0".to_owned(),
+            neighbours: Vec::new(),
+            data: data.clone(),
+            store: data.join("shared.sqlite"),
+            drop: 0.0,
+        };
+        let node = Node::start(&settings).await.unwrap();
+        let token = node.sign_in(APPS[0].id, "alice", "correct horse".to_owned()).await.unwrap().unwrap();
+        let web = Web { node, tabs: Arc::default() };
+        let cookie = HeaderValue::from_str(&format!("bank_web={token}")).unwrap();
+        let headers = HeaderMap::from_iter([(header::COOKIE, cookie)]);
+        let Ok(browser) = browser(&web, &headers).await else { panic!("it has signed in") };
+        assert!(!browser.sign_in.is_confirmed);
+        // The bank's answer comes between the look at who it is and the watching.
+        let store = rusqlite::Connection::open(&settings.store).unwrap();
+        assert_eq!(store.execute("UPDATE sign_ins SET state = 'confirmed'", []).unwrap(), 1);
+        let session = web.node.open_session(browser.app, &browser.user).await.unwrap();
+        let mut tab = Tab { web, headers, browser, session, last_seq: 0, is_linked: false, is_told_state: false };
+        assert!(!tab.state().await.unwrap()["summary"].is_null());
+        std::fs::remove_dir_all(data).unwrap();
+    }
 }
