@@ -131,13 +131,22 @@ impl PostgresServer {
     /// # Panics
     /// It is not.
     pub fn kill(&self) {
+        let began = Instant::now();
+        // Stopped first: a child that it makes while its children are listed would outlive it, and keep the next one from starting.
+        let first = self.first.load(Ordering::Relaxed);
+        if is_postgres(first) {
+            let _ = Command::new("kill").args(["-STOP", &first.to_string()]).stderr(Stdio::null()).status();
+        }
+        while is_postgres(first) && !stat(first).is_some_and(|(state, _)| matches!(state, 'T' | 't')) {
+            assert!(began.elapsed() < GONE_WITHIN, "waited for PostgreSQL to stop: not within {GONE_WITHIN:?}");
+            std::thread::yield_now();
+        }
         let ids = self.processes();
         let names: Vec<String> = ids.iter().map(u32::to_string).collect();
         if !names.is_empty() {
             // Some may be gone before.
             let _ = Command::new("kill").arg("-KILL").args(names).stderr(Stdio::null()).status();
         }
-        let began = Instant::now();
         while ids.iter().any(|id| is_postgres(*id)) {
             assert!(began.elapsed() < GONE_WITHIN, "waited for PostgreSQL to be gone: not within {GONE_WITHIN:?}");
             std::thread::yield_now();
