@@ -80,6 +80,11 @@ fn what_would_be_misread_is_named_with_its_place() {
             "#0 struct {x: {string: u8}}",
             "`go.request.a.x` is `u8` here and `string` at the server",
         ),
+        (
+            "#0 struct {x: {u8: u8}}",
+            "#0 struct {x: {u8: bool}}",
+            "`go.request.a.x` is `u8` here and `bool` at the server",
+        ),
         ("#0 struct {x: u8}", "#0 struct {y: u8}", "field 1 of `go.request.a` is `x` here and `y` at the server"),
         ("#0 struct {x: u8}", "#0 fixed struct {x: u8}", "`go.request.a` is `@fixed` at the server and not here"),
         (
@@ -163,6 +168,8 @@ fn what_is_no_shape_is_named_as_none() {
     for bad in [
         String::new(),
         good.replace("#0 struct", "#1 struct"),
+        format!("{}#0 enum {{}}\n", good.replace("#0 struct", "#1 struct")),
+        good.replace("}\n", "} \n"),
         good.replace("a: #0", "a: #1"),
         good.replace("a: #0", "a: #99999999999999999999"),
         good.replace("x: u8", "x: "),
