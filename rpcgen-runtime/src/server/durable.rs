@@ -225,13 +225,8 @@ impl Shared {
         }
         let theirs = Arc::downgrade(self);
         tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(every).await;
-                let Some(shared) = theirs.upgrade() else { return };
+            while let Some(shared) = Self::go_on_after(every, &theirs).await {
                 let (Some(durable), Some(store)) = (&shared.durable, &shared.completions) else { return };
-                if durable.log.stopped().is_some() {
-                    return;
-                }
                 // It is tried again; until then an older backup is not told from the right one.
                 if let Err(error) = durable.opened().belong_to(&**store, None).await {
                     tracing::warn!(%error, "log and database have no new mark in common");
@@ -251,14 +246,18 @@ impl Shared {
         });
         let (theirs, began) = (Arc::downgrade(self), self.clock.now());
         tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(TICK_EVERY).await;
-                let Some(shared) = theirs.upgrade() else { return };
-                let Some(durable) = shared.durable.as_ref().filter(|durable| durable.log.stopped().is_none()) else {
-                    return;
-                };
+            while let Some(shared) = Self::go_on_after(TICK_EVERY, &theirs).await {
+                let Some(durable) = &shared.durable else { return };
                 durable.tick(shared.clock.now().saturating_since(began));
             }
         });
+    }
+
+    /// For what is done now and then: the server, after that time, unless it or its log has ended.
+    async fn go_on_after(time: Duration, theirs: &Weak<Self>) -> Option<Arc<Self>> {
+        tokio::time::sleep(time).await;
+        let shared = theirs.upgrade()?;
+        let has_log = shared.durable.as_ref().is_some_and(|durable| durable.log.stopped().is_none());
+        has_log.then_some(shared)
     }
 }

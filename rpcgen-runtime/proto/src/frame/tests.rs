@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
+use core::time::Duration;
+
 use super::fuzzing::{fuzz_frame_decode, fuzz_frame_roundtrip};
 use super::*;
 use crate::bits::Bits;

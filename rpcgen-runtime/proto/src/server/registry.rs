@@ -4,7 +4,6 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
@@ -211,7 +210,7 @@ impl<P: Payload> Registry<P> {
         if let Some(pause) = known.disputes.refused_for(now) {
             self.stats.disputed += 1;
             let message = "links of this client were closed by protocol errors again and again";
-            return Admission::Reject(refuse(RejectReason::TooManyErrors, message, pause));
+            return Admission::Reject(Reject::new(RejectReason::TooManyErrors, message, pause));
         }
         let is_same_epoch = hello.resume.as_ref().is_some_and(|resume| resume.epoch == self.epoch);
         match shown {
@@ -228,7 +227,7 @@ impl<P: Payload> Registry<P> {
     fn reject_unproven(&mut self, (reason, message): (RejectReason, &str)) -> Admission<P> {
         self.stats.unproven += 1;
         let pause = if reason == RejectReason::ServerRestored { FULL_PAUSE } else { Duration::ZERO };
-        Admission::Reject(refuse(reason, message, pause))
+        Admission::Reject(Reject::new(reason, message, pause))
     }
 
     /// One of the ends was restarted from its durable log, or the welcome of the first lanes is lost: the session goes on, and its
@@ -297,7 +296,7 @@ impl<P: Payload> Registry<P> {
 
     fn may_open(&mut self, now: Instant) -> Result<(), Reject> {
         if self.is_shutting_down {
-            return Err(refuse(RejectReason::ShuttingDown, "this server is shutting down", Duration::ZERO));
+            return Err(Reject::new(RejectReason::ShuttingDown, "this server is shutting down", Duration::ZERO));
         }
         self.let_in(now)
     }
@@ -305,7 +304,7 @@ impl<P: Payload> Registry<P> {
     fn let_in(&mut self, now: Instant) -> Result<(), Reject> {
         self.admissions.let_in(now).map_err(|pause| {
             self.stats.deferred += 1;
-            refuse(RejectReason::Overloaded, "more clients come than are let in per second", pause)
+            Reject::new(RejectReason::Overloaded, "more clients come than are let in per second", pause)
         })
     }
 
@@ -327,7 +326,7 @@ impl<P: Payload> Registry<P> {
     /// Links are counted, and the lower number loses for good (trap T20).
     fn superseded(&mut self) -> Reject {
         self.stats.unproven += 1;
-        refuse(RejectReason::Superseded, "a newer link of this client is here", Duration::ZERO)
+        Reject::new(RejectReason::Superseded, "a newer link of this client is here", Duration::ZERO)
     }
 
     fn open(&mut self, now: Instant, hello: Hello) -> Admission<P> {
@@ -354,7 +353,7 @@ impl<P: Payload> Registry<P> {
         } else {
             self.stats.full += 1;
             let message = "this server has as many sessions and records as it may have";
-            Err(refuse(RejectReason::Overloaded, message, FULL_PAUSE))
+            Err(Reject::new(RejectReason::Overloaded, message, FULL_PAUSE))
         };
         match opened {
             Ok(()) => {
@@ -456,8 +455,4 @@ impl Derived {
         first.copy_from_slice(&self.0[..8]);
         u64::from_le_bytes(first)
     }
-}
-
-fn refuse(reason: RejectReason, message: &str, pause: Duration) -> Reject {
-    Reject { reason, message: String::from(message), pause, schema: None }
 }

@@ -24,7 +24,7 @@ pub struct Schema {
 /// Why the hello is for another server, if it is.
 // spec: protocol.md 8
 pub(super) fn check(schemas: &[Schema], hello: &Hello) -> Option<Reject> {
-    let refuse = |reason, message| Reject { reason, message, pause: Duration::ZERO, schema: None };
+    let refuse = |reason, message| Reject::new(reason, message, Duration::ZERO);
     if hello.version != PROTOCOL_VERSION {
         let message = alloc::format!(
             "this server speaks version {PROTOCOL_VERSION} of the protocol, the client {}",

@@ -4,11 +4,12 @@
 //! last window or two (as BBR's, draft-ietf-ccwg-bbr, section 5.5.7): a sample may be late on purpose (the flush time) or because a
 //! message before it was lost, and neither says anything about the link. The first sample is the handshake's own.
 //!
-//! Beside it stands what a round trip takes *now*, queues included: the least sample of the last round or two. It says when what was
-//! sent again must have arrived.
+//! Beside it stands what a round trip takes *now*, queues included: the same of the last round or two. It says when what was sent again
+//! must have arrived.
 
 use core::time::Duration;
 
+use crate::config::RESEND_INTERVAL_MIN;
 use crate::time::Instant;
 
 /// How long the least sample counts.
@@ -22,54 +23,65 @@ const ESTIMATE_MAX: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RoundTrip {
     floor: Duration,
-    last_window: Option<Duration>,
-    this_window: Option<Duration>,
-    window_ends: Instant,
-    last_round: Option<Duration>,
-    this_round: Option<Duration>,
-    round_ends: Instant,
+    window: Least,
+    round: Least,
+}
+
+/// The least sample of this period and the last one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Least {
+    last: Option<Duration>,
+    this: Option<Duration>,
+    ends: Instant,
+}
+
+impl Least {
+    const NONE: Self = Self { last: None, this: None, ends: Instant::START };
+
+    fn get(&self) -> Option<Duration> {
+        [self.last, self.this].into_iter().flatten().min()
+    }
+
+    /// `lasts`: how long a period is that begins now, by the least sample of the one that has ended.
+    fn sample(&mut self, now: Instant, sample: Duration, lasts: impl FnOnce(Option<Duration>) -> Duration) {
+        if now >= self.ends {
+            self.last = self.this.take();
+            self.ends = now + lasts(self.last);
+        }
+        self.this = Some(self.this.map_or(sample, |least| least.min(sample)));
+    }
 }
 
 impl RoundTrip {
     /// No estimate is below `floor`.
     pub(super) fn new(floor: Duration) -> Self {
         let floor = floor.min(ESTIMATE_MAX);
-        Self {
-            floor,
-            last_window: None,
-            this_window: None,
-            window_ends: Instant::START,
-            last_round: None,
-            this_round: None,
-            round_ends: Instant::START,
-        }
+        Self { floor, window: Least::NONE, round: Least::NONE }
     }
 
     pub(super) fn estimate(&self) -> Duration {
-        let least = [self.last_window, self.this_window].into_iter().flatten().min();
-        least.unwrap_or(INITIAL).clamp(self.floor, ESTIMATE_MAX)
+        self.window.get().unwrap_or(INITIAL).clamp(self.floor, ESTIMATE_MAX)
     }
 
-    /// What a round trip takes now: never less than the least of the last two rounds, at most [`ESTIMATE_MAX`]. Not raised to the floor.
+    /// One part of so many of the estimate: when to say again what may be lost. No sooner than a message may be sent again.
+    pub(super) fn part(&self, of: u32) -> Duration {
+        (self.estimate() / of).max(RESEND_INTERVAL_MIN)
+    }
+
+    /// What a round trip takes now. Not raised to the floor.
     pub(super) fn current(&self) -> Duration {
-        let least = [self.last_round, self.this_round, self.last_window, self.this_window];
-        let rounds = least[..2].iter().flatten().min();
-        let least = rounds.or_else(|| least[2..].iter().flatten().min());
-        least.copied().unwrap_or(INITIAL).min(ESTIMATE_MAX)
+        usual(self.round.get())
     }
 
     pub(super) fn sample(&mut self, now: Instant, sample: Duration) {
-        if now >= self.round_ends {
-            self.last_round = self.this_round.take();
-            self.round_ends = now + self.current();
-        }
-        self.this_round = Some(self.this_round.map_or(sample, |least| least.min(sample)));
-        if now >= self.window_ends {
-            self.last_window = self.this_window.take();
-            self.window_ends = now + WINDOW;
-        }
-        self.this_window = Some(self.this_window.map_or(sample, |least| least.min(sample)));
+        self.round.sample(now, sample, usual);
+        self.window.sample(now, sample, |_| WINDOW);
     }
+}
+
+/// A round trip that is known, or as it is taken for.
+fn usual(known: Option<Duration>) -> Duration {
+    known.unwrap_or(INITIAL).min(ESTIMATE_MAX)
 }
 
 #[cfg(test)]

@@ -141,15 +141,13 @@ impl<P: Payload> SendLane<P> {
             let position = self.replay.max(self.log.first());
             self.replay = Position(position.0 + 1);
             position
-        } else if let Some(position) = self.twice.take().filter(|_| self.resend_tokens > 0) {
+        } else if let Some(position) = self.twice.take().filter(|_| self.pay()) {
             mark!(ResendTwice);
-            self.resend_tokens -= 1;
             position
         } else {
             let position = *self.resend.first()?;
-            if self.resend_tokens > 0 {
+            if self.pay() {
                 mark!(ResendPaid);
-                self.resend_tokens -= u32::from(!mutated!(ResendsAreFree));
             } else if now >= self.free_resend_at && !mutated!(NoFreeResend) {
                 mark!(ResendFree);
                 self.free_resend_at = now + round_trip.estimate();
@@ -166,6 +164,13 @@ impl<P: Payload> SendLane<P> {
         entry.sent_at = now;
         entry.transmissions += 1;
         Some(position)
+    }
+
+    /// Whether a re-send is paid for out of the stock; it is then.
+    fn pay(&mut self) -> bool {
+        let is_paid = self.resend_tokens > 0;
+        self.resend_tokens -= u32::from(is_paid && !mutated!(ResendsAreFree));
+        is_paid
     }
 
     /// Whether a new link goes on sending again what its peer may not have.

@@ -2,7 +2,6 @@
 
 use super::Lanes;
 use crate::bits::BitArray;
-use crate::config::RESEND_INTERVAL_MIN;
 use crate::error::ProtocolError;
 use crate::frame::{RangeAgree, Riders, Sequenced};
 use crate::ids::{LaneKind, Position};
@@ -120,7 +119,7 @@ impl<P: Payload> Lanes<P> {
     /// A question may be lost, and so may its answer: asked again within the round trip, at no great cost, since what was sent again a
     /// moment ago is not sent again. A new gap does not begin that time anew: gaps come faster.
     pub(super) fn arm_where_is(&mut self, now: Instant) {
-        self.timers.arm(Timer::WhereIs, now + (self.round_trip.estimate() / 4).max(RESEND_INTERVAL_MIN));
+        self.timers.arm(Timer::WhereIs, now + self.round_trip.part(4));
     }
 
     /// The expected message was processed; `bit` is its bit.

@@ -15,7 +15,7 @@ use self::riders::Due;
 use core::time::Duration;
 
 use crate::bits::{BaseWidth, BitArray};
-use crate::config::{Config, RESEND_INTERVAL_MIN};
+use crate::config::Config;
 use crate::error::ProtocolError;
 use crate::frame::{Body, FrameRef, RangeAgree, WireId};
 use crate::ids::{LaneKind, Position, Slot};
@@ -291,7 +291,7 @@ impl<P: Payload> Lanes<P> {
 
     fn arm_blocked(&mut self, now: Instant) {
         if !self.link.reliable_ordered && !mutated!(BlockedSaidOnce) {
-            self.timers.set(Timer::Blocked, now + (self.round_trip.estimate() / 2).max(RESEND_INTERVAL_MIN));
+            self.timers.set(Timer::Blocked, now + self.round_trip.part(2));
         }
     }
 

@@ -201,8 +201,7 @@ impl<P: Payload> ServerSession<P> {
         if let Err(error) = self.welcome(&greeting) {
             // One of the two ends was rolled back (trap T11): never skip, never clamp.
             self.protocol_errors += 1;
-            let (reason, message) = (RejectReason::ResumeGone, alloc::format!("{error}"));
-            let reject = Reject { reason, message, pause: Duration::ZERO, schema: None };
+            let reject = Reject::new(RejectReason::ResumeGone, alloc::format!("{error}"), Duration::ZERO);
             self.outputs.push_back(Output::Transmit(LinkFrame::Reject(reject)));
             self.phase = Phase::Closing;
             self.outputs.push_back(Output::CloseLink(CloseReason::Protocol(error)));
