@@ -253,6 +253,15 @@ pub enum BroadcastError {
         /// How many wait.
         waiting: usize,
     },
+    /// What is logged for all clients of the server, who are away or slow, is at its bound.
+    #[error(
+        "{bytes} bytes are logged for clients that are away or slow; try again when they have come for them, or raise \
+         `ServerLimits::logged_bytes_max`"
+    )]
+    LogsFull {
+        /// Payload bytes that are logged.
+        bytes: usize,
+    },
     /// A field exceeds its limit.
     #[error("the broadcast cannot be encoded: {0}")]
     Encode(#[from] EncodeError),

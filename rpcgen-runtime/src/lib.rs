@@ -83,7 +83,7 @@ pub use crate::error::{
     SendError,
 };
 pub use crate::interest::{Interest, TooManyTopics};
-pub use crate::server::{AcceptLimits, Call, Server, ServerStats, ShutdownReport};
+pub use crate::server::{AcceptLimits, Call, Server, ServerLimits, ServerStats, ShutdownReport};
 
 /// Includes the stubs that `rpcgen::compile` generated in a build script: `pub mod bank { rpcgen_runtime::include_rpc!("bank"); }`.
 #[macro_export]

@@ -17,6 +17,8 @@ mod cases;
 mod durable;
 #[path = "services.rs"]
 mod services;
+#[path = "together.rs"]
+mod together;
 
 /// Where a server of a test listens.
 fn address(_name: &str) -> String {

@@ -12,6 +12,8 @@ mod cases;
 mod durable;
 #[path = "services.rs"]
 mod services;
+#[path = "together.rs"]
+mod together;
 
 /// Where a server of a test listens.
 fn address(name: &str) -> String {

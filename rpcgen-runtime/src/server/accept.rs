@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use super::room::Share;
 use super::session::{Command, Counters, Port, Resident, SessionTask};
 use super::{Hall, Shared};
 use crate::carried::Carried;
@@ -318,7 +319,8 @@ impl Shared {
         service: usize,
     ) -> (Arc<Port>, u64) {
         let (inbox, counters) = (Inbox::new(), Mutex::new(Counters::default()));
-        let port = Arc::new(Port { session, client, service, inbox, counters });
+        let logged = Share::new(&self.room, 0);
+        let port = Arc::new(Port { session, client, service, inbox, counters, logged });
         hall.ports.insert(session, Arc::clone(&port));
         hall.opened += 1;
         if hall.is_paused {

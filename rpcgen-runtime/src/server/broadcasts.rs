@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rpcgen_proto::ids::{MethodId, SessionId};
+use rpcgen_proto::session::Payload;
 use rpcgen_store::BroadcastHandle;
 use tokio::sync::oneshot;
 
 use super::Shared;
 use super::durable::Durable;
+use super::room::{Room, Share};
 use super::routing::{Destination, Target};
 use super::session::Command;
 use crate::carried::Carried;
@@ -31,18 +33,28 @@ pub(super) struct Job {
     pub(super) reply: Option<oneshot::Sender<Result<(), BroadcastError>>>,
     /// Where it is in the log on disk, if there is one and it is not with its session.
     pub(super) record: Option<BroadcastHandle>,
+    /// What it takes of the server's memory until it is in its session's log, which counts it then.
+    pub(super) _held: Share,
 }
 
 impl Job {
+    /// One that is logged for the first time.
+    pub(super) fn new(room: &Arc<Room>, destination: Destination, payload: Carried) -> Self {
+        let _held = Share::new(room, payload.size_bytes());
+        Self { destination, payload, redelivered: false, reply: None, record: None, _held }
+    }
+
     /// A broadcast that was logged for a node that is gone, or has no handler for it: any other will do.
     pub(super) fn again(
+        room: &Arc<Room>,
         service: usize,
         method: MethodId,
         payload: Carried,
         redelivered: bool,
         record: Option<BroadcastHandle>,
     ) -> Self {
-        Self { destination: Destination { service, method, origin: None }, payload, redelivered, reply: None, record }
+        let destination = Destination { service, method, origin: None };
+        Self { redelivered, record, ..Self::new(room, destination, payload) }
     }
 
     /// Whether its sender was told that it is logged: it may not be refused any more.
@@ -88,12 +100,14 @@ impl BroadcastSender {
     pub async fn send<B: Broadcast>(&self, broadcast: B) -> Result<(), BroadcastError> {
         let service = self.service.ok_or(BroadcastError::UnknownService(self.descriptor.name))?;
         let destination = Destination { service, method: MethodId(B::METHOD), origin: broadcast.origin_key() };
+        self.shared.room.admit()?;
         let payload = Carried::of_broadcast(broadcast, !self.shared.is_on_network.load(Ordering::Relaxed))?;
         if let Some(durable) = &self.shared.durable {
             return self.send_on_record(durable, destination, payload).await;
         }
         let (reply, logged) = oneshot::channel();
-        self.shared.route(Job { destination, payload, redelivered: false, reply: Some(reply), record: None });
+        let job = Job::new(&self.shared.room, destination, payload);
+        self.shared.route(Job { reply: Some(reply), ..job });
         logged.await.unwrap_or(Err(BroadcastError::Closed))
     }
 
@@ -108,7 +122,8 @@ impl BroadcastSender {
         self.shared.may_log_broadcast()?;
         let record = durable.broadcast(self.descriptor.name, &destination, payload.clone())?;
         let sequence = record.sequence();
-        self.shared.route(Job { destination, payload, redelivered: false, reply: None, record: Some(record) });
+        let job = Job::new(&self.shared.room, destination, payload);
+        self.shared.route(Job { record: Some(record), ..job });
         let stopped = |_| BroadcastError::LogStopped("it is not known whether the broadcast is on record".to_owned());
         durable.log().wait(sequence).await.map_err(stopped)
     }

@@ -16,6 +16,7 @@ use rpcgen_proto::server::{Registry, RegistryConfig, Schema};
 
 use super::accept::{AcceptLimits, Acceptors, Door};
 use super::durable::{Belonging, Found};
+use super::room::{Room, ServerLimits};
 use super::routing::Router;
 use super::served::Served;
 use super::session::Counters;
@@ -40,7 +41,8 @@ pub struct ServerBuilder {
     services: Vec<Service>,
     config: Config,
     registry: RegistryConfig,
-    limits: AcceptLimits,
+    accept_limits: AcceptLimits,
+    limits: ServerLimits,
     faults: Option<FaultPlan>,
     origin_keys_max: usize,
     broadcasts_waiting_max: usize,
@@ -67,7 +69,8 @@ impl ServerBuilder {
             services: Vec::new(),
             config: Config::default(),
             registry: RegistryConfig::default(),
-            limits: AcceptLimits::default(),
+            accept_limits: AcceptLimits::default(),
+            limits: ServerLimits::default(),
             faults: None,
             origin_keys_max: ORIGIN_KEYS_MAX,
             broadcasts_waiting_max: BROADCASTS_WAITING_MAX,
@@ -105,6 +108,13 @@ impl ServerBuilder {
     /// How many links there may be. Default: [`AcceptLimits::default`].
     #[must_use]
     pub fn accept_limits(mut self, limits: AcceptLimits) -> Self {
+        self.accept_limits = limits;
+        self
+    }
+
+    /// What all sessions may take together: handlers that run, bytes that are logged. Default: [`ServerLimits::default`].
+    #[must_use]
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
         self
     }
@@ -255,7 +265,8 @@ impl ServerBuilder {
             waiting_broadcasts: AtomicUsize::new(0),
             lost_broadcasts: AtomicUsize::new(0),
             is_on_network: AtomicBool::new(false),
-            door: Arc::new(Door::new(self.limits)),
+            door: Arc::new(Door::new(self.accept_limits)),
+            room: Arc::new(Room::new(self.limits)),
         });
         let server = Server { shared, acceptors: Acceptors::default(), beyond_loopback: self.beyond_loopback };
         server.shared.tend_log();

@@ -15,12 +15,13 @@ use tokio::task::JoinSet;
 
 use super::broadcasts::BroadcastSender;
 use super::dispatch::{Handler, HandlerKind};
+use super::room::Room;
 use super::session::SessionContext;
 use crate::carried::Carried;
 use crate::completion::{self, AnswerCodec, CallRecord, CodecOf};
 use crate::contract::{Action, BroadcastStub};
 use crate::driver::inbox::lock;
-use crate::run::{Guarded, Panicked, guarded, poll_once};
+use crate::run::{BoxFuture, Guarded, Panicked, guarded, poll_once};
 
 /// A call, as its handler sees it.
 #[derive(Clone)]
@@ -149,9 +150,11 @@ impl Handlers {
         self.waiting.is_empty()
     }
 
-    /// Runs a handler: here as long as it does not wait, then on a task of its own. `Some`: it has answered.
+    /// Runs a handler: here as long as it does not wait, then on a task of its own. Where those of all sessions are at their bound, it
+    /// begins when one of them has ended. `Some`: it has answered.
     pub(super) fn run(
         &mut self,
+        room: &Room,
         action: ActionHandle,
         key: CallKey,
         method: MethodId,
@@ -162,13 +165,22 @@ impl Handlers {
             Ok(Handler(HandlerKind::Refuses(refusal))) => return Some(Answer::Refused(refusal)),
             Err(panicked) => return Some(on_panic(key, method, &panicked)),
         };
+        if !room.may_begin() {
+            let place = room.place();
+            self.waiting.spawn(async move {
+                let _place = place.await;
+                (action, answer_of(handler, key, method).await)
+            });
+            return None;
+        }
         match poll_once(&mut handler) {
             Poll::Ready(Ok(answer)) => Some(answer),
             Poll::Ready(Err(panicked)) => Some(on_panic(key, method, &panicked)),
             Poll::Pending => {
+                let place = room.take_place();
                 self.waiting.spawn(async move {
-                    let answer = Guarded(handler).await.unwrap_or_else(|panicked| on_panic(key, method, &panicked));
-                    (action, answer)
+                    let _place = place;
+                    (action, answer_of(handler, key, method).await)
                 });
                 None
             }
@@ -186,6 +198,11 @@ impl Handlers {
             }
         }
     }
+}
+
+/// The answer of a handler that has not ended yet.
+async fn answer_of(handler: BoxFuture<Answer<Carried>>, key: CallKey, method: MethodId) -> Answer<Carried> {
+    Guarded(handler).await.unwrap_or_else(|panicked| on_panic(key, method, &panicked))
 }
 
 fn on_panic(key: CallKey, method: MethodId, panicked: &Panicked) -> Answer<Carried> {

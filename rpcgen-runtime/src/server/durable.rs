@@ -214,7 +214,8 @@ impl Shared {
             let destination = Destination { service, method: broadcast.method, origin: broadcast.origin };
             let redelivered = handle.is_assigned();
             let payload = broadcast.payload;
-            self.route(Job { destination, payload, redelivered, reply: None, record: Some(handle) });
+            let job = Job::new(&self.room, destination, payload);
+            self.route(Job { redelivered, record: Some(handle), ..job });
         }
     }
 

@@ -11,6 +11,7 @@ mod drain;
 mod durable;
 mod records;
 mod resting;
+mod room;
 mod routing;
 mod same_moment;
 mod served;
@@ -33,6 +34,7 @@ use self::broadcasts::Job;
 use self::drain::Busy;
 use self::durable::Durable;
 use self::records::Records;
+use self::room::Room;
 use self::routing::Router;
 use self::served::Served;
 use self::session::{Command, Counters, LastWords, Port};
@@ -52,6 +54,7 @@ pub use self::business::Call;
 pub(crate) use self::dispatch::refuse;
 pub use self::dispatch::{Dispatch, Handler, Service, handle, unknown_action};
 pub use self::drain::ShutdownReport;
+pub use self::room::ServerLimits;
 
 type Routes = Router<Arc<Port>, Job>;
 
@@ -85,6 +88,7 @@ pub(crate) struct Shared {
     /// Whether a client may be in another process: then broadcasts are encoded by whoever sends them.
     is_on_network: AtomicBool,
     door: Arc<Door>,
+    room: Arc<Room>,
     /// With a log on disk: what the sessions share of it.
     durable: Option<Durable>,
 }
@@ -120,6 +124,8 @@ pub struct ServerStats {
     pub links_refused: u64,
     /// Broadcasts that wait for a node that handles them.
     pub waiting_broadcasts: usize,
+    /// Payload bytes of answers and broadcasts that are logged for clients.
+    pub logged_bytes: usize,
 }
 
 impl Server {
@@ -296,6 +302,7 @@ impl Shared {
             sessions_opened: hall.opened,
             links_refused: self.door.refused(),
             waiting_broadcasts: lock(&self.router).waiting_count(),
+            logged_bytes: self.room.logged_bytes(),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use rpcgen_proto::faults::{FaultCounters, FaultPlan};
-use rpcgen_proto::frame::{FrameRef, Hello};
+use rpcgen_proto::frame::{FrameRef, Hello, Refusal};
 use rpcgen_proto::ids::{CallNumber, ClientId, MethodId, SessionId};
 use rpcgen_proto::record::{Mark, ServerRecord};
 use rpcgen_proto::session::{
@@ -31,6 +31,7 @@ use super::dispatch::unknown_action;
 use super::drain::{Busy, Draining};
 use super::records::Records;
 use super::resting::Resting;
+use super::room::Share;
 use crate::carried::Carried;
 use crate::driver::inbox::{Inbox, lock};
 use crate::driver::link::Link;
@@ -49,6 +50,8 @@ pub(super) struct Port {
     pub(super) service: usize,
     pub(super) inbox: Inbox<Command>,
     pub(super) counters: Mutex<Counters>,
+    /// What is logged for its client.
+    pub(super) logged: Share,
 }
 
 impl Sleeper for Port {
@@ -251,6 +254,7 @@ impl SessionTask {
 
     fn publish(&mut self) {
         let side = &self.driver.side;
+        self.port.logged.set(side.session.logged_bytes());
         *lock(&self.port.counters) = Counters {
             session: side.session.stats(),
             faults: self.driver.fault_counters(),
@@ -307,7 +311,8 @@ impl SessionTask {
     }
 
     fn again(&self, left: Unassigned<Carried>, record: Option<BroadcastHandle>) -> Job {
-        Job::again(self.port.service, left.method, left.payload, left.redelivered, record)
+        let room = &self.driver.side.context.shared.room;
+        Job::again(room, self.port.service, left.method, left.payload, left.redelivered, record)
     }
 }
 
@@ -414,7 +419,7 @@ impl ServerSide {
         let (action, key) = (call.action, call.key);
         let service = self.context.shared.services.get(self.context.service);
         let dispatch = || service.map_or_else(unknown_action, |it| it.dispatch(method.0, call, payload));
-        if let Some(answer) = self.handlers.run(action, key, method, dispatch) {
+        if let Some(answer) = self.handlers.run(&self.context.shared.room, action, key, method, dispatch) {
             self.answer(now, action, answer);
         }
     }
@@ -457,6 +462,10 @@ impl Side for ServerSide {
             }
             ServerEvent::Begin { action, .. } => self.begin_recovered(now, action),
             ServerEvent::TurnOver(number) => self.turn_over(number),
+            // It did not run, and need not: there is no room for what it would answer.
+            ServerEvent::Action { action, redelivered: false, .. } if self.context.shared.room.is_full() => {
+                self.answer(now, action, Answer::Refused(Refusal::Overloaded));
+            }
             ServerEvent::Action { action, key, method, redelivered, payload } => {
                 let context = Arc::clone(&self.context);
                 let call = Call::new(action, key, redelivered, context).parked(self.is_parked(action));

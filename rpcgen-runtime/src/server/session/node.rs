@@ -65,8 +65,8 @@ impl ServerSide {
         payload: Carried,
     ) {
         let record = self.records.as_mut().and_then(|records| records.take_route(number));
-        let job = Job::again(self.port.service, method, payload, redelivered, record);
         let shared = &self.context.shared;
+        let job = Job::again(&shared.room, self.port.service, method, payload, redelivered, record);
         if self.session.handles_broadcast(method) {
             self.resting.rest(job);
             lock(&shared.router).set_resting(self.port.session, true);

@@ -228,6 +228,12 @@ impl<P: Payload> ServerSession<P> {
         mark
     }
 
+    /// Payload bytes that are logged for the client: not sent yet, or not guaranteed.
+    #[must_use]
+    pub fn logged_bytes(&self) -> usize {
+        self.backlog_bytes + self.lanes.send.bytes_in_flight
+    }
+
     fn log(&mut self, body: Body<P>) {
         let bytes = body.payload_bytes();
         self.backlog_bytes += bytes;

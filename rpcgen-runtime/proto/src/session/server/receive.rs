@@ -158,7 +158,7 @@ impl<P: Payload> ServerSession<P> {
             return Ok(bit);
         }
         let action = Action { number, method, digest, state: ActionState::Answered { is_own: true } };
-        let logged = self.backlog_bytes + self.lanes.send.bytes_in_flight;
+        let logged = self.logged_bytes();
         // That one did not run can only be said of one that was never sent before: it may have run in an earlier epoch.
         if logged > self.lanes.config.log_bytes_max && (!maybe_sent || mutated!(OverloadedThoughSent)) {
             self.actions.put(slot, action);
