@@ -3,6 +3,7 @@
 //! Knows: how actions become handlers and handlers answers, and how links, broadcasts and the server's wishes reach the session. Does
 //! not know: other sessions, how a link was accepted.
 
+mod counters;
 mod node;
 mod on_record;
 mod resident;
@@ -13,16 +14,17 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use rpcgen_proto::faults::{FaultCounters, FaultPlan};
+use rpcgen_proto::faults::FaultPlan;
 use rpcgen_proto::frame::{FrameRef, Hello, Refusal};
 use rpcgen_proto::ids::{CallNumber, ClientId, MethodId, SessionId};
 use rpcgen_proto::record::{Mark, ServerRecord};
 use rpcgen_proto::session::{
-    ActionHandle, Answer, Ended, Input, Opening, Output, ServerEvent, ServerSession, Stats, Unassigned,
+    ActionHandle, Answer, Ended, Input, Opening, Output, ServerEvent, ServerSession, Unassigned,
 };
 use rpcgen_proto::time::Instant;
 use rpcgen_store::BroadcastHandle;
 
+pub(super) use self::counters::Counters;
 pub(super) use self::resident::Resident;
 use super::Shared;
 use super::broadcasts::Job;
@@ -57,23 +59,6 @@ pub(super) struct Port {
 impl Sleeper for Port {
     fn wake(&self) {
         self.inbox.wake();
-    }
-}
-
-/// What one session did so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counters {
-    pub(super) session: Stats,
-    pub(super) faults: FaultCounters,
-    pub(super) actions: u64,
-    pub(super) is_linked: bool,
-}
-
-impl Counters {
-    pub(super) fn add(&mut self, other: &Self) {
-        self.session.add(&other.session);
-        self.faults.add(&other.faults);
-        self.actions += other.actions;
     }
 }
 
