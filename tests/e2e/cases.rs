@@ -283,6 +283,15 @@ async fn full_log_says_so_or_waits() {
 }
 
 #[tokio::test]
+async fn every_one_of_many_callers_is_answered_although_the_log_has_room_for_two() {
+    let (server, business) = serve(&address("crowd")).await;
+    let small = Config { log_messages_max: 2, ..config() };
+    let client = desk::Client::builder().config(small).connect(&server.local_address()).await.unwrap();
+    call_and_cut(&client, 100, 0).await;
+    assert_eq!((business.runs(), business.repeated()), (100, 0));
+}
+
+#[tokio::test]
 async fn request_that_fits_in_no_frame_is_not_accepted() {
     let (server, _) = serve(&address("large")).await;
     let client = connect(&server.local_address()).await;
