@@ -21,6 +21,14 @@
 //!     Err(CallError::Failed(error)) => println!("the bank says no: {error}"),
 //!     Err(error) => return Err(error.into()),
 //! }
+//! // Many calls from one task: handed over together, answered as the answers come.
+//! let mut calls = Calls::new();
+//! for user in &users {
+//!     calls.push(bank.get_add_funds_key(AppId(7), user));
+//! }
+//! while let Some((index, key)) = calls.next().await {
+//!     println!("{}: {}", users[index], key?);
+//! }
 //! bank.disconnect(Duration::from_secs(5)).await;
 //! ```
 //!
@@ -75,7 +83,7 @@ pub use rpcgen_proto::server::RegistryConfig;
 pub use rpcgen_proto::session::Stats;
 pub use uuid::Uuid;
 
-pub use crate::client::{Client, ClientStats, Delivery, PendingCall, RecoveredCall, Step};
+pub use crate::client::{Calls, Client, ClientStats, Delivery, PendingCall, RecoveredCall, Step};
 pub use crate::driver::address::{Address, AddressError};
 pub use crate::durable::{LogProgress, LogStats};
 pub use crate::error::{

@@ -11,6 +11,8 @@ use crate::support::{APP, Business, config, connect, is_alive, serve, serve_at};
 
 #[path = "broadcasts.rs"]
 mod broadcasts;
+#[path = "calls.rs"]
+mod calls;
 #[path = "cases.rs"]
 mod cases;
 #[path = "durable.rs"]

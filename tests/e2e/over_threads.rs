@@ -6,6 +6,8 @@ use crate::support::{APP, config, connect, serve, serve_at};
 
 #[path = "broadcasts.rs"]
 mod broadcasts;
+#[path = "calls.rs"]
+mod calls;
 #[path = "cases.rs"]
 mod cases;
 #[path = "durable.rs"]

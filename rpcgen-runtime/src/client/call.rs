@@ -22,8 +22,8 @@ use crate::error::{CallError, NotGuaranteed, SendError};
 /// A call that is not sent yet. Await it for its answer, or take the three steps one by one with [`Request::send`].
 #[must_use = "a request does nothing until it is awaited or sent"]
 pub struct Request<'a, A> {
-    client: &'a Client,
-    action: A,
+    pub(super) client: &'a Client,
+    pub(super) action: A,
 }
 
 impl<A> fmt::Debug for Request<'_, A> {
@@ -147,19 +147,19 @@ impl<A> Call<A> {
     fn poll_claimed(&self, cx: &Context<'_>) -> Poll<Outcome> {
         let outcome = self.cell.poll_answer(cx);
         if let Poll::Ready(outcome) = &outcome {
-            self.handle.claim(self.claimable(outcome));
+            self.handle.claim(self.handle.claimable(&self.cell, outcome));
         }
         outcome
-    }
-
-    /// What is in the log on disk until it is claimed.
-    fn claimable(&self, outcome: &Outcome) -> Option<CallNumber> {
-        self.handle.log.as_ref().filter(|_| matches!(outcome, Outcome::Answer(_))).and_then(|_| self.cell.number())
     }
 }
 
 impl ClientHandle {
-    fn claim(&self, number: Option<CallNumber>) {
+    /// What is in the log on disk until it is claimed.
+    pub(super) fn claimable(&self, cell: &CallCell, outcome: &Outcome) -> Option<CallNumber> {
+        self.log.as_ref().filter(|_| matches!(outcome, Outcome::Answer(_))).and_then(|_| cell.number())
+    }
+
+    pub(super) fn claim(&self, number: Option<CallNumber>) {
         if let Some(number) = number {
             // A client that has ended leaves it in the log, and the next one hands it out again.
             let _ = self.inbox.push(Command::Claim(number));
@@ -203,7 +203,7 @@ impl<A: Action> Call<A> {
     /// leaves the answer in the log.
     pub async fn unclaimed(self) -> (Result<A::Output, CallError<A::Error>>, Claim) {
         let outcome = poll_fn(|cx| self.cell.poll_answer(cx)).await;
-        let number = self.claimable(&outcome);
+        let number = self.handle.claimable(&self.cell, &outcome);
         (outcome.into_result::<A>(), Claim { number, handle: self.handle })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Knows: the phases of a call, who waits for which. Does not know: what is called, sessions.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use rpcgen_proto::frame::{CancelOutcome, Refusal};
@@ -12,6 +12,7 @@ use rpcgen_proto::time::Instant;
 use rpcgen_store::UnclaimedAnswer;
 
 use super::Step;
+use super::calls::Answered;
 use crate::carried::{Carried, OpenError};
 use crate::contract::Action;
 use crate::driver::inbox::lock;
@@ -69,12 +70,14 @@ enum Wait {
 struct Waiters {
     first: Option<(Wait, Waker)>,
     more: Vec<(Wait, Waker)>,
+    /// Of one call among many: where its place is told when it has ended.
+    place: Option<(Arc<Answered>, u32)>,
 }
 
 impl Waiters {
     /// One that waits from the beginning on.
     fn of(step: Wait, waker: Waker) -> Self {
-        Self { first: Some((step, waker)), more: Vec::new() }
+        Self { first: Some((step, waker)), ..Self::default() }
     }
 
     fn register(&mut self, step: Wait, waker: &Waker) {
@@ -102,8 +105,12 @@ impl Waiters {
         }
     }
 
-    /// Wakes everybody.
+    /// Wakes everybody: the call has ended.
     fn wake_all(&mut self) {
+        if let Some((answered, place)) = self.place.take() {
+            // Its caller may be gone.
+            let _ = answered.push(place);
+        }
         if let Some((_, waker)) = self.first.take() {
             waker.wake();
         }
@@ -118,6 +125,24 @@ impl CellState {
         self.accepted_at = Some(now);
         self.phase = Phase::Accepted(handle);
         self.waiters.wake(Wait::Accepted);
+    }
+
+    /// How the call ended, if it has. Its answer is taken once.
+    fn take_outcome(&mut self) -> Option<Outcome> {
+        Some(match self.phase {
+            Phase::Submitted | Phase::Withdrawn | Phase::Recording(_) | Phase::Accepted(_) => return None,
+            Phase::Rejected(ref error) => Outcome::Rejected(error.clone()),
+            Phase::Taken(_) => Outcome::Taken,
+            Phase::Kept(_) => Outcome::Kept,
+            Phase::Answered(number, _) => match std::mem::replace(&mut self.phase, Phase::Taken(number)) {
+                Phase::Answered(_, answer) => {
+                    // Whoever asks later what became of a cancel is told what the answer says.
+                    self.cancel.get_or_insert_with(|| answer.cancel_outcome());
+                    Outcome::Answer(answer)
+                }
+                _ => Outcome::Taken,
+            },
+        })
     }
 }
 
@@ -140,6 +165,14 @@ impl CallCell {
         let state =
             CellState { phase: Phase::Submitted, accepted_at: None, is_guaranteed: false, cancel: None, waiters };
         Self { method, request: None, state: Mutex::new(state) }
+    }
+
+    /// A new call among many.
+    pub(super) fn placed(method: MethodId, answered: &Arc<Answered>, place: u32) -> Self {
+        let mut cell = Self::new(method);
+        let state = cell.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        state.waiters.place = Some((Arc::clone(answered), place));
+        cell
     }
 
     /// A call that was found in the log, without an answer.
@@ -317,23 +350,16 @@ impl CallCell {
 
     pub(super) fn poll_answer(&self, cx: &Context<'_>) -> Poll<Outcome> {
         let mut state = lock(&self.state);
-        match state.phase {
-            Phase::Submitted | Phase::Withdrawn | Phase::Recording(_) | Phase::Accepted(_) => {
-                state.waiters.register(Wait::Answered, cx.waker());
-                Poll::Pending
-            }
-            Phase::Rejected(ref error) => Poll::Ready(Outcome::Rejected(error.clone())),
-            Phase::Taken(_) => Poll::Ready(Outcome::Taken),
-            Phase::Kept(_) => Poll::Ready(Outcome::Kept),
-            Phase::Answered(number, _) => match std::mem::replace(&mut state.phase, Phase::Taken(number)) {
-                Phase::Answered(_, answer) => {
-                    // Whoever asks later what became of a cancel is told what the answer says.
-                    state.cancel.get_or_insert_with(|| answer.cancel_outcome());
-                    Poll::Ready(Outcome::Answer(answer))
-                }
-                _ => Poll::Ready(Outcome::Taken),
-            },
+        if let Some(outcome) = state.take_outcome() {
+            return Poll::Ready(outcome);
         }
+        state.waiters.register(Wait::Answered, cx.waker());
+        Poll::Pending
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn take_outcome(&self) -> Option<Outcome> {
+        lock(&self.state).take_outcome()
     }
 
     /// The caller is gone: what is not accepted yet need not be.

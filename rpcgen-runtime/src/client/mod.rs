@@ -5,6 +5,7 @@
 mod broadcasts;
 mod builder;
 mod call;
+mod calls;
 mod cell;
 mod found;
 mod open_calls;
@@ -26,6 +27,7 @@ pub use self::broadcasts::{BroadcastHandlers, Delivery};
 pub use self::builder::ClientBuilder;
 use self::call::WhenFull;
 pub use self::call::{Answering, Call, Claim, Request};
+pub use self::calls::Calls;
 use self::cell::CallCell;
 pub use self::pending::{PendingCall, Step};
 pub use self::recovered::RecoveredCall;
