@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a command talks to its user")]
 
+mod expected;
 mod node;
 mod plan;
 mod processes;

@@ -10,6 +10,7 @@ use rpcgen_runtime::{AppId, Call, CallError, Server};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
+use crate::expected::{Amount, Expected, Stage};
 use crate::plan::Plan;
 use crate::report::NodeReport;
 use crate::{bank, session};
@@ -30,21 +31,6 @@ impl session::Sessions for Sessions {
     async fn watch(&self, _call: &Call, _app_id: AppId, _user: String) {}
 }
 
-/// How far coins have come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    Seen,
-    Confirmed,
-}
-
-/// What a broadcast speaks of; no two of a run are equal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Amount {
-    stage: Stage,
-    key: String,
-    amount: u64,
-}
-
 /// What a node knows and counts.
 #[derive(Default)]
 struct Node {
@@ -55,6 +41,9 @@ struct Node {
     keys: Mutex<Vec<String>>,
     delivered: Mutex<BTreeSet<Amount>>,
     relayed: Mutex<BTreeSet<Amount>>,
+    expected: Mutex<Expected>,
+    /// The bank forgets its books: what answers say is not compared.
+    bank_forgets: bool,
     next_action: AtomicU64,
     next_amount: AtomicU64,
     progress: Notify,
@@ -70,12 +59,20 @@ impl Node {
         self.progress.notify_waiters();
     }
 
+    /// Counts an answer, or a broadcast, that says what it cannot.
+    fn compare(&self, is_right: bool) {
+        if !is_right && !self.bank_forgets {
+            self.count(|report| report.wrong += 1);
+        }
+    }
+
     /// The bank saw or confirmed coins: pass it on to whoever watches the key's owner.
     async fn on_amount(&self, sessions: &session::Broadcasts, app_id: AppId, amount: Amount) {
         if !lock(&self.delivered).insert(amount.clone()) {
             self.count(|report| report.broadcasts_duplicated += 1);
             return;
         }
+        self.compare(lock(&self.expected).was_asked_for(&amount));
         self.count(|report| report.broadcasts_delivered += 1);
         let Some(user) = lock(&self.owners).get(&amount.key).cloned() else { return };
         // It cannot be logged only when this node is closing; the count then shows it.
@@ -143,6 +140,7 @@ impl Node {
         match number % 5 {
             0 => {
                 if let Some(key) = self.call(bank.get_add_funds_key(self.app_id, user.clone())).await {
+                    self.compare(lock(&self.expected).is_new_key(&key));
                     lock(&self.owners).insert(key.clone(), user);
                     lock(&self.keys).push(key);
                 }
@@ -158,14 +156,23 @@ impl Node {
                 };
                 let amount = self.next_amount.fetch_add(1, Ordering::Relaxed);
                 self.count(|report| report.broadcasts_expected += 1);
-                if number % 5 == 1 {
-                    self.call(bank.report_incoming(self.app_id, key, amount)).await;
-                } else {
-                    self.call(bank.confirm_incoming(self.app_id, key, amount)).await;
+                let stage = if number % 5 == 1 { Stage::Seen } else { Stage::Confirmed };
+                lock(&self.expected).ask_for(Amount { stage, key: key.clone(), amount });
+                if stage == Stage::Seen {
+                    let seen = self.call(bank.report_incoming(self.app_id, key, amount)).await;
+                    self.compare(seen.is_some());
+                    return;
                 }
+                let owner = lock(&self.owners).get(&key).cloned().unwrap_or_default();
+                let at_least = lock(&self.expected).begin(&owner, amount);
+                let balance = self.call(bank.confirm_incoming(self.app_id, key, amount)).await;
+                self.compare(balance.is_some_and(|it| lock(&self.expected).end(&owner, at_least, amount, it)));
             }
             3 => {
-                self.call(bank.balance(self.app_id, user)).await;
+                let at_least = lock(&self.expected).begin(&user, 0);
+                if let Some(balance) = self.call(bank.balance(self.app_id, user.clone())).await {
+                    self.compare(lock(&self.expected).end(&user, at_least, 0, balance));
+                }
             }
             // Exists already: a business error is an answer like any other.
             _ => {
@@ -198,7 +205,8 @@ pub(crate) async fn run(
     address: &str,
     progress: mpsc::Sender<u64>,
 ) -> Result<NodeReport, Failure> {
-    let node = Arc::new(Node { app_id: AppId(u64::from(index) + 1), ..Node::default() });
+    let (app_id, bank_forgets) = (AppId(u64::from(index) + 1), plan.kill_server > 0);
+    let node = Arc::new(Node { app_id, bank_forgets, ..Node::default() });
     let sessions =
         Server::builder().serve(session::server(Sessions)).listen(&format!("thread://sessions-of-{index}")).await?;
     let watchers = watch_users(&node, &sessions.local_address()).await?;

@@ -2,6 +2,7 @@
 //! kills the bank where the plan says so.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::process::Stdio;
 
 use serde::{Deserialize, Serialize};
@@ -35,8 +36,8 @@ enum Line {
 }
 
 fn say(line: &Line) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string(line)?);
-    Ok(())
+    // Not `println!`, which panics where the reader is gone.
+    Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(line)?)?)
 }
 
 /// The bank's process: open until its standard input ends.
@@ -59,8 +60,17 @@ pub(crate) async fn be_server(plan: &Plan) -> Result<(), Failure> {
     say(&Line::Server(bank.close().await))
 }
 
+/// Ends this process when whoever started it is gone: its standard input ends then, also by kill -9.
+fn end_with_parent() {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(1);
+    });
+}
+
 /// A client node's process.
 pub(crate) async fn be_node(plan: &Plan) -> Result<(), Failure> {
+    end_with_parent();
     let (progress, mut heard) = mpsc::channel(64);
     let step = plan.answers_told();
     let printer = tokio::spawn(async move {
