@@ -127,14 +127,16 @@ impl FrameCodec {
             }
         };
         // The payload is cut out of the input where it lies. Whatever else the frame says is not kept.
-        input.advance(prefix.saturating_add(payload.start));
         if let LinkFrame::Frame(Frame { message: Some(message), .. }) = &mut frame
             && let Some(of_message) = message.body.payload_mut()
         {
-            *of_message = P::from(input.split_to(payload.len()).freeze());
-            input.advance(length.saturating_sub(payload.end));
+            // One cut of the input; the piece is made smaller, which costs less than to move the input on.
+            let mut piece = input.split_to(end).freeze();
+            piece.truncate(prefix.saturating_add(payload.end));
+            piece.advance(prefix.saturating_add(payload.start));
+            *of_message = P::from(piece);
         } else {
-            input.advance(length.saturating_sub(payload.start));
+            input.advance(end);
         }
         Ok(Some(frame))
     }
