@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rpcgen_proto::payload;
-use rpcgen_runtime::{AppId, Server};
+use rpcgen_runtime::{AppId, Calls, Server};
 
 use crate::echo;
 use crate::ours::{self, Echo, Failure};
@@ -60,6 +60,7 @@ async fn over(address: &str, workload: Workload, calls: u64) -> Result<(), Failu
     let left = Arc::new(AtomicU64::new(calls));
     match workload {
         Workload::OneTask(outstanding) => in_one_task(&client, outstanding, &left).await,
+        Workload::Calls(outstanding) => many_calls(&client, outstanding, &left).await,
         other => in_tasks(&client, other.outstanding(), &left).await,
     }
     Ok(())
@@ -93,5 +94,16 @@ async fn in_one_task(client: &echo::Client, outstanding: usize, left: &AtomicU64
         if takes_one(left) {
             calls.push(ours::one_call(client.clone()));
         }
+    }
+}
+
+async fn many_calls(client: &echo::Client, outstanding: usize, left: &AtomicU64) {
+    let mut calls = Calls::new();
+    loop {
+        while calls.len() < outstanding && takes_one(left) {
+            calls.push(ours::request(client));
+        }
+        let Some((_, answer)) = calls.next().await else { return };
+        answer.expect("an answer");
     }
 }

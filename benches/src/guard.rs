@@ -18,8 +18,10 @@ const PATHS: &[(&str, &str)] = &[
     ("core", "tasks-1"),
     ("ours-tcp", "tasks-256"),
     ("ours-tcp", "one-task-256"),
+    ("ours-tcp", "calls-256"),
     ("ours-tcp", "tasks-1"),
     ("ours-threads", "tasks-256"),
+    ("ours-threads", "calls-256"),
     ("ours-threads", "tasks-1"),
 ];
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a command talks to its user")]
 
+mod codec;
 mod compare;
 mod core;
 mod count;
@@ -10,6 +11,7 @@ mod guard;
 mod measure;
 mod memory;
 mod ours;
+mod pinned;
 mod plot;
 mod proxy;
 mod raw;
@@ -49,9 +51,9 @@ enum What {
     Compare(Compare),
     /// One side, once; the last line is its figure as JSON
     Measure {
-        /// ours-tcp, ours-threads, ours-durable, ours-sqlite, ours-postgres, raw-tcp-mux, raw-tcp-durable, disk-append, mpsc-oneshot
+        /// ours-tcp, ours-threads, ours-durable, raw-tcp-mux, mpsc-oneshot and others: a wrong name lists them
         who: String,
-        /// tasks-N, one-task-N, clients-NxM
+        /// tasks-N, one-task-N, calls-N, clients-NxM
         workload: Workload,
         /// Seconds of the measurement
         #[arg(long, default_value_t = 2.0)]

@@ -1,11 +1,13 @@
 //! Our side, through the generated public API and no other door.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-use rpcgen_runtime::{AppId, Call, Server};
+use rpcgen_runtime::client::Request;
+use rpcgen_runtime::{AppId, Call, Calls, Server};
 
 use crate::echo;
-use crate::measure::Figure;
+use crate::measure::{Figure, Meter, Tally, figure};
 use crate::proxy::CountingProxy;
 use crate::workload::Workload;
 
@@ -29,7 +31,38 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) async fn one_call(client: echo::Client) {
     // An error fails the run: there are no faults here.
-    client.echo(AppId(7), "alice-000001", 42, vec![7; 64]).await.expect("an answer");
+    request(&client).await.expect("an answer");
+}
+
+pub(crate) fn request(client: &echo::Client) -> Request<'_, echo::actions::Echo> {
+    client.echo(AppId(7), "alice-000001", 42, vec![7; 64])
+}
+
+/// Keeps `outstanding` calls going that are handed over and answered together, until the meter stops.
+pub(crate) async fn many_calls(client: &echo::Client, outstanding: usize, meter: &Meter) -> Vec<f32> {
+    let (mut tally, mut calls) = (Tally::new(meter), Calls::new());
+    // Of the calls whose latency is taken: when they began. Answers come in the order of their calls, or nearly so.
+    let mut begun: VecDeque<(usize, Instant)> = VecDeque::new();
+    loop {
+        while calls.len() < outstanding && tally.goes_on() {
+            let began = tally.begin();
+            let index = calls.push(request(client));
+            begun.extend(began.map(|at| (index, at)));
+        }
+        let Some((index, answer)) = calls.next().await else { return tally.finish() };
+        answer.expect("an answer");
+        let place = begun.iter().take(outstanding).position(|(sampled, _)| *sampled >= index);
+        let began = place.filter(|place| begun[*place].0 == index).and_then(|place| begun.remove(place));
+        tally.end(began.map(|(_, at)| at));
+    }
+}
+
+async fn measured(client: echo::Client, outstanding: usize, time: Duration) -> Figure {
+    let meter = Meter::default();
+    let of_task = meter.clone();
+    let task = tokio::spawn(async move { many_calls(&client, outstanding, &of_task).await });
+    let (rate, cpu) = meter.run(time).await;
+    figure(rate, cpu, task.await.expect("the callers' task ends"))
 }
 
 /// Calls over an address of any kind.
@@ -40,7 +73,10 @@ pub(crate) async fn calls(address: &str, workload: Workload, time: Duration) -> 
         clients.push(echo::Client::connect(&server.local_address()).await?);
     }
     let of_callers = clients.clone();
-    let figure = workload.run(time, move |caller| one_call(of_callers[caller % of_callers.len()].clone())).await;
+    let figure = match workload {
+        Workload::Calls(outstanding) => measured(of_callers[0].clone(), outstanding, time).await,
+        other => other.run(time, move |caller| one_call(of_callers[caller % of_callers.len()].clone())).await,
+    };
     for client in &clients {
         leave(client).await?;
     }

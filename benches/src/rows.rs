@@ -42,6 +42,16 @@ pub(crate) const ROWS: &[Row] = &[
         beside: &[beside("raw-tcp-mux", 2.0), beside("tonic-stream", 1.0)],
     },
     Row {
+        name: "tcp-calls",
+        workload: Workload::Calls(256),
+        ours: "ours-tcp",
+        beside: &[
+            Beside { who: "raw-tcp-mux", workload: Some(Workload::OneTask(256)), goal: Some(2.0) },
+            Beside { who: "tonic-stream", workload: Some(Workload::OneTask(256)), goal: Some(1.0) },
+            Beside { who: "ours-tcp", workload: Some(Workload::OneTask(256)), goal: None },
+        ],
+    },
+    Row {
         name: "tcp-ping-pong",
         workload: Workload::Tasks(1),
         ours: "ours-tcp",
@@ -52,6 +62,21 @@ pub(crate) const ROWS: &[Row] = &[
         workload: Workload::Tasks(256),
         ours: "ours-threads",
         beside: &[beside("mpsc-oneshot", 1.0), beside("tarpc-memory", 3.0)],
+    },
+    Row {
+        name: "threads-calls",
+        workload: Workload::Calls(256),
+        ours: "ours-threads",
+        beside: &[
+            Beside { who: "mpsc-oneshot", workload: Some(Workload::OneTask(256)), goal: Some(1.0) },
+            Beside { who: "ours-threads", workload: Some(Workload::OneTask(256)), goal: None },
+        ],
+    },
+    Row {
+        name: "threads-pinned",
+        workload: Workload::Calls(256),
+        ours: "ours-pinned",
+        beside: &[beside("crossbeam-pinned", 0.6)],
     },
     Row {
         name: "threads-ping-pong",
@@ -107,5 +132,18 @@ pub(crate) const ROWS: &[Row] = &[
         workload: Workload::Tasks(256),
         ours: "ours-postgres",
         beside: &[beside("tonic-postgres", 1.5)],
+    },
+    // The goals are 10 and 45 ns where bincode took 8.3 and 44.3.
+    Row {
+        name: "codec-encode",
+        workload: Workload::Tasks(1),
+        ours: "ours-encode",
+        beside: &[beside("bincode-encode", 0.83)],
+    },
+    Row {
+        name: "codec-decode",
+        workload: Workload::Tasks(1),
+        ours: "ours-decode",
+        beside: &[beside("bincode-decode", 0.98)],
     },
 ];

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
+
 use crate::measure::Figure;
 use crate::ours::{self, Failure};
 use crate::workload::Workload;
-use crate::{durable, raw, raw_durable};
+use crate::{codec, durable, pinned, raw, raw_durable};
 
 /// The names that [`measure`] knows.
 pub(crate) const HERE: &[&str] = &[
@@ -18,6 +20,12 @@ pub(crate) const HERE: &[&str] = &[
     "raw-tcp-durable",
     "disk-append",
     "mpsc-oneshot",
+    "ours-pinned",
+    "crossbeam-pinned",
+    "ours-encode",
+    "bincode-encode",
+    "ours-decode",
+    "bincode-decode",
 ];
 
 /// Measures one side once.
@@ -32,6 +40,12 @@ pub(crate) async fn measure(who: &str, workload: Workload, time: Duration) -> Re
         "disk-append" => raw_durable::disk(workload, time).await,
         "raw-tcp-mux" => Ok(raw::tcp_mux(workload, time).await?),
         "mpsc-oneshot" => Ok(raw::channel(workload, time).await),
+        "ours-pinned" => spawn_blocking(move || pinned::ours(workload.outstanding(), time)).await?,
+        "crossbeam-pinned" => spawn_blocking(move || pinned::crossbeam(workload.outstanding(), time)).await?,
+        "ours-encode" => codec::ours_encode(time),
+        "bincode-encode" => codec::bincode_encode(time),
+        "ours-decode" => codec::ours_decode(time),
+        "bincode-decode" => codec::bincode_decode(time),
         _ => Err(format!("nobody here is called `{who}`; there are {}", HERE.join(", ")).into()),
     }
 }

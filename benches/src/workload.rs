@@ -14,6 +14,8 @@ pub(crate) enum Workload {
     Tasks(usize),
     /// One task with so many calls outstanding, each a future of its own.
     OneTask(usize),
+    /// One task with so many calls outstanding, handed over and answered together: of those who can do that.
+    Calls(usize),
     /// So many connections, each with so many tasks.
     Clients {
         clients: usize,
@@ -27,7 +29,7 @@ impl Workload {
     #[must_use]
     pub(crate) fn clients(self) -> usize {
         match self {
-            Self::Tasks(_) | Self::OneTask(_) => 1,
+            Self::Tasks(_) | Self::OneTask(_) | Self::Calls(_) => 1,
             Self::Clients { clients, .. } => clients,
         }
     }
@@ -36,9 +38,10 @@ impl Workload {
     #[must_use]
     pub(crate) fn outstanding(self) -> usize {
         match self {
-            Self::Tasks(outstanding) | Self::OneTask(outstanding) | Self::Clients { callers: outstanding, .. } => {
-                outstanding
-            }
+            Self::Tasks(outstanding)
+            | Self::OneTask(outstanding)
+            | Self::Calls(outstanding)
+            | Self::Clients { callers: outstanding, .. } => outstanding,
         }
     }
 
@@ -50,7 +53,7 @@ impl Workload {
     {
         match self {
             Self::Tasks(callers) => in_tasks(callers, time, call).await,
-            Self::OneTask(outstanding) => in_one_task(outstanding, time, call).await,
+            Self::OneTask(outstanding) | Self::Calls(outstanding) => in_one_task(outstanding, time, call).await,
             Self::Clients { clients, callers } => in_tasks(clients * callers, time, call).await,
         }
     }
@@ -61,6 +64,7 @@ impl fmt::Display for Workload {
         match self {
             Self::Tasks(callers) => write!(f, "tasks-{callers}"),
             Self::OneTask(outstanding) => write!(f, "one-task-{outstanding}"),
+            Self::Calls(outstanding) => write!(f, "calls-{outstanding}"),
             Self::Clients { clients, callers } => write!(f, "clients-{clients}x{callers}"),
         }
     }
@@ -70,13 +74,16 @@ impl FromStr for Workload {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("`{text}` is none of tasks-N, one-task-N, clients-NxM");
+        let unknown = || format!("`{text}` is none of tasks-N, one-task-N, calls-N, clients-NxM");
         let number = |digits: &str| digits.parse().map_err(|_| unknown());
         if let Some(callers) = text.strip_prefix("tasks-") {
             return number(callers).map(Self::Tasks);
         }
         if let Some(outstanding) = text.strip_prefix("one-task-") {
             return number(outstanding).map(Self::OneTask);
+        }
+        if let Some(outstanding) = text.strip_prefix("calls-") {
+            return number(outstanding).map(Self::Calls);
         }
         let (clients, callers) =
             text.strip_prefix("clients-").and_then(|rest| rest.split_once('x')).ok_or_else(unknown)?;
