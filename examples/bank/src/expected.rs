@@ -1,7 +1,7 @@
 //! What answers and broadcasts may say, as far as a node can know it: an answer that came once can still be another call's.
 //!
-//! Knows: what was asked for and what came of it. Does not know: calls, networks. A bank that is killed has forgotten its books: then nobody
-//! asks this.
+//! Knows: what was asked for and what came of it. Does not know: calls, networks. A bank that is killed has forgotten its books: then
+//! nobody asks this.
 
 use std::collections::{BTreeMap, BTreeSet};
 

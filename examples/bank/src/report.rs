@@ -126,8 +126,8 @@ impl RunReport {
         }
     }
 
-    /// Whether the promise held: nothing lost, nothing twice without being told so, no answer that is another call's, all that was planned was sent, run and answered, and
-    /// what the actions were to broadcast was heard by sessions.
+    /// Whether the promise held: nothing lost, nothing twice without being told so, no answer that is another call's, all that was
+    /// planned was sent, run and answered, and what the actions were to broadcast was heard by sessions.
     pub(crate) fn is_good(&self) -> bool {
         let actions = [self.actions_sent, self.accepted, self.guaranteed, self.answered, self.executed_by_business];
         let broadcasts = [self.broadcasts_sent, self.broadcasts_delivered, self.broadcasts_relayed];
@@ -145,7 +145,8 @@ impl RunReport {
             let wanted = plan.kill_server;
             return Some(format!("the bank was killed {killed} times of {wanted}: the actions ended before; {MORE}"));
         }
-        // Each node cuts its own link; a killed bank cuts all, and more than once. A cut that comes before the last one's link is back is none.
+        // Each node cuts its own link; a killed bank cuts all, and more than once. A cut that comes before the last one's link is back
+        // is none.
         let cuts = u64::from(plan.cuts) * u64::from(plan.clients);
         if self.links_cut < cuts {
             let were_cut = self.links_cut;
