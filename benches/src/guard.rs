@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use crate::ours::Failure;
 
@@ -55,16 +56,12 @@ pub(crate) fn run(update: bool) -> Result<Found, Failure> {
         Err(error) => return Err(format!("{}: {error}", figures_file().display()).into()),
     };
     let (mut lines, mut is_within, mut counted) = (Vec::new(), true, BTreeMap::new());
-    for (who, workload) in PATHS {
+    let runs = all_runs()?;
+    for &(who, workload) in PATHS {
         let name = format!("{who} {workload}");
         let calls = (CALLS_MANY - CALLS_FEW) as f64;
-        // Both at once: who counts instructions minds no neighbour.
-        let (many, few) = std::thread::scope(|scope| {
-            let few = scope.spawn(|| instructions(who, workload, CALLS_FEW));
-            (instructions(who, workload, CALLS_MANY), few.join())
-        });
-        let few = few.map_err(|_| "the shorter run could not be counted")?;
-        let spent = many?.saturating_sub(few?);
+        let of = |calls| runs.get(&(who, workload, calls)).copied().unwrap_or_default();
+        let spent = of(CALLS_MANY).saturating_sub(of(CALLS_FEW));
         let per_call = (spent as f64 / calls).round() as u64;
         let before = committed.get(&name).copied();
         let change = before.map(|before| (per_call as f64 / before as f64 - 1.0) * 100.0);
@@ -84,6 +81,26 @@ pub(crate) fn run(update: bool) -> Result<Found, Failure> {
         is_within = true;
     }
     Ok(Found::Counted { lines, is_within })
+}
+
+/// A path, and how many calls of it.
+type Counting = (&'static str, &'static str, u64);
+
+/// The instructions of every run, two at a time: who counts instructions minds no neighbour.
+fn all_runs() -> Result<BTreeMap<Counting, u64>, Failure> {
+    let of_path = |(who, workload)| [(who, workload, CALLS_MANY), (who, workload, CALLS_FEW)];
+    let waiting: Mutex<Vec<Counting>> = Mutex::new(PATHS.iter().copied().flat_map(of_path).collect());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let count_some = || {
+        let count = |run: Counting| Ok((run, instructions(run.0, run.1, run.2)?));
+        std::iter::from_fn(next).map(count).collect::<Result<BTreeMap<_, _>, Failure>>()
+    };
+    std::thread::scope(|scope| {
+        let others = scope.spawn(count_some);
+        let mut counted = count_some()?;
+        counted.extend(others.join().map_err(|_| "a run could not be counted")??);
+        Ok(counted)
+    })
 }
 
 /// Instructions of one run as a whole.
