@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rpcgen_runtime::{CallError, ConnectError, ListenError, OpenLogError, RejectReason, Server};
+use rpcgen_runtime::{CallError, Calls, ConnectError, ListenError, OpenLogError, RejectReason, Server, Step};
 
 use super::address;
 use crate::desk::{self, RecoveredCall};
@@ -43,7 +43,7 @@ async fn client_that_is_made_again_finds_its_calls_and_their_answers() {
     waits.guaranteed().await.unwrap();
     let (echo_number, wait_number) = (echo.number(), waits.number());
     // Its answer is there, and nobody takes it.
-    while !matches!(echo.observer().step(), rpcgen_runtime::Step::Answered) {
+    while !matches!(echo.observer().step(), Step::Answered) {
         tokio::task::yield_now().await;
     }
     leave(client).await;
@@ -72,6 +72,33 @@ async fn client_that_is_made_again_finds_its_calls_and_their_answers() {
     let client = connect(&server.local_address(), &directory.of_client()).await;
     assert!(client.recovered().is_empty(), "what was claimed is gone");
     assert_eq!(client.echo(APP, "again").await, Ok("again".to_owned()));
+    leave(client).await;
+}
+
+#[tokio::test]
+async fn of_many_calls_the_answers_that_were_taken_are_claimed_and_the_next_run_finds_the_others() {
+    let directory = Directory::new();
+    let (server, business) = serve(&address("durable-calls"), &directory.of_server()).await;
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    let mut calls: Calls<_> = ["0", "1", "2"].into_iter().map(|text| client.echo(APP, text)).collect();
+    calls.accepted().await;
+    let observers = [0, 1, 2].map(|index| calls.observer(index).expect("accepted, and its answer was not taken"));
+    while observers.iter().any(|call| call.step() != Step::Answered) {
+        tokio::task::yield_now().await;
+    }
+    let (taken, text) = calls.next().await.expect("one of three");
+    assert_eq!(text, Ok(taken.to_string()));
+    drop(calls);
+    leave(client).await;
+
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    let mut found = Vec::new();
+    for call in client.recovered() {
+        let RecoveredCall::Echo(call) = call else { panic!("nothing else was called") };
+        found.push(call.await.unwrap());
+    }
+    assert_eq!(found, ["0", "1", "2"].into_iter().filter(|text| *text != taken.to_string()).collect::<Vec<_>>());
+    assert_eq!((business.runs(), business.repeated()), (3, 0));
     leave(client).await;
 }
 
