@@ -23,6 +23,9 @@ const CALLS: usize = 50;
 /// Longer than it takes until a silent link is asked for a sign of life: what is given back when idle has been given back.
 const REST: Duration = Duration::from_secs(12);
 
+/// Longer than guarantees wait for something to ride on: then the last answer is logged no more.
+const GUARANTEED_AFTER: Duration = Duration::from_secs(2);
+
 /// Bytes of resident memory for each session.
 #[derive(Serialize)]
 pub(crate) struct Cost {
@@ -135,7 +138,11 @@ fn parked(count: usize) -> Result<Cost, Failure> {
     let server = Served::begin()?;
     let vanish = |count| {
         let runtime = runtime()?;
-        let clients = runtime.block_on(connect(&server.address, count, CALLS))?;
+        let clients = runtime.block_on(async {
+            let clients = connect(&server.address, count, CALLS).await?;
+            tokio::time::sleep(GUARANTEED_AFTER).await;
+            Ok::<_, Failure>(clients)
+        })?;
         runtime.shutdown_background();
         drop(clients);
         Ok::<_, Failure>(())
