@@ -1,5 +1,8 @@
 //! What must be so of several services and several apps on one server, over every transport.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rpcgen_runtime::{AppId, Call, CallError, ConnectError, ListenError, Refusal, Server};
 
 use super::address;
@@ -54,6 +57,32 @@ async fn one_server_serves_several_services() {
     assert_eq!((till.open(APP).await, till.open(OTHER_APP).await), (Ok(1), Ok(2)));
     assert_eq!(till.open(AppId(9)).await, Err(CallError::Refused(Refusal::UnknownApp)));
     assert_eq!(server.stats().session_count, 2);
+}
+
+/// A till that counts. It is not `Clone`, and needs no wrapper that is.
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl till::Till for Counter {
+    async fn open(&self, _call: &Call, _app_id: AppId) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+#[tokio::test]
+async fn one_implementation_is_shared_by_two_servers_and_whoever_else_holds_it() {
+    let counter = Arc::new(Counter::default());
+    let serve = async |name| {
+        let till = till::server_shared(Arc::clone(&counter));
+        Server::builder().serve(till).listen(&address(name)).await.unwrap()
+    };
+    let (first, second) = (serve("shared-1").await, serve("shared-2").await);
+    let (one, other) = (
+        till::Client::connect(&first.local_address()).await.unwrap(),
+        till::Client::connect(&second.local_address()).await.unwrap(),
+    );
+    assert_eq!((one.open(APP).await, other.open(APP).await), (Ok(1), Ok(2)));
+    assert_eq!(counter.0.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::syntax::ast::{Action, Item, Name, Service};
 
 /// What each service has.
-const OF_SERVICES: [&str; 5] = ["Client", "Dispatcher", "server", "mock", "SERVICE"];
+const OF_SERVICES: [&str; 6] = ["Client", "Dispatcher", "server", "server_shared", "mock", "SERVICE"];
 
 /// What a service with broadcasts has besides.
 const OF_BROADCASTS: [&str; 2] = ["Handlers", "Broadcasts"];

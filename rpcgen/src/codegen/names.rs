@@ -246,7 +246,7 @@ fn take_service(taken: &mut Taken, service: &Service) -> Result<(), CodegenError
     for name in service_type_names(service) {
         taken.take(name, whose.clone())?;
     }
-    for name in ["actions", "server", "mock", "SERVICE"] {
+    for name in ["actions", "server", "server_shared", "mock", "SERVICE"] {
         taken.take(name.to_owned(), whose.clone())?;
     }
     let mut actions = Taken::default();

@@ -10,7 +10,7 @@ use super::{Generator, Scope, docs, values};
 use crate::model::{Action, Persist, Service};
 
 impl Generator<'_> {
-    /// The trait, `server` and the dispatcher.
+    /// The trait, `server` with `server_shared`, and the dispatcher.
     pub(super) fn server_side(&self, service: &Service, scope: Scope) -> TokenStream {
         let Prelude { send, sync, .. } = &self.prelude;
         let name = names::type_ident(&service.name);
@@ -21,13 +21,18 @@ impl Generator<'_> {
         let dispatcher = self.dispatcher(service);
         let rpc = &self.rpc;
         let server_docs = docs::line(&format!("A business implementation of `{text}` as a service to be served."));
+        let shared_docs = docs::line("The same, of an implementation that others hold too.");
         let business = names::generic_ident("B", &[&name]);
         quote! {
             #head
             pub trait #name: #send + #sync + 'static { #(#methods)* }
             #server_docs
             pub fn server<#business: #name>(business: #business) -> #rpc::Service {
-                #rpc::Service::new(&SERVICE, Dispatcher { business: ::std::sync::Arc::new(business) })
+                server_shared(::std::sync::Arc::new(business))
+            }
+            #shared_docs
+            pub fn server_shared<#business: #name>(business: ::std::sync::Arc<#business>) -> #rpc::Service {
+                #rpc::Service::new(&SERVICE, Dispatcher { business })
             }
             #dispatcher
         }

@@ -1593,12 +1593,12 @@ pub trait Everything: Send + Sync + 'static {
 
 /// A business implementation of `Everything` as a service to be served.
 pub fn server<B: Everything>(business: B) -> rpc::Service {
-    rpc::Service::new(
-        &SERVICE,
-        Dispatcher {
-            business: ::std::sync::Arc::new(business),
-        },
-    )
+    server_shared(::std::sync::Arc::new(business))
+}
+
+/// The same, of an implementation that others hold too.
+pub fn server_shared<B: Everything>(business: ::std::sync::Arc<B>) -> rpc::Service {
+    rpc::Service::new(&SERVICE, Dispatcher { business })
 }
 
 struct Dispatcher<B> {

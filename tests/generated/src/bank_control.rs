@@ -354,12 +354,12 @@ pub trait Control: Send + Sync + 'static {
 
 /// A business implementation of `Control` as a service to be served.
 pub fn server<B: Control>(business: B) -> rpc::Service {
-    rpc::Service::new(
-        &SERVICE,
-        Dispatcher {
-            business: ::std::sync::Arc::new(business),
-        },
-    )
+    server_shared(::std::sync::Arc::new(business))
+}
+
+/// The same, of an implementation that others hold too.
+pub fn server_shared<B: Control>(business: ::std::sync::Arc<B>) -> rpc::Service {
+    rpc::Service::new(&SERVICE, Dispatcher { business })
 }
 
 struct Dispatcher<B> {

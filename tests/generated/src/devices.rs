@@ -760,12 +760,12 @@ pub trait Devices: Send + Sync + 'static {
 
 /// A business implementation of `Devices` as a service to be served.
 pub fn server<B: Devices>(business: B) -> rpc::Service {
-    rpc::Service::new(
-        &SERVICE,
-        Dispatcher {
-            business: ::std::sync::Arc::new(business),
-        },
-    )
+    server_shared(::std::sync::Arc::new(business))
+}
+
+/// The same, of an implementation that others hold too.
+pub fn server_shared<B: Devices>(business: ::std::sync::Arc<B>) -> rpc::Service {
+    rpc::Service::new(&SERVICE, Dispatcher { business })
 }
 
 struct Dispatcher<B> {

@@ -218,12 +218,12 @@ pub trait Speaker: Send + Sync + 'static {
 
 /// A business implementation of `Speaker` as a service to be served.
 pub fn server<B: Speaker>(business: B) -> rpc::Service {
-    rpc::Service::new(
-        &SERVICE,
-        Dispatcher {
-            business: ::std::sync::Arc::new(business),
-        },
-    )
+    server_shared(::std::sync::Arc::new(business))
+}
+
+/// The same, of an implementation that others hold too.
+pub fn server_shared<B: Speaker>(business: ::std::sync::Arc<B>) -> rpc::Service {
+    rpc::Service::new(&SERVICE, Dispatcher { business })
 }
 
 struct Dispatcher<B> {

@@ -133,12 +133,12 @@ pub trait Echo: Send + Sync + 'static {
 
 /// A business implementation of `Echo` as a service to be served.
 pub fn server<B: Echo>(business: B) -> rpc::Service {
-    rpc::Service::new(
-        &SERVICE,
-        Dispatcher {
-            business: ::std::sync::Arc::new(business),
-        },
-    )
+    server_shared(::std::sync::Arc::new(business))
+}
+
+/// The same, of an implementation that others hold too.
+pub fn server_shared<B: Echo>(business: ::std::sync::Arc<B>) -> rpc::Service {
+    rpc::Service::new(&SERVICE, Dispatcher { business })
 }
 
 struct Dispatcher<B> {

@@ -164,12 +164,12 @@ pub mod reader {
 
     /// A business implementation of `Reader` as a service to be served.
     pub fn server<B: Reader>(business: B) -> rpc::Service {
-        rpc::Service::new(
-            &SERVICE,
-            Dispatcher {
-                business: ::std::sync::Arc::new(business),
-            },
-        )
+        server_shared(::std::sync::Arc::new(business))
+    }
+
+    /// The same, of an implementation that others hold too.
+    pub fn server_shared<B: Reader>(business: ::std::sync::Arc<B>) -> rpc::Service {
+        rpc::Service::new(&SERVICE, Dispatcher { business })
     }
 
     struct Dispatcher<B> {
@@ -429,12 +429,12 @@ pub mod writer {
 
     /// A business implementation of `Writer` as a service to be served.
     pub fn server<B: Writer>(business: B) -> rpc::Service {
-        rpc::Service::new(
-            &SERVICE,
-            Dispatcher {
-                business: ::std::sync::Arc::new(business),
-            },
-        )
+        server_shared(::std::sync::Arc::new(business))
+    }
+
+    /// The same, of an implementation that others hold too.
+    pub fn server_shared<B: Writer>(business: ::std::sync::Arc<B>) -> rpc::Service {
+        rpc::Service::new(&SERVICE, Dispatcher { business })
     }
 
     struct Dispatcher<B> {

@@ -408,12 +408,12 @@ pub mod collector {
 
     /// A business implementation of `Collector` as a service to be served.
     pub fn server<B: Collector>(business: B) -> rpc::Service {
-        rpc::Service::new(
-            &SERVICE,
-            Dispatcher {
-                business: ::std::sync::Arc::new(business),
-            },
-        )
+        server_shared(::std::sync::Arc::new(business))
+    }
+
+    /// The same, of an implementation that others hold too.
+    pub fn server_shared<B: Collector>(business: ::std::sync::Arc<B>) -> rpc::Service {
+        rpc::Service::new(&SERVICE, Dispatcher { business })
     }
 
     struct Dispatcher<B> {
@@ -956,12 +956,12 @@ pub mod query {
 
     /// A business implementation of `Query` as a service to be served.
     pub fn server<B: Query>(business: B) -> rpc::Service {
-        rpc::Service::new(
-            &SERVICE,
-            Dispatcher {
-                business: ::std::sync::Arc::new(business),
-            },
-        )
+        server_shared(::std::sync::Arc::new(business))
+    }
+
+    /// The same, of an implementation that others hold too.
+    pub fn server_shared<B: Query>(business: ::std::sync::Arc<B>) -> rpc::Service {
+        rpc::Service::new(&SERVICE, Dispatcher { business })
     }
 
     struct Dispatcher<B> {

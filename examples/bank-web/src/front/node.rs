@@ -125,9 +125,10 @@ impl Node {
     /// A folder cannot be used, or an address is taken.
     pub async fn start(settings: &Settings) -> Result<Arc<Self>, Failure> {
         std::fs::create_dir_all(&settings.data)?;
-        let behind = Behind::default();
+        let behind = Arc::new(Behind::default());
         let address = format!("thread://sessions-of-{}-{}", settings.name, random_name());
-        let sessions = Server::builder().config(quick()).serve(front::server(behind.clone())).listen(&address).await?;
+        let service = front::server_shared(Arc::clone(&behind));
+        let sessions = Server::builder().config(quick()).serve(service).listen(&address).await?;
         let relay = Arc::new(Relay {
             name: settings.name.clone(),
             store: Store::open(&settings.store)?,

@@ -14,10 +14,10 @@ use crate::clock::random_name;
 use crate::stubs::front::{self, AskError, CancelError, Cancelled, Wish};
 
 /// What the node does for the sessions behind it.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Behind {
     /// The node is made after the service that it offers.
-    node: Arc<OnceLock<Weak<Node>>>,
+    node: OnceLock<Weak<Node>>,
 }
 
 impl Behind {
