@@ -101,7 +101,9 @@ impl Pool {
             return Ok(());
         }
         let error = Error::TakenOver { owner: owner.cast_unsigned(), was: self.epoch };
-        self.stopped.send_replace(Some(error.to_string()));
+        if self.stopped.send_replace(Some(error.to_string())).is_none() {
+            tracing::error!(%error, "no completion is recorded any more; calls that need one stay open: end this server");
+        }
         Err(error)
     }
 

@@ -198,6 +198,10 @@ impl CompletionStore for Postgres {
     fn take_log(&self, log: LogId, was: Option<LogMark>, now: KnownLog) -> StoreFuture<'_, Result<bool, StoreError>> {
         Box::pin(async move { self.take(log, was, now).await.map_err(in_words) })
     }
+
+    fn stopped(&self) -> StoreFuture<'_, StoreError> {
+        Box::pin(self.stopped())
+    }
 }
 
 fn in_words(error: Error) -> StoreError {

@@ -190,4 +190,8 @@ impl CompletionStore for Sqlite {
     fn take_log(&self, log: LogId, was: Option<LogMark>, now: KnownLog) -> StoreFuture<'_, Result<bool, StoreError>> {
         self.ask(|asked| Job::TakeLog(log, was, now, asked))
     }
+
+    fn stopped(&self) -> StoreFuture<'_, StoreError> {
+        Box::pin(self.stopped())
+    }
 }

@@ -63,6 +63,12 @@ pub trait CompletionStore: Send + Sync + 'static {
     /// # Errors
     /// The store cannot be asked; whether it has changed anything is not known.
     fn take_log(&self, log: LogId, was: Option<LogMark>, now: KnownLog) -> StoreFuture<'_, Result<bool, StoreError>>;
+
+    /// Returns when it records nothing more in this process, and says why: what [`Server::stopped`](crate::Server::stopped) hears. A store
+    /// that stops also says so in an error event (`tracing`), for servers that nobody watches. Default: never.
+    fn stopped(&self) -> StoreFuture<'_, StoreError> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// What a store has of a call.

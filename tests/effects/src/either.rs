@@ -183,4 +183,8 @@ impl CompletionStore for Db {
     fn take_log(&self, log: LogId, was: Option<LogMark>, now: KnownLog) -> StoreFuture<'_, Result<bool, StoreError>> {
         self.store().take_log(log, was, now)
     }
+
+    fn stopped(&self) -> StoreFuture<'_, StoreError> {
+        self.store().stopped()
+    }
 }

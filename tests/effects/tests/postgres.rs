@@ -138,8 +138,9 @@ async fn owner_that_is_stopped_within_a_transaction_is_taken_over_and_commits_no
 
     let second = open(&database).await;
     look.batch_execute("commit").await.unwrap();
-    let why = first.db.stopped().await.to_string();
-    assert!(why.contains("taken over"), "{why}");
+    for why in [first.db.stopped().await.to_string(), server.stopped().await] {
+        assert!(why.contains("taken over"), "{why}");
+    }
     assert_eq!((number(&look, JOURNAL).await, first.gates.count(Place::After)), (0, 0));
     drop(server);
     let _server = serve(&address, second.clone(), second.db.clone()).await;

@@ -273,8 +273,9 @@ async fn owner_that_was_taken_over_commits_nothing_and_answers_nothing() {
     let second = open(&path);
     assert!(second.db.owner_epoch() > first.db.owner_epoch());
     first.gates.open(Place::Before);
-    let why = first.db.stopped().await.to_string();
-    assert!(why.contains("taken over"), "{why}");
+    for why in [first.db.stopped().await.to_string(), server.stopped().await] {
+        assert!(why.contains("taken over"), "{why}");
+    }
     let own = first.db.run(|tx| tx.execute("insert into journal values ('own', 0)", ())).await;
     assert!(matches!(own, Err(RunError::Store(_))), "{own:?}");
     assert_eq!((journal(&path), records(&path), first.gates.count(Place::After)), (0, 0, 0));

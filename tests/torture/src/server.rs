@@ -2,7 +2,6 @@
 //!
 //! Knows: which database it has. Does not know: faults.
 
-use rpcgen_runtime::completion::StoreError;
 use rpcgen_runtime::server::ServerBuilder;
 use rpcgen_runtime::{AppId, Call, ListenError, Server};
 use tokio::io::AsyncReadExt as _;
@@ -39,13 +38,6 @@ impl Bank {
         match self {
             Self::Sqlite(bank) => bank.db.owner_epoch(),
             Self::Postgres(bank) => bank.db.owner_epoch(),
-        }
-    }
-
-    async fn stopped(&self) -> StoreError {
-        match self {
-            Self::Sqlite(bank) => bank.db.stopped().await,
-            Self::Postgres(bank) => bank.db.stopped().await,
         }
     }
 }
@@ -86,8 +78,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<(), Failure> {
     say(&Line::Listening { address: server.local_address(), epoch: bank.owner_epoch() });
     let (mut stdin, mut end) = (tokio::io::stdin(), Vec::new());
     let why = tokio::select! {
-        why = bank.stopped() => why.to_string(),
-        why = server.log_stopped() => why,
+        why = server.stopped() => why,
         read = stdin.read_to_end(&mut end) => {
             read?;
             server.shutdown(Plan::SHUTDOWN_WITHIN).await;

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpcgen_runtime::{AppId, Config, FaultPlan, Server};
-use rpcgen_sqlite::Sqlite;
 
 use self::books::Books;
 #[cfg(test)]
@@ -73,8 +72,7 @@ impl Bank {
             builder = builder.serve(bank::server(business).for_app(app.id));
         }
         let server = Arc::new(builder.listen(&settings.address).await?);
-        tokio::spawn(end_with_log(Arc::clone(&server)));
-        tokio::spawn(end_with_books(books.completions()));
+        tokio::spawn(end_with_disk(Arc::clone(&server)));
         tokio::spawn(network::run(books, server.broadcasts::<bank::Broadcasts>()));
         let desk = stubs_control::server(Desk::new(Arc::clone(&server), settings.drop));
         let control = Server::builder().serve(desk).listen(&settings.control).await?;
@@ -94,18 +92,11 @@ impl Bank {
     }
 }
 
-/// A bank whose disk fails must not go on: its next life knows what is on record.
-async fn end_with_log(server: Arc<Server>) {
-    let why = server.log_stopped().await;
-    eprintln!("bank: the log cannot be written any more: {why}");
-    std::process::abort();
-}
-
-/// Nor can one whose books are another's now, or cannot be written: nothing that it is asked would ever be answered.
-async fn end_with_books(books: Sqlite) {
-    let why = books.stopped().await;
-    eprintln!("bank: the books cannot be written any more: {why}");
-    std::process::abort();
+/// A bank whose log or books cannot be written any more, or whose books are another's now, must not go on: nothing that it is asked would
+/// ever be answered. Its next life knows what is on record.
+async fn end_with_disk(server: Arc<Server>) -> ! {
+    eprintln!("bank: it cannot go on, and ends: {}", server.stopped().await);
+    std::process::exit(1)
 }
 
 /// Makes the folder, and keeps others out of it: whoever opens the books takes them over, and a second bank that found its port taken

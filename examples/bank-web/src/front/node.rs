@@ -312,10 +312,10 @@ pub(super) fn quick() -> Config {
 }
 
 /// A node whose disk fails must not go on: its next life knows what is on record.
-async fn end_with_log(name: String, bank: bank::Client) {
+async fn end_with_log(name: String, bank: bank::Client) -> ! {
     let why = bank.runtime().log_stopped().await;
     eprintln!("{name}: the log cannot be written any more: {why}");
-    std::process::abort();
+    std::process::exit(1)
 }
 
 /// What the bank's broadcasts become. One that comes again, because this node or another was killed (`Delivery::redelivered`), is written

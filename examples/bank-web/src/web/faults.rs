@@ -35,7 +35,7 @@ pub(super) struct Pause {
 }
 
 /// Only a browser on this machine, and only one that means this machine: a name of elsewhere may have been made to lead here.
-fn only_here(peer: SocketAddr, headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn only_here(peer: SocketAddr, headers: &HeaderMap) -> Result<(), Problem> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     if peer.ip().to_canonical().is_loopback() && ["127.0.0.1", "localhost", "[::1]"].contains(&name) {

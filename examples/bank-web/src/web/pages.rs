@@ -2,21 +2,30 @@
 //!
 //! Knows: what stands where. Does not know: what happens in them; that is the scripts'.
 
-use axum::extract::State;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::Html;
 
-use super::{Problem, Web, guard};
+use super::{Problem, Web, faults, guard};
 use crate::bank::APPS;
 
 /// The account's page, or the way there.
-pub(super) async fn home(State(web): State<Web>, headers: HeaderMap) -> Result<Html<String>, Problem> {
+pub(super) async fn home(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Result<Html<String>, Problem> {
     let node = web.node.name();
+    let has_faults = faults::only_here(peer, &headers).is_ok();
     Ok(Html(match guard::browser(&web, &headers).await {
         Ok(browser) if browser.sign_in.is_refused => {
             sign_in(node, "That name belongs to somebody else. Take another one.")
         }
-        Ok(browser) if browser.sign_in.is_confirmed => account(node, &browser.user, app_name(browser.app.0)),
+        Ok(browser) if browser.sign_in.is_confirmed => {
+            account(node, &browser.user, app_name(browser.app.0), has_faults)
+        }
         Ok(browser) => opening(node, &browser.user),
         Err(_) => sign_in(node, ""),
     }))
@@ -118,8 +127,10 @@ const NOTIFIER: &str = r#"<footer class="notifier" id="notifier" data-count="0" 
 </div>
 </footer>"#;
 
-fn account(node: &str, user: &str, app: &str) -> String {
+/// `has_faults`: whether this browser may see the fault page.
+fn account(node: &str, user: &str, app: &str, has_faults: bool) -> String {
     let (user, app) = (escaped(user), escaped(app));
+    let to_faults = if has_faults { r#"<a class="quiet" id="to-faults" href="/faults">Pull cables</a>"# } else { "" };
     let body = format!(
         r#"<main>
 <section class="card owned">
@@ -128,7 +139,10 @@ fn account(node: &str, user: &str, app: &str) -> String {
 <p class="balance"><span id="balance">0</span> <small>{app}</small></p>
 <p class="way" id="way" hidden></p>
 </div>
+<div class="ways">
 <button class="plain" id="sign-out">Sign out</button>
+{to_faults}
+</div>
 </section>
 <section class="card half">
 <h2>Receive</h2>
@@ -180,7 +194,10 @@ pub(super) fn faults(node: &str) -> String {
     let body = format!(
         r#"<main>
 <section class="card">
+<div class="titled">
 <h1>Pull some cables</h1>
+<a class="quiet" id="to-account" href="/">Back to the account</a>
+</div>
 <p class="quiet">Break what you like, and use the account's page meanwhile: whatever was accepted is answered, once.</p>
 <h2>Drop frames</h2>
 {sliders}
@@ -210,8 +227,14 @@ mod tests {
 
     #[test]
     fn text_of_a_visitor_is_never_markup() {
-        let html = account("front-1", "<script>alert('x')</script>", "Coins");
+        let html = account("front-1", "<script>alert('x')</script>", "Coins", true);
         assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"));
         assert!(!html.contains("<script>alert"));
+    }
+
+    #[test]
+    fn way_to_the_fault_page_is_shown_to_whom_it_is_open() {
+        let has_way = |has_faults| account("front-1", "alice", "Coins", has_faults).contains(r#"href="/faults""#);
+        assert_eq!((has_way(true), has_way(false)), (true, false));
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct House {
 }
 
 /// Ports in a row that are free. Scenarios of this process never get the same.
-fn free_ports(count: u16) -> u16 {
+pub(crate) fn free_ports(count: u16) -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let of_process = 21_000 + u16::try_from(std::process::id() % 400).unwrap_or(0) * 50;
     loop {

@@ -261,8 +261,14 @@ async fn cables_can_be_pulled_on_the_fault_page() {
     let driver = driver_or_skip!();
     let mut house = House::open("faults", "30").await;
     let (page, faults) = (driver.browser(1_000, 900).await, driver.browser(1_000, 900).await);
+    let phone = driver.browser(390, 844).await;
     house.sign_in(&page, 1, "alice").await;
-    faults.open(&house.url(1, "faults")).await;
+    house.sign_in(&faults, 1, "alice").await;
+    // There, back, and there again.
+    faults.click("#to-faults").await;
+    faults.click("#to-account").await;
+    faults.until_text("#user", "alice").await;
+    faults.click("#to-faults").await;
     faults.until_text("#bank", "Actions run").await;
     for slider in ["calls", "answers", "broadcasts"] {
         let set = "one.value = 0.5; one.dispatchEvent(new Event('input')); one.dispatchEvent(new Event('change'));";
@@ -277,6 +283,10 @@ async fn cables_can_be_pulled_on_the_fault_page() {
         page.until("return document.getElementById('notifier').dataset.count === '0';").await;
     }
     faults.screenshot(&picture("faults.png")).await;
+    phone.open(&house.url(2, "faults")).await;
+    phone.until_text("#bank", "Actions run").await;
+    phone.screenshot(&picture("faults-phone.png")).await;
+    phone.close().await;
     faults.click("#cut").await;
     faults.click("#pause").await;
     faults.until_text("#pause", "go on").await;
