@@ -194,9 +194,9 @@ impl Server {
     }
 
     /// Waits until it cannot go on, and says why: its log on disk has stopped ([`Self::log_stopped`]), or its completion store has
-    /// ([`CompletionStore::stopped`]), because of an error that will not pass or because another server has taken over. Calls that need what
-    /// has stopped are not answered any more: end this server; what was guaranteed is its next life's, or the other's. Without a log on
-    /// disk and a store this never returns.
+    /// ([`CompletionStore::stopped`]), because of an error that will not pass or because another server has taken over. Calls that need
+    /// what has stopped are not answered any more: end this server; what was guaranteed is its next life's, or the other's. Without a
+    /// log on disk and a store this never returns.
     pub async fn stopped(&self) -> String {
         let store = async {
             match &self.shared.completions {
