@@ -9,6 +9,8 @@
 //! }
 //! ```
 #![forbid(unsafe_code)]
+// `code!` of the code generator goes through its tokens one by one.
+#![recursion_limit = "512"]
 
 pub mod backend;
 pub mod breaking;

@@ -2,9 +2,7 @@
 //!
 //! Knows: which fields a message has, how a wire response becomes what a caller gets. Does not know: callers, handlers.
 
-use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{format_ident, quote};
-
+use super::code::{Code, Name, code};
 use super::names::{self, Prelude};
 use super::types::Traits;
 use super::{Generator, Scope, docs};
@@ -12,7 +10,7 @@ use crate::model::{Action, Correlation, CorrelationPlace, Field, Service, TypeKi
 
 impl Generator<'_> {
     /// Responses of two and more fields: what a caller gets is what travels.
-    pub(super) fn response_structs(&self, service: &Service, scope: Scope) -> TokenStream {
+    pub(super) fn response_structs(&self, service: &Service, scope: Scope) -> Code {
         let several = service.actions.iter().filter(|action| action.response.len() > 1);
         several
             .map(|action| {
@@ -24,9 +22,9 @@ impl Generator<'_> {
     }
 
     /// `pub mod actions`.
-    pub(super) fn actions_module(&self, service: &Service, scope: Scope) -> TokenStream {
+    pub(super) fn actions_module(&self, service: &Service, scope: Scope) -> Code {
         if service.actions.is_empty() {
-            return TokenStream::new();
+            return Code::new();
         }
         let docs = docs::line("The requests as they travel.");
         let inner = scope.deeper();
@@ -34,60 +32,59 @@ impl Generator<'_> {
             let request = self.request_struct(action, inner);
             let response = self.hidden_response_struct(action, inner);
             let door = self.action_impl(service, method, action, inner);
-            quote!(#request #response #door)
+            code!(#request #response #door)
         });
         let foreign = self.model.types.iter().any(|def| matches!(def.kind, TypeKind::External { .. }));
         let glob = foreign.then(|| {
-            quote!(
+            code!(
                 use super::*;
             )
         });
-        let items = self.with_import(quote!(#(#items)*));
-        quote!(#docs pub mod actions { #glob #items })
+        let items = self.with_import(code!(#(#items)*));
+        code!(#docs pub mod actions { #glob #items })
     }
 
     /// A struct that travels as a body of its own.
-    pub(super) fn message(&self, head: &TokenStream, name: &Ident, fields: &[Field], scope: Scope) -> TokenStream {
+    pub(super) fn message(&self, head: &Code, name: &Name, fields: &[Field], scope: Scope) -> Code {
         let traits = Traits { copy: false, default: false, exact: self.facts.are_exact(fields), ordered: false };
         let item = self.struct_item(head, name, fields, scope, None, &traits);
         let codec = self.message_codec(name, fields, scope);
-        quote!(#item #codec)
+        code!(#item #codec)
     }
 
-    fn request_struct(&self, action: &Action, scope: Scope) -> TokenStream {
+    fn request_struct(&self, action: &Action, scope: Scope) -> Code {
         let docs = docs::line_and(&format!("The request of `{}`.", action.name), &action.docs);
         self.message(&docs, &names::type_ident(&action.name), &action.request, scope)
     }
 
     /// The wire form of a response of one field; a caller gets the field itself.
-    fn hidden_response_struct(&self, action: &Action, scope: Scope) -> TokenStream {
+    fn hidden_response_struct(&self, action: &Action, scope: Scope) -> Code {
         if action.response.len() != 1 {
-            return TokenStream::new();
+            return Code::new();
         }
-        self.message(&quote!(#[doc(hidden)]), &response_ident(action), &action.response, scope)
+        self.message(&code!(#[doc(hidden)]), &response_ident(action), &action.response, scope)
     }
 
-    fn action_impl(&self, service: &Service, method: u32, action: &Action, scope: Scope) -> TokenStream {
+    fn action_impl(&self, service: &Service, method: u32, action: &Action, scope: Scope) -> Code {
         let (rpc, result) = (&self.rpc, &self.prelude.result);
         let name = names::type_ident(&action.name);
-        let method = Literal::u32_unsuffixed(method);
         let up = scope.up_to_service();
         let response = self.response_type(action, scope);
         let output = self.output_type(action, scope);
         let (error, returned) = match self.error_type(action, scope) {
-            Some(error) => (error.clone(), quote!(#result<#output, #error>)),
-            None => (quote!(::core::convert::Infallible), output.clone()),
+            Some(error) => (error.clone(), code!(#result<#output, #error>)),
+            None => (code!(::core::convert::Infallible), output.clone()),
         };
         let into_result = self.result_conversion(action);
         let into_output = match action.response.as_slice() {
-            [] => quote!(
+            [] => code!(
                 fn into_output((): Self::Response) {}
             ),
             [field] => {
                 let field = names::value_ident(&field.name);
-                quote!(fn into_output(response: Self::Response) -> Self::Output { response.#field })
+                code!(fn into_output(response: Self::Response) -> Self::Output { response.#field })
             }
-            _ => quote!(
+            _ => code!(
                 fn into_output(response: Self::Response) -> Self::Output {
                     response
                 }
@@ -96,7 +93,7 @@ impl Generator<'_> {
         let (captured, routing) = self.origin_side(service, action, scope);
         // The checker has seen to it that there is one, and that it is the app's.
         let app = action.request.first().map(|field| names::value_ident(&field.name));
-        quote! {
+        code! {
             impl #rpc::Action for #name {
                 const METHOD: u32 = #method;
                 type Stub = #up Client;
@@ -113,27 +110,27 @@ impl Generator<'_> {
         }
     }
 
-    fn result_conversion(&self, action: &Action) -> TokenStream {
+    fn result_conversion(&self, action: &Action) -> Code {
         let Prelude { ok, result: result_type, .. } = &self.prelude;
         let (parameter, body) = match (action.response.as_slice(), Self::can_fail(action)) {
             ([field], fails) => {
                 let (wire, field) = (response_ident(action), names::value_ident(&field.name));
                 let body = if fails {
-                    quote!(result.map(|#field| #wire { #field }))
+                    code!(result.map(|#field| #wire { #field }))
                 } else {
-                    quote!(#ok(#wire { #field: result }))
+                    code!(#ok(#wire { #field: result }))
                 };
-                (quote!(result), body)
+                (code!(result), body)
             }
-            (_, true) => (quote!(result), quote!(result)),
-            ([], false) => (quote!(()), quote!(#ok(()))),
-            (_, false) => (quote!(result), quote!(#ok(result))),
+            (_, true) => (code!(result), code!(result)),
+            ([], false) => (code!(()), code!(#ok(()))),
+            (_, false) => (code!(result), code!(#ok(result))),
         };
-        quote!(fn into_result(#parameter: Self::Result) -> #result_type<Self::Response, Self::Error> { #body })
+        code!(fn into_result(#parameter: Self::Result) -> #result_type<Self::Response, Self::Error> { #body })
     }
 
     /// What ties broadcasts to the node that sent this action: the captured type, and the functions.
-    fn origin_side(&self, service: &Service, action: &Action, scope: Scope) -> (TokenStream, TokenStream) {
+    fn origin_side(&self, service: &Service, action: &Action, scope: Scope) -> (Code, Code) {
         let rpc = &self.rpc;
         let tied: Vec<(u32, Vec<Tie>)> = self.tied_broadcasts(service, action);
         let mut captured: Vec<u32> = Vec::new();
@@ -147,34 +144,32 @@ impl Generator<'_> {
         let types = fields.iter().map(|field| self.ty(scope, &field.ty));
         let values = fields.iter().map(|field| {
             let ident = names::value_ident(&field.name);
-            if self.facts.type_is_copy(&field.ty) { quote!(self.#ident) } else { quote!(self.#ident.clone()) }
+            if self.facts.type_is_copy(&field.ty) { code!(self.#ident) } else { code!(self.#ident.clone()) }
         });
-        let captured_type = quote!((#(#types,)*));
-        let body = if fields.is_empty() { quote!() } else { quote!((#(#values,)*)) };
+        let captured_type = code!((#(#types,)*));
+        let body = if fields.is_empty() { code!() } else { code!((#(#values,)*)) };
         let keys = tied.iter().map(|(broadcast, ties)| {
-            let broadcast = Literal::u32_unsuffixed(*broadcast);
             let writes = ties.iter().filter_map(|tie| {
                 let value = match tie.place {
                     CorrelationPlace::Request => {
                         let place = captured.iter().position(|index| *index == tie.action_field)?;
-                        let place = Literal::usize_unsuffixed(place);
-                        quote!(&captured.#place)
+                        code!(&captured.#place)
                     }
                     CorrelationPlace::Response => {
                         let field = names::value_ident(&action.response.get(tie.action_field as usize)?.name);
-                        quote!(&response.#field)
+                        code!(&response.#field)
                     }
                 };
-                Some(quote!(#rpc::Encode::encode(#value, out);))
+                Some(code!(#rpc::Encode::encode(#value, out);))
             });
-            quote!(keys.add(#broadcast, |out| { #(#writes)* });)
+            code!(keys.add(#broadcast, |out| { #(#writes)* });)
         });
         let name = |used: bool, name: &str| {
-            if used { format_ident!("{name}") } else { format_ident!("_{name}") }
+            if used { Name::new(name) } else { Name::new(format!("_{name}")) }
         };
         let (captured_name, response_name) = (name(!fields.is_empty(), "captured"), name(uses_response, "response"));
         let keys_name = name(!tied.is_empty(), "keys");
-        let functions = quote! {
+        let functions = code! {
             fn capture(&self) -> Self::Captured { #body }
             fn origin_keys(#captured_name: &Self::Captured, #response_name: &Self::Response, #keys_name: &mut #rpc::OriginKeys) {
                 #(#keys)*
@@ -195,22 +190,22 @@ impl Generator<'_> {
     }
 
     /// The wire type of a response.
-    pub(super) fn response_type(&self, action: &Action, scope: Scope) -> TokenStream {
+    pub(super) fn response_type(&self, action: &Action, scope: Scope) -> Code {
         let name = response_ident(action);
         match action.response.len() {
-            0 => quote!(()),
-            1 => quote!(#name),
+            0 => code!(()),
+            1 => code!(#name),
             _ => {
                 let up = scope.up_to_service();
-                quote!(#up #name)
+                code!(#up #name)
             }
         }
     }
 
     /// What a caller gets and a handler returns; `scope` is a service's top or its `actions`.
-    pub(super) fn output_type(&self, action: &Action, scope: Scope) -> TokenStream {
+    pub(super) fn output_type(&self, action: &Action, scope: Scope) -> Code {
         match action.response.as_slice() {
-            [] => quote!(()),
+            [] => code!(()),
             [field] => self.ty(scope, &field.ty),
             _ => self.response_type(action, scope),
         }
@@ -239,6 +234,6 @@ pub(super) fn ties(by: &[Correlation]) -> Vec<Tie> {
 }
 
 /// `CreateAccountResponse`
-fn response_ident(action: &Action) -> Ident {
-    format_ident!("{}", names::response_name(&action.name))
+fn response_ident(action: &Action) -> Name {
+    Name::new(names::response_name(&action.name))
 }

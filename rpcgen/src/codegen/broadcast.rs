@@ -2,9 +2,7 @@
 //!
 //! Knows: broadcasts and their numbers. Does not know: how they are routed; the runtime compares origin keys.
 
-use proc_macro2::{Literal, TokenStream};
-use quote::quote;
-
+use super::code::{Code, code};
 use super::names::{self, Prelude};
 use super::{Generator, Scope, actions, docs};
 use crate::model::{Broadcast, Service};
@@ -14,34 +12,33 @@ const OWN_METHODS: [&str; 6] = ["new", "into", "try_into", "clone", "clone_into"
 
 impl Generator<'_> {
     /// The broadcasts as they travel.
-    pub(super) fn broadcast_structs(&self, service: &Service, scope: Scope) -> TokenStream {
+    pub(super) fn broadcast_structs(&self, service: &Service, scope: Scope) -> Code {
         (0_u32..)
             .zip(&service.broadcasts)
             .map(|(method, broadcast)| self.broadcast_struct(method, broadcast, scope))
             .collect()
     }
 
-    fn broadcast_struct(&self, method: u32, broadcast: &Broadcast, scope: Scope) -> TokenStream {
+    fn broadcast_struct(&self, method: u32, broadcast: &Broadcast, scope: Scope) -> Code {
         let (rpc, Prelude { option, none, vec, .. }) = (&self.rpc, &self.prelude);
         let name = names::type_ident(&broadcast.name);
         let head = docs::line_and(&format!("The broadcast `{}`.", broadcast.name), &broadcast.docs);
         let message = self.message(&head, &name, &broadcast.fields, scope);
-        let method = Literal::u32_unsuffixed(method);
         let key = match &broadcast.origin {
             None => none.clone(),
             Some(origin) => {
                 let writes = actions::ties(&origin.by).into_iter().filter_map(|tie| {
                     let field = names::value_ident(&broadcast.fields.get(tie.broadcast_field as usize)?.name);
-                    Some(quote!(#rpc::Encode::encode(&self.#field, &mut out);))
+                    Some(code!(#rpc::Encode::encode(&self.#field, &mut out);))
                 });
-                quote! {
+                code! {
                     let mut out = #rpc::Writer::new();
                     #(#writes)*
                     out.finish().ok()
                 }
             }
         };
-        quote! {
+        code! {
             #message
             impl #rpc::Broadcast for #name {
                 const METHOD: u32 = #method;
@@ -51,9 +48,9 @@ impl Generator<'_> {
     }
 
     /// `Handlers`.
-    pub(super) fn broadcast_handlers(&self, service: &Service) -> TokenStream {
+    pub(super) fn broadcast_handlers(&self, service: &Service) -> Code {
         if service.broadcasts.is_empty() {
-            return TokenStream::new();
+            return Code::new();
         }
         let (rpc, Prelude { default, debug, from, fn_trait, send, sync, .. }) = (&self.rpc, &self.prelude);
         let methods = service.broadcasts.iter().map(|broadcast| {
@@ -61,7 +58,7 @@ impl Generator<'_> {
                 (names::method_ident(&broadcast.name, &OWN_METHODS), names::type_ident(&broadcast.name));
             let docs = docs::doc_or(&broadcast.docs, &format!("Handles `{}`.", broadcast.name));
             let (handler, running) = (names::generic_ident("F", &[&message]), names::generic_ident("R", &[&message]));
-            quote! {
+            code! {
                 #docs
                 pub fn #name<#handler, #running>(mut self, handler: #handler) -> Self
                 where
@@ -75,7 +72,7 @@ impl Generator<'_> {
         });
         let head = docs::line("Which broadcasts this node handles: what has no handler is never sent here.");
         let new = docs::line("Handles nothing yet.");
-        quote! {
+        code! {
             #head
             #[derive(#debug, #default)]
             #[must_use]
@@ -92,9 +89,9 @@ impl Generator<'_> {
     }
 
     /// `Broadcasts`.
-    pub(super) fn broadcast_sender(&self, service: &Service, scope: Scope) -> TokenStream {
+    pub(super) fn broadcast_sender(&self, service: &Service, scope: Scope) -> Code {
         if service.broadcasts.is_empty() {
-            return TokenStream::new();
+            return Code::new();
         }
         let (rpc, Prelude { clone, debug, result, .. }) = (&self.rpc, &self.prelude);
         let methods = service.broadcasts.iter().map(|broadcast| {
@@ -106,7 +103,7 @@ impl Generator<'_> {
             let deprecated = docs::deprecated(broadcast.deprecated.as_ref());
             let parameters = self.parameters(&broadcast.fields, scope);
             let values = self.arguments(&broadcast.fields);
-            quote! {
+            code! {
                 #docs #gap #promise #deprecated
                 pub async fn #name(&self, #parameters) -> #result<(), #rpc::BroadcastError> {
                     self.inner.send(#message { #values }).await
@@ -114,7 +111,7 @@ impl Generator<'_> {
             }
         });
         let head = docs::line(&format!("Sends the broadcasts of `{}`.", service.name));
-        quote! {
+        code! {
             #head
             #[derive(#clone, #debug)]
             pub struct Broadcasts { inner: #rpc::BroadcastSender }

@@ -2,9 +2,7 @@
 //!
 //! Knows: requests. Does not know: how they travel.
 
-use proc_macro2::TokenStream;
-use quote::quote;
-
+use super::code::{Code, code};
 use super::names::{self, Prelude};
 use super::{Generator, Scope, docs};
 use crate::model::{Action, Field, Service, Type};
@@ -16,7 +14,7 @@ const OWN_METHODS: [&str; 10] =
 
 impl Generator<'_> {
     /// `Client`.
-    pub(super) fn client_side(&self, service: &Service, scope: Scope) -> TokenStream {
+    pub(super) fn client_side(&self, service: &Service, scope: Scope) -> Code {
         let (rpc, Prelude { result, clone, debug, .. }) = (&self.rpc, &self.prelude);
         let text = service.name.as_str();
         let head = docs::line_and(&format!("Calls `{text}`."), &service.docs);
@@ -28,7 +26,7 @@ impl Generator<'_> {
         let (recovered, recovered_call) = self.recovered(service);
         let mock_docs = docs::line(&format!("A stand-in for a server of `{text}`, for tests of what calls it."));
         let runtime = docs::line("What is common to the clients of all services.");
-        quote! {
+        code! {
             #head
             #[derive(#clone, #debug)]
             pub struct Client { inner: #rpc::Client }
@@ -62,9 +60,9 @@ impl Generator<'_> {
     }
 
     /// The method that gives the calls of earlier runs, and `RecoveredCall`. Nothing for a service without actions.
-    fn recovered(&self, service: &Service) -> (TokenStream, TokenStream) {
+    fn recovered(&self, service: &Service) -> (Code, Code) {
         if service.actions.is_empty() {
-            return (TokenStream::new(), TokenStream::new());
+            return (Code::new(), Code::new());
         }
         let (rpc, Prelude { option, debug, some, none, ok, err, vec, .. }) = (&self.rpc, &self.prelude);
         let method_docs = docs::line(
@@ -74,27 +72,30 @@ impl Generator<'_> {
             "A call that an earlier run of this program left in the log on disk: to be awaited, or cancelled.",
         );
         let names: Vec<_> = service.actions.iter().map(|action| names::type_ident(&action.name)).collect();
-        let lines = service.actions.iter().map(|action| docs::line(&format!("Of `{}`.", action.name)));
+        let variants = service.actions.iter().zip(&names).map(|(action, name)| {
+            let line = docs::line(&format!("Of `{}`.", action.name));
+            code!(#line #name(#rpc::Call<actions::#name>))
+        });
         let tries = names.iter().map(|name| {
-            quote! {
+            code! {
                 let call = match call.into_call::<actions::#name>() {
                     #ok(call) => return #some(Self::#name(call)),
                     #err(call) => call,
                 };
             }
         });
-        let method = quote! {
+        let method = code! {
             #method_docs
             pub fn recovered(&self) -> #vec<RecoveredCall> {
                 #rpc::typed(&self.inner, RecoveredCall::of)
             }
         };
-        let call = quote! {
+        let call = code! {
             #docs
             #[derive(#debug)]
             #[must_use = "a recovered call that is dropped stays in the log"]
             pub enum RecoveredCall {
-                #(#lines #names(#rpc::Call<actions::#names>),)*
+                #(#variants,)*
             }
             impl RecoveredCall {
                 fn of(call: #rpc::RecoveredCall) -> #option<Self> {
@@ -107,7 +108,7 @@ impl Generator<'_> {
         (method, call)
     }
 
-    fn client_method(&self, action: &Action, scope: Scope) -> TokenStream {
+    fn client_method(&self, action: &Action, scope: Scope) -> Code {
         let rpc = &self.rpc;
         let docs = docs::doc_or(&action.docs, &format!("Calls `{}`.", action.name));
         let deprecated = docs::deprecated(action.deprecated.as_ref());
@@ -115,7 +116,7 @@ impl Generator<'_> {
         let request = names::type_ident(&action.name);
         let parameters = self.parameters(&action.request, scope);
         let values = self.arguments(&action.request);
-        quote! {
+        code! {
             #docs #deprecated
             pub fn #name(&self, #parameters) -> #rpc::Request<'_, actions::#request> {
                 self.inner.request(actions::#request { #values })
@@ -124,22 +125,22 @@ impl Generator<'_> {
     }
 
     /// Parameters for the fields of a message. Strings are taken in any form.
-    pub(super) fn parameters(&self, fields: &[Field], scope: Scope) -> TokenStream {
+    pub(super) fn parameters(&self, fields: &[Field], scope: Scope) -> Code {
         let into = &self.prelude.into;
         let parameters = fields.iter().map(|field| {
             let (name, ty) = (names::value_ident(&field.name), self.ty(scope, &field.ty));
-            if self.is_string(field) { quote!(#name: impl #into<#ty>) } else { quote!(#name: #ty) }
+            if self.is_string(field) { code!(#name: impl #into<#ty>) } else { code!(#name: #ty) }
         });
-        quote!(#(#parameters),*)
+        code!(#(#parameters),*)
     }
 
     /// The fields of a message from parameters of the same names.
-    pub(super) fn arguments(&self, fields: &[Field]) -> TokenStream {
+    pub(super) fn arguments(&self, fields: &[Field]) -> Code {
         let values = fields.iter().map(|field| {
             let name = names::value_ident(&field.name);
-            if self.is_string(field) { quote!(#name: #name.into()) } else { quote!(#name) }
+            if self.is_string(field) { code!(#name: #name.into()) } else { code!(#name) }
         });
-        quote!(#(#values),*)
+        code!(#(#values),*)
     }
 
     fn is_string(&self, field: &Field) -> bool {

@@ -2,16 +2,14 @@
 //!
 //! Knows: reasons and their words. Does not know: how an error travels.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
-
+use super::code::{Code, Name, code};
 use super::types::Traits;
 use super::{Generator, Scope, docs, names};
 use crate::model::{Action, Field, Service, Variant};
 
 impl Generator<'_> {
     /// The error enums of a service.
-    pub(super) fn error_enums(&self, service: &Service, scope: Scope) -> TokenStream {
+    pub(super) fn error_enums(&self, service: &Service, scope: Scope) -> Code {
         let failing = service.actions.iter().filter(|action| !action.fails.is_empty());
         failing
             .map(|action| {
@@ -23,34 +21,35 @@ impl Generator<'_> {
                 let item = self.enum_item(&head, &name, &action.fails, scope, None, &traits);
                 let codec = self.enum_codec(&name, &action.fails, scope, None);
                 let display = self.display(&name, &action.fails);
-                quote!(#item #display #codec)
+                code!(#item #display #codec)
             })
             .collect()
     }
 
     /// `Display` and `Error`.
-    pub(super) fn display(&self, name: &Ident, reasons: &[Variant]) -> TokenStream {
+    pub(super) fn display(&self, name: &Name, reasons: &[Variant]) -> Code {
         let f = names::local_ident("f", reasons.iter().flat_map(|reason| &reason.fields));
         let arms = reasons.iter().map(|reason| {
             let ident = names::type_ident(&reason.name);
             let text = names::words(&reason.name);
             if reason.fields.is_empty() {
-                return quote!(Self::#ident => #f.write_str(#text),);
+                return code!(Self::#ident => #f.write_str(#text),);
             }
-            let shown: Vec<Ident> = reason
+            let shown: Vec<Name> = reason
                 .fields
                 .iter()
                 .filter(|field| !field.sensitive)
                 .map(|field| names::value_ident(&field.name))
                 .collect();
-            let rest = (shown.len() < reason.fields.len()).then(|| quote!(..));
+            let rest = (shown.len() < reason.fields.len()).then(|| code!(..));
             let parts: Vec<String> = reason.fields.iter().map(field_format).collect();
             let text = format!("{text} ({})", parts.join(", "));
             // A raw identifier cannot stand in a format string.
-            let raw = shown.iter().filter(|ident| ident.to_string().starts_with("r#"));
-            quote!(Self::#ident { #(#shown,)* #rest } => ::core::write!(#f, #text #(, #raw)*),)
+            let raw = shown.iter().filter(|ident| ident.as_str().starts_with("r#")).map(|ident| code!(, #ident));
+            let shown = &shown;
+            code!(Self::#ident { #(#shown,)* #rest } => ::core::write!(#f, #text #(#raw)*),)
         });
-        quote! {
+        code! {
             impl ::core::fmt::Display for #name {
                 fn fmt(&self, #f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                     match self { #(#arms)* }
@@ -61,7 +60,7 @@ impl Generator<'_> {
     }
 
     /// The error of an action that can fail.
-    pub(super) fn error_type(&self, action: &Action, scope: Scope) -> Option<TokenStream> {
+    pub(super) fn error_type(&self, action: &Action, scope: Scope) -> Option<Code> {
         if let Some(foreign) = action.fails_with {
             return Some(self.type_path(scope, foreign));
         }
@@ -70,7 +69,7 @@ impl Generator<'_> {
         }
         let name = error_ident(action);
         let up = scope.up_to_service();
-        Some(quote!(#up #name))
+        Some(code!(#up #name))
     }
 
     /// Whether a handler returns a `Result`.
@@ -79,16 +78,16 @@ impl Generator<'_> {
     }
 }
 
-fn error_ident(action: &Action) -> Ident {
-    format_ident!("{}", names::error_name(&action.name))
+fn error_ident(action: &Action) -> Name {
+    Name::new(names::error_name(&action.name))
 }
 
 /// `limit: {limit:?}`
 fn field_format(field: &Field) -> String {
-    let (name, ident) = (&field.name, names::value_ident(&field.name).to_string());
+    let (name, ident) = (&field.name, names::value_ident(&field.name));
     if field.sensitive {
         format!("{name}: <redacted>")
-    } else if ident.starts_with("r#") {
+    } else if ident.as_str().starts_with("r#") {
         format!("{name}: {{:?}}")
     } else {
         format!("{name}: {{{ident}:?}}")

@@ -8,6 +8,7 @@
 mod actions;
 mod broadcast;
 mod client;
+mod code;
 mod docs;
 mod encode;
 mod errors;
@@ -22,8 +23,8 @@ mod values;
 use std::collections::BTreeMap;
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
+use code::{Code, code};
 use crate::model::{Model, PackageId, Service, Type, TypeDef, TypeId, TypeKind};
 use facts::Facts;
 use names::Prelude;
@@ -94,9 +95,9 @@ impl std::error::Error for CodegenError {}
 /// # Errors
 /// Two generated items have the same name, or an extern path is none.
 pub fn generate(model: &Model, package: PackageId, settings: &Settings) -> Result<String, CodegenError> {
-    let tokens = generate_tokens(model, package, settings)?;
+    let items = generate_items(model, package, settings)?;
     let docs = if settings.form == Form::File { model.package(package).docs.as_slice() } else { &[] };
-    print::print(tokens, &model.package(package).file, settings.form, docs)
+    print::print(&items, &model.package(package).file, settings.form, docs)
 }
 
 /// The same as tokens, for the attribute macro.
@@ -104,10 +105,18 @@ pub fn generate(model: &Model, package: PackageId, settings: &Settings) -> Resul
 /// # Errors
 /// As [`generate`].
 pub fn generate_tokens(model: &Model, package: PackageId, settings: &Settings) -> Result<TokenStream, CodegenError> {
+    tokens(&generate_items(model, package, settings)?)
+}
+
+fn tokens(code: &Code) -> Result<TokenStream, CodegenError> {
+    code.text().parse().map_err(|error: proc_macro2::LexError| CodegenError::NotRust(error.to_string()))
+}
+
+fn generate_items(model: &Model, package: PackageId, settings: &Settings) -> Result<Code, CodegenError> {
     let generator = Generator::new(model, package, settings)?;
     names::check_clashes(&generator)?;
-    let tokens = generator.package_items();
-    if settings.form == Form::InPlace { print::allow_each_item(tokens) } else { Ok(tokens) }
+    let items = generator.package_items();
+    Ok(if settings.form == Form::InPlace { print::allow_each_item(&items) } else { items })
 }
 
 /// `Display` and `Error` of an enum: for the attribute macro, where an error stands apart from its action.
@@ -116,7 +125,10 @@ pub fn error_traits(model: &Model, id: TypeId, settings: &Settings) -> TokenStre
     let root = model.type_def(id).package;
     let Ok(generator) = Generator::new(model, root, settings) else { return TokenStream::new() };
     match &model.type_def(id).kind {
-        TypeKind::Enum { variants } => generator.display(&names::type_ident(&model.type_def(id).name), variants),
+        TypeKind::Enum { variants } => {
+            let traits = generator.display(&names::type_ident(&model.type_def(id).name), variants);
+            tokens(&traits).unwrap_or_default()
+        }
         _ => TokenStream::new(),
     }
 }
@@ -127,11 +139,11 @@ struct Generator<'m> {
     root: PackageId,
     form: Form,
     /// Modules of imported packages, as Rust paths; those of the user's own are absolute.
-    extern_packages: BTreeMap<PackageId, TokenStream>,
+    extern_packages: BTreeMap<PackageId, Code>,
     /// Names of the standard library.
     prelude: Prelude,
     /// How the runtime's door for generated code is called.
-    rpc: TokenStream,
+    rpc: Code,
     facts: Facts,
 }
 
@@ -161,13 +173,13 @@ impl Scope {
     }
 
     /// From here to the top of the package.
-    fn up(self) -> TokenStream {
-        (0..self.depth).map(|_| quote!(super::)).collect()
+    fn up(self) -> Code {
+        (0..self.depth).map(|_| code!(super::)).collect()
     }
 
     /// From here to the items of the service.
-    fn up_to_service(self) -> TokenStream {
-        (self.service_depth..self.depth).map(|_| quote!(super::)).collect()
+    fn up_to_service(self) -> Code {
+        (self.service_depth..self.depth).map(|_| code!(super::)).collect()
     }
 }
 
@@ -176,9 +188,9 @@ impl<'m> Generator<'m> {
         let mut extern_packages = BTreeMap::new();
         for (index, package) in (0..).zip(&model.packages) {
             if let Some(path) = settings.extern_packages.get(&package.name) {
-                let parsed: syn::Path = syn::parse_str(path)
-                    .map_err(|_| CodegenError::BadExternPath { package: package.name.clone(), path: path.clone() })?;
-                extern_packages.insert(PackageId(index), quote!(#parsed));
+                let written = names::path(path)
+                    .ok_or_else(|| CodegenError::BadExternPath { package: package.name.clone(), path: path.clone() })?;
+                extern_packages.insert(PackageId(index), written);
             }
         }
         let absolute = settings.form == Form::InPlace;
@@ -194,7 +206,7 @@ impl<'m> Generator<'m> {
     }
 
     /// Everything at the top of the root package.
-    fn package_items(&self) -> TokenStream {
+    fn package_items(&self) -> Code {
         let rpc = &self.rpc;
         let scope = Scope::top(self.root);
         let types = self.package_types(scope);
@@ -205,28 +217,28 @@ impl<'m> Generator<'m> {
         } else {
             services.iter().map(|service| self.service_module(service, scope)).collect()
         };
-        let assert = (!services.is_empty()).then(|| quote!(const _: () = #rpc::assert_abi::<6>();));
-        self.with_import(quote!(#assert #types #(#imported)* #services))
+        let assert = (!services.is_empty()).then(|| code!(const _: () = #rpc::assert_abi::<6>();));
+        self.with_import(code!(#assert #types #(#imported)* #services))
     }
 
     /// Items with the import of the runtime's door, where they use it by a short name.
-    fn with_import(&self, items: TokenStream) -> TokenStream {
+    fn with_import(&self, items: Code) -> Code {
         let rpc = &self.rpc;
-        if self.form == Form::InPlace || !names::mentions(&items, &rpc.to_string()) {
+        if self.form == Form::InPlace || !names::mentions(&items, rpc.text().trim_end()) {
             return items;
         }
-        quote!(use ::rpcgen_runtime::generated as #rpc; #items)
+        code!(use ::rpcgen_runtime::generated as #rpc; #items)
     }
 
     /// What several services of one package are kept apart by.
-    fn service_module(&self, service: &Service, scope: Scope) -> TokenStream {
+    fn service_module(&self, service: &Service, scope: Scope) -> Code {
         let name = names::module_ident(&service.name);
         let docs = docs::line(&format!("The service `{}`.", service.name));
         let items = self.with_import(self.service_items(service, scope.in_service()));
-        quote!(#docs pub mod #name { #items })
+        code!(#docs pub mod #name { #items })
     }
 
-    fn service_items(&self, service: &Service, scope: Scope) -> TokenStream {
+    fn service_items(&self, service: &Service, scope: Scope) -> Code {
         [
             self.error_enums(service, scope),
             self.response_structs(service, scope),
@@ -242,12 +254,12 @@ impl<'m> Generator<'m> {
         .collect()
     }
 
-    fn imported_package(&self, id: PackageId) -> TokenStream {
+    fn imported_package(&self, id: PackageId) -> Code {
         let package = self.model.package(id);
         let name = names::module_ident(&package.name);
         let docs = docs::doc(&package.docs);
         let items = self.with_import(self.package_types(Scope::top(id)));
-        quote!(#docs pub mod #name { #items })
+        code!(#docs pub mod #name { #items })
     }
 
     fn root_services(&self) -> impl Iterator<Item = &'m Service> + use<'m> {

@@ -7,9 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{format_ident, quote};
-
+use super::code::{Code, Name, Tokens, code};
 use super::{CodegenError, Generator};
 use crate::model::{Field, Model, Service, TypeKind};
 
@@ -25,13 +23,13 @@ const KEYWORDS: [&str; 48] = [
 const PATH_WORDS: [&str; 4] = ["self", "Self", "super", "crate"];
 
 /// A Rust identifier for a name that is in the right case already.
-fn ident(name: &str) -> Ident {
+fn ident(name: &str) -> Name {
     if PATH_WORDS.contains(&name) {
-        format_ident!("{name}_")
+        Name::new(format!("{name}_"))
     } else if KEYWORDS.contains(&name) {
-        Ident::new_raw(name, Span::call_site())
+        Name::new(format!("r#{name}"))
     } else {
-        Ident::new(name, Span::call_site())
+        Name::new(name)
     }
 }
 
@@ -48,34 +46,34 @@ pub(super) fn snake_name(name: &str) -> String {
 }
 
 /// A type, a trait or a variant.
-pub(super) fn type_ident(name: &str) -> Ident {
+pub(super) fn type_ident(name: &str) -> Name {
     ident(&type_name(name))
 }
 
 /// A field, a function or a parameter.
-pub(super) fn value_ident(name: &str) -> Ident {
+pub(super) fn value_ident(name: &str) -> Name {
     ident(&snake_name(name))
 }
 
 /// The module of a package or of a service.
-pub(super) fn module_ident(name: &str) -> Ident {
+pub(super) fn module_ident(name: &str) -> Name {
     ident(&snake_name(name))
 }
 
 /// A constant.
-pub(super) fn constant_ident(name: &str) -> Ident {
+pub(super) fn constant_ident(name: &str) -> Name {
     let is_fine = !name.contains(|c: char| c.is_ascii_lowercase());
     if is_fine { ident(name) } else { ident(&name.to_shouty_snake_case()) }
 }
 
 /// A method of a generated type that has methods of its own: `connect` of a user's becomes `connect_`.
-pub(super) fn method_ident(name: &str, own: &[&str]) -> Ident {
+pub(super) fn method_ident(name: &str, own: &[&str]) -> Name {
     let name = snake_name(name);
-    if own.contains(&name.as_str()) { format_ident!("{name}_") } else { ident(&name) }
+    if own.contains(&name.as_str()) { Name::new(format!("{name}_")) } else { ident(&name) }
 }
 
 /// A local name of ours that none of the fields has.
-pub(super) fn local_ident<'a>(wanted: &str, fields: impl IntoIterator<Item = &'a Field>) -> Ident {
+pub(super) fn local_ident<'a>(wanted: &str, fields: impl IntoIterator<Item = &'a Field>) -> Name {
     let taken: BTreeSet<String> = fields.into_iter().map(|field| snake_name(&field.name)).collect();
     let mut name = wanted.to_owned();
     while taken.contains(&name) {
@@ -92,14 +90,18 @@ pub(super) fn words(name: &str) -> String {
 macro_rules! prelude {
     ($($field:ident = $short:ident $long:path;)+) => {
         /// What the standard library calls things: by their short names where no declaration of the user's has them.
-        pub(super) struct Prelude { $(pub(super) $field: TokenStream,)+ }
+        pub(super) struct Prelude { $(pub(super) $field: Code,)+ }
 
         impl Prelude {
             pub(super) fn new(model: &Model, absolute: bool) -> Self {
                 let types = model.types.iter().map(|def| type_name(&def.name));
                 let services = model.services.iter().flat_map(service_type_names);
                 let taken: BTreeSet<String> = types.chain(services).collect();
-                Self { $($field: if absolute || taken.contains(stringify!($short)) { quote!($long) } else { quote!($short) },)+ }
+                let called = |short: &str, long: &str| {
+                    let wanted = if absolute || taken.contains(short) { long } else { short };
+                    path(wanted).unwrap_or_default()
+                };
+                Self { $($field: called(stringify!($short), stringify!($long)),)+ }
             }
         }
     };
@@ -132,9 +134,9 @@ prelude! {
 }
 
 /// How the runtime's door is called: `rpc`, unless a module of the user's is.
-pub(super) fn runtime_path(model: &Model, absolute: bool) -> TokenStream {
+pub(super) fn runtime_path(model: &Model, absolute: bool) -> Code {
     if absolute {
-        return quote!(::rpcgen_runtime::generated);
+        return code!(::rpcgen_runtime::generated);
     }
     let packages = model.packages.iter().map(|package| &package.name);
     let modules: BTreeSet<String> =
@@ -144,16 +146,19 @@ pub(super) fn runtime_path(model: &Model, absolute: bool) -> TokenStream {
         name.push('_');
     }
     let name = ident(&name);
-    quote!(#name)
+    code!(#name)
 }
 
 /// Whether an identifier occurs in tokens.
-pub(super) fn mentions(tokens: &TokenStream, name: &str) -> bool {
-    tokens.clone().into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == name,
-        TokenTree::Group(group) => mentions(&group.stream(), name),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
+pub(super) fn mentions(tokens: &Code, name: &str) -> bool {
+    let mut tokens = Tokens::new(tokens.text());
+    loop {
+        match tokens.take() {
+            "" => return false,
+            token if token == name => return true,
+            _ => {}
+        }
+    }
 }
 
 /// `CreateAccountError`
@@ -261,10 +266,30 @@ fn take_service(taken: &mut Taken, service: &Service) -> Result<(), CodegenError
 }
 
 /// A name for a generic parameter that none of the names in `taken` has.
-pub(super) fn generic_ident(name: &str, taken: &[&Ident]) -> Ident {
+pub(super) fn generic_ident(name: &str, taken: &[&Name]) -> Name {
     let mut free = name.to_owned();
-    while taken.iter().any(|taken| **taken == free.as_str()) {
+    while taken.iter().any(|taken| taken.as_str() == free) {
         free.push('1');
     }
-    format_ident!("{free}")
+    Name::new(free)
+}
+
+/// A path of the user's: names with `::` between them, and perhaps before them. `None`: it is none.
+pub(super) fn path(text: &str) -> Option<Code> {
+    let text = text.trim();
+    let names = text.strip_prefix("::").unwrap_or(text).split("::").map(str::trim);
+    let mut code = Code::new();
+    for (index, name) in names.enumerate() {
+        let is_name = name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+            && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let raw = name.strip_prefix("r#");
+        if !is_name && !raw.is_some_and(|raw| KEYWORDS.contains(&raw)) {
+            return None;
+        }
+        if index > 0 || text.starts_with("::") {
+            code.token("::");
+        }
+        code.token(name);
+    }
+    Some(code)
 }

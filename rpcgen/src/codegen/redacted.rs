@@ -2,23 +2,21 @@
 //!
 //! Knows: names. Does not know: types.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
-
+use super::code::{Code, Name, code};
 use super::names;
 use crate::model::{Field, Variant};
 
 /// `Debug` of a struct; `None` where nothing is sensitive, as it is derived then.
-pub(super) fn struct_debug(name: &Ident, fields: &[Field]) -> Option<TokenStream> {
+pub(super) fn struct_debug(name: &Name, fields: &[Field]) -> Option<Code> {
     if !fields.iter().any(|field| field.sensitive) {
         return None;
     }
-    let text = name.to_string();
+    let text = name.as_str();
     let calls = fields.iter().map(|field| {
         let ident = names::value_ident(&field.name);
-        debug_field(field, quote!(&self.#ident))
+        debug_field(field, code!(&self.#ident))
     });
-    Some(quote! {
+    Some(code! {
         impl ::core::fmt::Debug for #name {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.debug_struct(#text)#(#calls)*.finish()
@@ -28,24 +26,24 @@ pub(super) fn struct_debug(name: &Ident, fields: &[Field]) -> Option<TokenStream
 }
 
 /// `Debug` of an enum.
-pub(super) fn enum_debug(name: &Ident, variants: &[Variant]) -> TokenStream {
+pub(super) fn enum_debug(name: &Name, variants: &[Variant]) -> Code {
     let f = names::local_ident("f", variants.iter().flat_map(|variant| &variant.fields));
     let arms = variants.iter().map(|variant| {
         let ident = names::type_ident(&variant.name);
-        let text = ident.to_string();
+        let text = ident.as_str();
         if variant.fields.is_empty() {
-            return quote!(Self::#ident => #f.write_str(#text),);
+            return code!(Self::#ident => #f.write_str(#text),);
         }
         let shown = variant.fields.iter().filter(|field| !field.sensitive);
         let bindings = shown.map(|field| names::value_ident(&field.name));
-        let rest = variant.fields.iter().any(|field| field.sensitive).then(|| quote!(..));
+        let rest = variant.fields.iter().any(|field| field.sensitive).then(|| code!(..));
         let calls = variant.fields.iter().map(|field| {
             let ident = names::value_ident(&field.name);
-            debug_field(field, quote!(#ident))
+            debug_field(field, code!(#ident))
         });
-        quote!(Self::#ident { #(#bindings,)* #rest } => #f.debug_struct(#text)#(#calls)*.finish(),)
+        code!(Self::#ident { #(#bindings,)* #rest } => #f.debug_struct(#text)#(#calls)*.finish(),)
     });
-    quote! {
+    code! {
         impl ::core::fmt::Debug for #name {
             fn fmt(&self, #f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 match self { #(#arms)* }
@@ -55,11 +53,11 @@ pub(super) fn enum_debug(name: &Ident, variants: &[Variant]) -> TokenStream {
 }
 
 /// One field of a `debug_struct`.
-fn debug_field(field: &Field, reference: TokenStream) -> TokenStream {
+fn debug_field(field: &Field, reference: Code) -> Code {
     let text = names::snake_name(&field.name);
     if field.sensitive {
-        quote!(.field(#text, &::core::format_args!("<redacted>")))
+        code!(.field(#text, &::core::format_args!("<redacted>")))
     } else {
-        quote!(.field(#text, #reference))
+        code!(.field(#text, #reference))
     }
 }

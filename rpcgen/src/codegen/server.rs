@@ -2,16 +2,14 @@
 //!
 //! Knows: actions and their numbers. Does not know: how requests come.
 
-use proc_macro2::{Literal, TokenStream};
-use quote::quote;
-
+use super::code::{Code, Name, code};
 use super::names::{self, Prelude};
 use super::{Generator, Scope, docs, values};
 use crate::model::{Action, Persist, Service};
 
 impl Generator<'_> {
     /// The trait, `server` with `server_shared`, and the dispatcher.
-    pub(super) fn server_side(&self, service: &Service, scope: Scope) -> TokenStream {
+    pub(super) fn server_side(&self, service: &Service, scope: Scope) -> Code {
         let Prelude { send, sync, .. } = &self.prelude;
         let name = names::type_ident(&service.name);
         let text = service.name.as_str();
@@ -23,7 +21,7 @@ impl Generator<'_> {
         let server_docs = docs::line(&format!("A business implementation of `{text}` as a service to be served."));
         let shared_docs = docs::line("The same, of an implementation that others hold too.");
         let business = names::generic_ident("B", &[&name]);
-        quote! {
+        code! {
             #head
             pub trait #name: #send + #sync + 'static { #(#methods)* }
             #server_docs
@@ -38,50 +36,49 @@ impl Generator<'_> {
         }
     }
 
-    fn business_method(&self, action: &Action, scope: Scope) -> TokenStream {
+    fn business_method(&self, action: &Action, scope: Scope) -> Code {
         let (rpc, Prelude { send, result, .. }) = (&self.rpc, &self.prelude);
         let docs = docs::doc(&action.docs);
         let name = names::value_ident(&action.name);
         let call = names::local_ident("call", &action.request);
         let parameters = action.request.iter().map(|field| {
             let (name, ty) = (names::value_ident(&field.name), self.ty(scope, &field.ty));
-            quote!(#name: #ty)
+            code!(#name: #ty)
         });
         let output = self.output_type(action, scope);
         let returned = match self.error_type(action, scope) {
-            Some(error) => quote!(#result<#output, #error>),
+            Some(error) => code!(#result<#output, #error>),
             None => output,
         };
-        quote! {
+        code! {
             #docs
             fn #name(&self, #call: &#rpc::ServerCall, #(#parameters),*)
                 -> impl #rpc::Future<Output = #returned> + #send;
         }
     }
 
-    fn dispatcher(&self, service: &Service) -> TokenStream {
+    fn dispatcher(&self, service: &Service) -> Code {
         let rpc = &self.rpc;
         let name = names::type_ident(&service.name);
         let arms = (0_u32..).zip(&service.actions).map(|(method, action)| {
-            let method = Literal::u32_unsuffixed(method);
             let (request, call) = (names::type_ident(&action.name), names::value_ident(&action.name));
             let arguments = action.request.iter().map(|field| {
                 let field = names::value_ident(&field.name);
-                quote!(request.#field)
+                code!(request.#field)
             });
-            quote! {
+            code! {
                 #method => #rpc::handle(call, request, move |call, request: actions::#request| async move {
                     #name::#call(&*business, &call, #(#arguments),*).await
                 }),
             }
         });
         let (business, call, request) = if service.actions.is_empty() {
-            (quote!(), quote!(_), quote!(_))
+            (code!(), code!(_), code!(_))
         } else {
-            (quote!(let business = ::std::sync::Arc::clone(&self.business);), quote!(call), quote!(request))
+            (code!(let business = ::std::sync::Arc::clone(&self.business);), code!(call), code!(request))
         };
         let generic = names::generic_ident("B", &[&name]);
-        quote! {
+        code! {
             struct Dispatcher<#generic> { business: ::std::sync::Arc<#generic> }
             impl<#generic: #name> #rpc::Dispatch for Dispatcher<#generic> {
                 fn dispatch(&self, method: u32, #call: #rpc::ServerCall, #request: #rpc::Carried) -> #rpc::Handler {
@@ -96,7 +93,7 @@ impl Generator<'_> {
     }
 
     /// `SERVICE`: what both ends know of the service.
-    pub(super) fn descriptor(&self, service: &Service) -> TokenStream {
+    pub(super) fn descriptor(&self, service: &Service) -> Code {
         let (rpc, Prelude { some, none, .. }) = (&self.rpc, &self.prelude);
         let name = format!("{}.{}", self.model.package(service.package).name, service.name);
         let fingerprint = hexadecimal(service.fingerprint);
@@ -107,22 +104,22 @@ impl Generator<'_> {
                 || none.clone(),
                 |deadline| {
                     let deadline = values::duration(deadline.into());
-                    quote!(#some(#deadline))
+                    code!(#some(#deadline))
                 },
             );
             let persist = match action.persist {
-                None => quote!(#rpc::Persist::Default),
-                Some(Persist::Memory) => quote!(#rpc::Persist::Memory),
-                Some(Persist::Disk) => quote!(#rpc::Persist::Disk),
+                None => code!(#rpc::Persist::Default),
+                Some(Persist::Memory) => code!(#rpc::Persist::Memory),
+                Some(Persist::Disk) => code!(#rpc::Persist::Disk),
             };
-            quote!(#rpc::ActionDescriptor { name: #name, deadline: #deadline, persist: #persist })
+            code!(#rpc::ActionDescriptor { name: #name, deadline: #deadline, persist: #persist })
         });
         let broadcasts = service.broadcasts.iter().map(|broadcast| {
             let (name, to_origin) = (&broadcast.name, broadcast.origin.is_some());
-            quote!(#rpc::BroadcastDescriptor { name: #name, to_origin: #to_origin })
+            code!(#rpc::BroadcastDescriptor { name: #name, to_origin: #to_origin })
         });
         let docs = docs::line(&format!("What both ends know of `{}`.", service.name));
-        quote! {
+        code! {
             #docs
             pub static SERVICE: #rpc::ServiceDescriptor = #rpc::ServiceDescriptor {
                 name: #name,
@@ -136,8 +133,8 @@ impl Generator<'_> {
 }
 
 /// `0x0123_4567_89ab_cdef`
-fn hexadecimal(number: u64) -> TokenStream {
+fn hexadecimal(number: u64) -> Name {
     let digits = format!("{number:016x}");
     let groups: Vec<&str> = (0..4).filter_map(|group| digits.get(group * 4..group * 4 + 4)).collect();
-    format!("0x{}", groups.join("_")).parse().unwrap_or_default()
+    Name::new(format!("0x{}", groups.join("_")))
 }
