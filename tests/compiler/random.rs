@@ -368,6 +368,21 @@ fn a_random_text_means_the_same_when_it_is_formatted() {
     }
 }
 
+/// The printer of generated code knows only what generated code has: what it knows, it lays out as prettyplease does.
+#[test]
+fn code_of_random_services_has_the_lines_of_prettyplease() {
+    for (text, model) in accepted(300) {
+        let generated = rpcgen::Config::new().generate(&model, Form::File).unwrap();
+        // Empty lines and the header are of our own.
+        let full = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with("// @generated"));
+            lines.map(str::to_owned).collect()
+        };
+        let theirs = prettyplease::unparse(&syn::parse_file(&generated[0].text).unwrap());
+        assert_eq!(full(&generated[0].text), full(&theirs), "{text}");
+    }
+}
+
 /// With warnings denied, by one call of the compiler: the packages are modules of one crate.
 #[test]
 fn random_services_compile_without_warnings() {

@@ -32,14 +32,7 @@ impl Place {
 
 impl Generator<'_> {
     /// The codec of a struct.
-    pub(super) fn struct_codec(
-        &self,
-        name: &Name,
-        fields: &[Field],
-        fixed: bool,
-        scope: Scope,
-        owner: TypeId,
-    ) -> Code {
+    pub(super) fn struct_codec(&self, name: &Name, fields: &[Field], fixed: bool, scope: Scope, owner: TypeId) -> Code {
         let wrapper = if fixed { code!(fixed) } else { code!(sized) };
         let (rpc, Prelude { result, ok, .. }) = (&self.rpc, &self.prelude);
         let text = name.as_str();
@@ -101,13 +94,7 @@ impl Generator<'_> {
     }
 
     /// The codec of an enum.
-    pub(super) fn enum_codec(
-        &self,
-        name: &Name,
-        variants: &[Variant],
-        scope: Scope,
-        owner: Option<TypeId>,
-    ) -> Code {
+    pub(super) fn enum_codec(&self, name: &Name, variants: &[Variant], scope: Scope, owner: Option<TypeId>) -> Code {
         let (rpc, Prelude { result, err, .. }) = (&self.rpc, &self.prelude);
         let text = name.as_str();
         let out = names::local_ident("out", variants.iter().flat_map(|variant| &variant.fields));

@@ -24,8 +24,8 @@ use std::collections::BTreeMap;
 
 use proc_macro2::TokenStream;
 
-use code::{Code, code};
 use crate::model::{Model, PackageId, Service, Type, TypeDef, TypeId, TypeKind};
+use code::{Code, code};
 use facts::Facts;
 use names::Prelude;
 

@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 use super::code::{Code, Name, Tokens, code};
 use super::{CodegenError, Generator};
 use crate::model::{Field, Model, Service, TypeKind};
+use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 
 /// Words of Rust 2024 that `r#` makes a name of.
 const KEYWORDS: [&str; 48] = [

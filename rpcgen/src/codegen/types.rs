@@ -108,21 +108,14 @@ impl Generator<'_> {
             let first = (traits.default && index == 0).then(|| code!(#[default]));
             let (docs, deprecated) = (docs::doc(&variant.docs), docs::deprecated(variant.deprecated.as_ref()));
             let name = names::type_ident(&variant.name);
-            let fields =
-                variant.fields.iter().map(|field| self.field_declaration(&Code::new(), field, scope, owner));
+            let fields = variant.fields.iter().map(|field| self.field_declaration(&Code::new(), field, scope, owner));
             let body = (!variant.fields.is_empty()).then(|| code!({ #(#fields,)* }));
             code!(#docs #deprecated #first #name #body)
         });
         code!(#head #derive pub enum #name { #(#variants,)* } #debug)
     }
 
-    fn field_declaration(
-        &self,
-        visibility: &Code,
-        field: &Field,
-        scope: Scope,
-        owner: Option<TypeId>,
-    ) -> Code {
+    fn field_declaration(&self, visibility: &Code, field: &Field, scope: Scope, owner: Option<TypeId>) -> Code {
         let (docs, deprecated) = (docs::doc(&field.docs), docs::deprecated(field.deprecated.as_ref()));
         let name = names::value_ident(&field.name);
         let ty = self.held_ty(scope, owner, &field.ty);

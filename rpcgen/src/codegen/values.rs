@@ -103,13 +103,7 @@ impl Generator<'_> {
     }
 
     /// `Default` of a struct whose every field is optional or has a default, where it cannot be derived.
-    pub(super) fn default_impl(
-        &self,
-        name: &Name,
-        fields: &[Field],
-        scope: Scope,
-        owner: TypeId,
-    ) -> Option<Code> {
+    pub(super) fn default_impl(&self, name: &Name, fields: &[Field], scope: Scope, owner: TypeId) -> Option<Code> {
         let is_whole =
             fields.iter().all(|field| field.default.is_some() || matches!(self.resolved(&field.ty), Type::Optional(_)));
         if !is_whole || self.derives_default(fields) {

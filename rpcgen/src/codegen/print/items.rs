@@ -144,7 +144,11 @@ impl Printer<'_> {
     fn constant(&mut self) {
         self.layout.begin(0, Group::All);
         self.visibility();
-        if self.tokens.peek() == "static" { self.keyword("static ") } else { self.keyword("const ") }
+        if self.tokens.peek() == "static" {
+            self.keyword("static ")
+        } else {
+            self.keyword("const ")
+        }
         self.word_as_is();
         self.colon();
         self.ty();
@@ -183,7 +187,11 @@ impl Printer<'_> {
         self.word("{");
         self.layout.add_break(Break::line().if_inner());
         while !self.is_at("}") {
-            if is_enum { self.variant() } else { self.field() }
+            if is_enum {
+                self.variant()
+            } else {
+                self.field()
+            }
             self.comma_if_there();
             self.layout.text(",");
             self.layout.add_break(Break::line());

@@ -1,5 +1,4 @@
 //! Every construct as prettyplease would print it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its files fails")]
 
 use std::path::{Path, PathBuf};
 
