@@ -353,7 +353,7 @@ fn accepted(count: usize) -> Vec<(String, Model)> {
 
 #[test]
 fn a_random_model_is_printed_and_read_again_as_the_same() {
-    for (text, model) in accepted(300) {
+    for (text, model) in accepted(60) {
         let printed = print(&model);
         let again = formatted::model(&printed).unwrap_or_else(|| panic!("refused:\n{printed}\nof\n{text}"));
         assert_eq!(again, model, "{printed}\nof\n{text}");
@@ -362,7 +362,7 @@ fn a_random_model_is_printed_and_read_again_as_the_same() {
 
 #[test]
 fn a_random_text_means_the_same_when_it_is_formatted() {
-    for (text, model) in accepted(300) {
+    for (text, model) in accepted(60) {
         let out = formatted::check(&text);
         assert_eq!(formatted::model(&out), Some(model), "{out}");
     }
@@ -371,7 +371,7 @@ fn a_random_text_means_the_same_when_it_is_formatted() {
 /// The printer of generated code knows only what generated code has: what it knows, it lays out as prettyplease does.
 #[test]
 fn code_of_random_services_has_the_lines_of_prettyplease() {
-    for (text, model) in accepted(300) {
+    for (text, model) in accepted(60) {
         let generated = rpcgen::Config::new().generate(&model, Form::File).unwrap();
         // Empty lines and the header are of our own.
         let full = |text: &str| -> Vec<String> {
