@@ -69,7 +69,7 @@ async fn run(plan: &Plan) -> Result<bool, Failure> {
     printer.await?;
     let report = RunReport::new(plan, &bank, &nodes, began.elapsed().as_secs_f64());
     println!("\n{}", report.table());
-    println!("{}", if report.is_good() { "delivered and answered, once" } else { "THE PROMISE DID NOT HOLD" });
+    println!("{}", report.verdict());
     let missed = report.missed(plan);
     if let Some(missed) = &missed {
         println!("BUT {missed}");

@@ -20,7 +20,7 @@ const OPEN_ACTIONS: u64 = 64;
 /// Users of a node; each is watched by a session.
 const USERS: u64 = 8;
 /// No progress for so long: something is lost, and the run says so.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

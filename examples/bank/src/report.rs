@@ -118,7 +118,7 @@ impl RunReport {
             broadcasts_delivered: delivered,
             broadcasts_relayed: relayed,
             broadcasts_judged,
-            lost: plan.actions.saturating_sub(sum(|n| n.answered)) + lost_broadcasts,
+            lost: sum(|n| n.accepted).saturating_sub(sum(|n| n.answered)) + lost_broadcasts,
             duplicated: server.executed_again + duplicated_broadcasts,
             wrong: sum(|n| n.wrong),
             kills: server.kills,
@@ -138,12 +138,26 @@ impl RunReport {
             && (!self.broadcasts_judged || broadcasts.iter().all(|count| *count == self.broadcasts_expected))
     }
 
+    /// In words.
+    pub(crate) fn verdict(&self) -> &'static str {
+        if self.is_good() {
+            "delivered and answered, once"
+        } else if self.lost == 0 && self.duplicated == 0 && self.wrong == 0 {
+            "NOT ALL THAT WAS PLANNED WAS DONE"
+        } else {
+            "THE PROMISE DID NOT HOLD"
+        }
+    }
+
     /// What the run was to show and did not; it says nothing about the promise.
     pub(crate) fn missed(&self, plan: &crate::plan::Plan) -> Option<String> {
         let killed = self.kills.map_or(0, |kills| kills.servers_killed);
         if killed < u64::from(plan.kill_server) {
             let wanted = plan.kill_server;
             return Some(format!("the bank was killed {killed} times of {wanted}: the actions ended before; {MORE}"));
+        }
+        if self.broadcasts_expected == 0 {
+            return Some(format!("no broadcast was brought about: the actions ended before there was a key; {MORE}"));
         }
         // Each node cuts its own link; a killed bank cuts all, and more than once. A cut that comes before the last one's link is back
         // is none.
@@ -266,6 +280,10 @@ mod tests {
     fn a_run_that_shows_less_than_it_was_asked_for_says_so() {
         let nodes = [node(), node()];
         assert!(verdict(&plan("--actions 200 --cuts 6"), &bank(), &nodes).1.unwrap().contains("cut 10 times of 12"));
+        let silent = NodeReport { broadcasts_expected: 0, broadcasts_delivered: 0, broadcasts_relayed: 0, ..node() };
+        let quiet = ServerReport { broadcasts_sent: 0, ..bank() };
+        let missed = verdict(&plan("--actions 200"), &quiet, &[silent.clone(), silent]).1;
+        assert!(missed.unwrap().contains("no broadcast"));
         let unharmed = NodeReport { frames_dropped: 0, ..node() };
         let undropped = verdict(&plan("--actions 200"), &bank(), &[unharmed.clone(), unharmed.clone()]).1;
         assert!(undropped.unwrap().contains("no frame was dropped"));
@@ -273,6 +291,16 @@ mod tests {
         let killed = ServerReport { kills: Some(Kills { servers_killed: 2, ..Kills::default() }), ..bank() };
         let (is_good, missed) = verdict(&plan("--actions 200 --kill-server 3"), &killed, &nodes);
         assert!(is_good && missed.unwrap().contains("killed 2 times of 3"));
+    }
+
+    #[test]
+    fn what_was_never_sent_is_not_called_lost() {
+        let given_up = NodeReport { sent: 90, accepted: 90, guaranteed: 90, answered: 90, ..node() };
+        let report = RunReport::new(&plan("--actions 200"), &bank(), &[node(), given_up], 1.0);
+        assert_eq!((report.is_good(), report.lost, report.verdict()), (false, 0, "NOT ALL THAT WAS PLANNED WAS DONE"));
+        let cut_off = NodeReport { answered: 98, ..node() };
+        let report = RunReport::new(&plan("--actions 200"), &bank(), &[node(), cut_off], 1.0);
+        assert_eq!((report.is_good(), report.lost, report.verdict()), (false, 2, "THE PROMISE DID NOT HOLD"));
     }
 
     #[test]

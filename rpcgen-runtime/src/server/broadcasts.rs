@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use super::durable::Durable;
-use super::room::{Room, Share};
+use super::room::{Held, Room, Share};
 use super::routing::{Destination, Target};
 use super::session::Command;
 use crate::carried::Carried;
@@ -40,7 +40,7 @@ pub(super) struct Job {
 impl Job {
     /// One that is logged for the first time.
     pub(super) fn new(room: &Arc<Room>, destination: Destination, payload: Carried) -> Self {
-        let _held = Share::new(room, payload.size_bytes());
+        let _held = Share::new(room, Held::Waiting, payload.size_bytes());
         Self { destination, payload, redelivered: false, reply: None, record: None, _held }
     }
 

@@ -124,7 +124,7 @@ pub struct ServerStats {
     pub links_refused: u64,
     /// Broadcasts that wait for a node that handles them.
     pub waiting_broadcasts: usize,
-    /// Payload bytes of answers and broadcasts that are logged for clients.
+    /// Payload bytes of answers and broadcasts in the logs of sessions.
     pub logged_bytes: usize,
 }
 

@@ -18,8 +18,9 @@ pub struct ServerLimits {
     pub handlers_max: usize,
     /// Payload bytes of answers and broadcasts that are logged for clients which are away or slow. Default 1 GiB. At the bound a further
     /// action is refused with `Overloaded` and does not run, unless it may have run before, and a further broadcast with
-    /// [`BroadcastError::LogsFull`]. What was promised is kept whatever the bound, and the count is taken once per batch of a session: so
-    /// it may be passed by a batch of each.
+    /// [`BroadcastError::LogsFull`]; there the broadcasts that wait for a node count too. What was promised is kept whatever the bound, and
+    /// the count is taken once per batch of a session: so it may be passed by a batch of each. Of a message between threads, which is never
+    /// encoded, what it keeps on the heap is not counted: there the numbers of messages are the bounds.
     pub logged_bytes_max: usize,
 }
 
@@ -33,7 +34,10 @@ impl Default for ServerLimits {
 #[derive(Debug)]
 pub(super) struct Room {
     handlers: Arc<Semaphore>,
+    /// In the logs of sessions.
     logged_bytes: AtomicUsize,
+    /// Of broadcasts that wait for a node, or are on their way to its session.
+    waiting_bytes: AtomicUsize,
     logged_bytes_max: usize,
 }
 
@@ -49,6 +53,7 @@ impl Room {
         Self {
             handlers: Arc::new(Semaphore::new(handlers_max)),
             logged_bytes: AtomicUsize::new(0),
+            waiting_bytes: AtomicUsize::new(0),
             logged_bytes_max: limits.logged_bytes_max,
         }
     }
@@ -71,12 +76,12 @@ impl Room {
         async move { Place { _permit: handlers.acquire_owned().await.ok() } }
     }
 
-    /// Payload bytes that are logged for clients.
+    /// Payload bytes in the logs of sessions.
     pub(super) fn logged_bytes(&self) -> usize {
         self.logged_bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether there is no room for what was not promised.
+    /// Whether there is no room for what a further action would answer. Broadcasts that nobody handles are no reason to refuse actions.
     pub(super) fn is_full(&self) -> bool {
         self.logged_bytes() >= self.logged_bytes_max
     }
@@ -86,32 +91,46 @@ impl Room {
     /// # Errors
     /// [`BroadcastError::LogsFull`].
     pub(super) fn admit(&self) -> Result<(), BroadcastError> {
-        let bytes = self.logged_bytes();
+        let bytes = self.logged_bytes() + self.waiting_bytes.load(Ordering::Relaxed);
         if bytes >= self.logged_bytes_max { Err(BroadcastError::LogsFull { bytes }) } else { Ok(()) }
     }
 }
 
-/// What one holder has of the bytes that are logged. Dropped, it has none.
+/// Where bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// In the log of a session.
+    Logged,
+    /// In a broadcast that is in no session's log yet.
+    Waiting,
+}
+
+/// What one holder has of the bytes that are kept. Dropped, it has none.
 #[derive(Debug)]
 pub(super) struct Share {
     room: Arc<Room>,
+    held: Held,
     bytes: AtomicUsize,
 }
 
 impl Share {
-    pub(super) fn new(room: &Arc<Room>, bytes: usize) -> Self {
-        let share = Self { room: Arc::clone(room), bytes: AtomicUsize::new(0) };
+    pub(super) fn new(room: &Arc<Room>, held: Held, bytes: usize) -> Self {
+        let share = Self { room: Arc::clone(room), held, bytes: AtomicUsize::new(0) };
         share.set(bytes);
         share
     }
 
     /// It has so many now. Only its holder says so.
     pub(super) fn set(&self, bytes: usize) {
+        let sum = match self.held {
+            Held::Logged => &self.room.logged_bytes,
+            Held::Waiting => &self.room.waiting_bytes,
+        };
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
         if bytes > before {
-            self.room.logged_bytes.fetch_add(bytes - before, Ordering::Relaxed);
+            sum.fetch_add(bytes - before, Ordering::Relaxed);
         } else if bytes < before {
-            self.room.logged_bytes.fetch_sub(before - bytes, Ordering::Relaxed);
+            sum.fetch_sub(before - bytes, Ordering::Relaxed);
         }
     }
 }
@@ -129,12 +148,15 @@ mod tests {
     #[test]
     fn what_a_holder_had_is_free_again_when_it_is_gone() {
         let room = Arc::new(Room::new(ServerLimits { logged_bytes_max: 100, ..ServerLimits::default() }));
-        let (one, other) = (Share::new(&room, 60), Share::new(&room, 0));
+        let (one, other) = (Share::new(&room, Held::Logged, 60), Share::new(&room, Held::Logged, 0));
         other.set(50);
         assert_eq!((room.logged_bytes(), room.admit()), (110, Err(BroadcastError::LogsFull { bytes: 110 })));
+        assert!(room.is_full());
         other.set(39);
-        assert!(!room.is_full());
-        drop((one, other));
-        assert_eq!(room.logged_bytes(), 0);
+        assert_eq!((room.is_full(), room.admit()), (false, Ok(())));
+        let waits = Share::new(&room, Held::Waiting, 1);
+        assert_eq!((room.is_full(), room.admit()), (false, Err(BroadcastError::LogsFull { bytes: 100 })));
+        drop((one, other, waits));
+        assert_eq!((room.logged_bytes(), room.waiting_bytes.load(Ordering::Relaxed)), (0, 0));
     }
 }

@@ -12,7 +12,6 @@ use super::super::broadcasts::Job;
 use super::ServerSide;
 use crate::carried::Carried;
 use crate::driver::inbox::lock;
-use crate::error::BroadcastError;
 
 impl ServerSide {
     /// Logs a broadcast for this node, or finds another place for it.
@@ -24,7 +23,7 @@ impl ServerSide {
         let method = job.destination.method;
         let Some(payload) = job.payload.clone().converted(self.in_process) else {
             tracing::error!(broadcast = method.0, "a broadcast's message is gone; it is dropped");
-            return job.settle(Err(BroadcastError::Closed));
+            return shared.give_up(job);
         };
         match self.session.broadcast(now, method, payload, job.redelivered) {
             Ok(number) => {
