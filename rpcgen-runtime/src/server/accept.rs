@@ -18,7 +18,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::room::{Held, Share};
 use super::session::{Command, Counters, Port, Resident, SessionTask};
 use super::{Hall, Shared};
 use crate::carried::Carried;
@@ -319,7 +318,7 @@ impl Shared {
         service: usize,
     ) -> (Arc<Port>, u64) {
         let (inbox, counters) = (Inbox::new(), Mutex::new(Counters::default()));
-        let logged = Share::new(&self.room, Held::Logged, 0);
+        let logged = self.room.share_of_logged();
         let port = Arc::new(Port { session, client, service, inbox, counters, logged });
         hall.ports.insert(session, Arc::clone(&port));
         hall.opened += 1;

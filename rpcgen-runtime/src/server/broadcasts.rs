@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use super::durable::Durable;
-use super::room::{Held, Room, Share};
+use super::room::{Room, Share};
 use super::routing::{Destination, Target};
 use super::session::Command;
 use crate::carried::Carried;
@@ -39,14 +39,14 @@ pub(super) struct Job {
 
 impl Job {
     /// One that is logged for the first time.
-    pub(super) fn new(room: &Arc<Room>, destination: Destination, payload: Carried) -> Self {
-        let _held = Share::new(room, Held::Waiting, payload.size_bytes());
+    pub(super) fn new(room: &Room, destination: Destination, payload: Carried) -> Self {
+        let _held = room.share_of_waiting(payload.size_bytes());
         Self { destination, payload, redelivered: false, reply: None, record: None, _held }
     }
 
     /// A broadcast that was logged for a node that is gone, or has no handler for it: any other will do.
     pub(super) fn again(
-        room: &Arc<Room>,
+        room: &Room,
         service: usize,
         method: MethodId,
         payload: Carried,

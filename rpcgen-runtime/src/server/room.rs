@@ -35,9 +35,9 @@ impl Default for ServerLimits {
 pub(super) struct Room {
     handlers: Arc<Semaphore>,
     /// In the logs of sessions.
-    logged_bytes: AtomicUsize,
+    logged_bytes: Arc<AtomicUsize>,
     /// Of broadcasts that wait for a node, or are on their way to its session.
-    waiting_bytes: AtomicUsize,
+    waiting_bytes: Arc<AtomicUsize>,
     logged_bytes_max: usize,
 }
 
@@ -52,8 +52,8 @@ impl Room {
         let handlers_max = limits.handlers_max.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             handlers: Arc::new(Semaphore::new(handlers_max)),
-            logged_bytes: AtomicUsize::new(0),
-            waiting_bytes: AtomicUsize::new(0),
+            logged_bytes: Arc::default(),
+            waiting_bytes: Arc::default(),
             logged_bytes_max: limits.logged_bytes_max,
         }
     }
@@ -76,6 +76,16 @@ impl Room {
         async move { Place { _permit: handlers.acquire_owned().await.ok() } }
     }
 
+    /// For what the log of a session holds.
+    pub(super) fn share_of_logged(&self) -> Share {
+        Share::new(&self.logged_bytes, 0)
+    }
+
+    /// For a broadcast of so many payload bytes that is in no session's log yet.
+    pub(super) fn share_of_waiting(&self, bytes: usize) -> Share {
+        Share::new(&self.waiting_bytes, bytes)
+    }
+
     /// Payload bytes in the logs of sessions.
     pub(super) fn logged_bytes(&self) -> usize {
         self.logged_bytes.load(Ordering::Relaxed)
@@ -96,41 +106,27 @@ impl Room {
     }
 }
 
-/// Where bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Held {
-    /// In the log of a session.
-    Logged,
-    /// In a broadcast that is in no session's log yet.
-    Waiting,
-}
-
 /// What one holder has of the bytes that are kept. Dropped, it has none.
 #[derive(Debug)]
 pub(super) struct Share {
-    room: Arc<Room>,
-    held: Held,
+    sum: Arc<AtomicUsize>,
     bytes: AtomicUsize,
 }
 
 impl Share {
-    pub(super) fn new(room: &Arc<Room>, held: Held, bytes: usize) -> Self {
-        let share = Self { room: Arc::clone(room), held, bytes: AtomicUsize::new(0) };
+    fn new(sum: &Arc<AtomicUsize>, bytes: usize) -> Self {
+        let share = Self { sum: Arc::clone(sum), bytes: AtomicUsize::new(0) };
         share.set(bytes);
         share
     }
 
     /// It has so many now. Only its holder says so.
     pub(super) fn set(&self, bytes: usize) {
-        let sum = match self.held {
-            Held::Logged => &self.room.logged_bytes,
-            Held::Waiting => &self.room.waiting_bytes,
-        };
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
         if bytes > before {
-            sum.fetch_add(bytes - before, Ordering::Relaxed);
+            self.sum.fetch_add(bytes - before, Ordering::Relaxed);
         } else if bytes < before {
-            sum.fetch_sub(before - bytes, Ordering::Relaxed);
+            self.sum.fetch_sub(before - bytes, Ordering::Relaxed);
         }
     }
 }
@@ -147,14 +143,15 @@ mod tests {
 
     #[test]
     fn what_a_holder_had_is_free_again_when_it_is_gone() {
-        let room = Arc::new(Room::new(ServerLimits { logged_bytes_max: 100, ..ServerLimits::default() }));
-        let (one, other) = (Share::new(&room, Held::Logged, 60), Share::new(&room, Held::Logged, 0));
+        let room = Room::new(ServerLimits { logged_bytes_max: 100, ..ServerLimits::default() });
+        let (one, other) = (room.share_of_logged(), room.share_of_logged());
+        one.set(60);
         other.set(50);
         assert_eq!((room.logged_bytes(), room.admit()), (110, Err(BroadcastError::LogsFull { bytes: 110 })));
         assert!(room.is_full());
         other.set(39);
         assert_eq!((room.is_full(), room.admit()), (false, Ok(())));
-        let waits = Share::new(&room, Held::Waiting, 1);
+        let waits = room.share_of_waiting(1);
         assert_eq!((room.is_full(), room.admit()), (false, Err(BroadcastError::LogsFull { bytes: 100 })));
         drop((one, other, waits));
         assert_eq!((room.logged_bytes(), room.waiting_bytes.load(Ordering::Relaxed)), (0, 0));
