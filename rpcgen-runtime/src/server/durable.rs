@@ -213,8 +213,7 @@ impl Shared {
             let Some(service) = self.service_index(&broadcast.service) else { continue };
             let destination = Destination { service, method: broadcast.method, origin: broadcast.origin };
             let redelivered = handle.is_assigned();
-            let payload = broadcast.payload;
-            let job = Job::new(&self.room, destination, payload);
+            let job = Job::new(&self.room, destination, broadcast.payload);
             self.route(Job { redelivered, record: Some(handle), ..job });
         }
     }

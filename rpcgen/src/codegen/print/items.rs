@@ -224,14 +224,7 @@ impl Printer<'_> {
             }
             "(" => {
                 self.layout.begin(INDENT, Group::All);
-                self.word("(");
-                self.layout.add_break(Break::empty());
-                while !self.is_at(")") {
-                    self.ty();
-                    self.separator(")", Break::empty());
-                }
-                self.layout.dedent();
-                self.word(")");
+                self.types_in_parentheses();
                 self.layout.end();
             }
             _ => {}

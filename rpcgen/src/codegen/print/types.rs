@@ -138,9 +138,8 @@ impl Printer<'_> {
         self.layout.text(">");
     }
 
-    /// `Fn(A, B) -> C`
-    fn function_arguments(&mut self) {
-        self.layout.begin(INDENT, Group::All);
+    /// `(A, B)`, in a group that the caller begins and ends.
+    pub(super) fn types_in_parentheses(&mut self) {
         self.word("(");
         self.layout.add_break(Break::empty());
         while !self.is_at(")") {
@@ -149,6 +148,12 @@ impl Printer<'_> {
         }
         self.layout.dedent();
         self.word(")");
+    }
+
+    /// `Fn(A, B) -> C`
+    fn function_arguments(&mut self) {
+        self.layout.begin(INDENT, Group::All);
+        self.types_in_parentheses();
         if self.tokens.peek() == "->" {
             self.tokens.take();
             self.layout.text(" -> ");
