@@ -93,14 +93,21 @@ fn service(model: &Model, service: &Service) -> Json {
         "name": service.name,
         "docs": lines(&service.docs),
         "fingerprint": format!("{:016x}", service.fingerprint),
+        "shape": service.shape,
         "actions": service.actions.iter().enumerate()
-            .map(|(number, one)| action(model, service.package, number, one)).collect::<Vec<_>>(),
+            .map(|(number, one)| action(model, service, number, one)).collect::<Vec<_>>(),
         "broadcasts": service.broadcasts.iter().enumerate()
             .map(|(number, one)| broadcast(model, service, number, one)).collect::<Vec<_>>(),
     })
 }
 
-fn action(model: &Model, home: PackageId, number: usize, action: &Action) -> Json {
+/// The line of a member in the shape: the service's own name has the first one, actions and then broadcasts follow.
+fn shape(service: &Service, member: usize) -> &str {
+    service.shape.lines().nth(1 + member).unwrap_or_default()
+}
+
+fn action(model: &Model, service: &Service, number: usize, action: &Action) -> Json {
+    let home = service.package;
     let persist = action.persist.map(|persist| match persist {
         Persist::Memory => "memory",
         Persist::Disk => "disk",
@@ -108,6 +115,7 @@ fn action(model: &Model, home: PackageId, number: usize, action: &Action) -> Jso
     json!({
         "name": action.name,
         "number": number,
+        "shape": shape(service, number),
         "docs": lines(&action.docs),
         "deprecated": action.deprecated,
         "request": fields(model, home, &action.request),
@@ -135,6 +143,7 @@ fn broadcast(model: &Model, service: &Service, number: usize, broadcast: &Broadc
     json!({
         "name": broadcast.name,
         "number": number,
+        "shape": shape(service, service.actions.len() + number),
         "docs": lines(&broadcast.docs),
         "deprecated": broadcast.deprecated,
         "fields": fields(model, service.package, &broadcast.fields),

@@ -1,5 +1,7 @@
 //! Fingerprints: frozen, changed by what decides the wire, unchanged by all else.
 
+use rpcgen::backend::{Backend as _, Schema};
+
 use super::examples::check;
 
 const TEXT: &str = "package frozen;
@@ -32,6 +34,25 @@ fn the_shape_is_a_text_that_the_runtime_reads() {
     ];
     assert_eq!(shape, &lines.join("\n"));
     assert_eq!(rpcgen_proto::shape::compare(shape, shape), Ok(()));
+}
+
+/// What `rpcgen schema` prints is what the ends of a link compare: whoever reads it can tell which services fit.
+#[test]
+fn the_schema_has_the_shapes_and_the_fingerprint_of_the_handshake() {
+    let model = check(TEXT).model.unwrap();
+    let files = Schema.generate(&model).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&files[0].text).unwrap();
+    let service = &json["packages"][0]["services"][0];
+    let shape = service["shape"].as_str().unwrap();
+    assert_eq!(shape, model.services[0].shape);
+    let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let fingerprint = shape.bytes().fold(0xcbf2_9ce4_8422_2325, hash);
+    assert_eq!(service["fingerprint"], format!("{fingerprint:016x}"));
+    let lines: Vec<&str> = shape.lines().collect();
+    assert_eq!(service["actions"][0]["shape"], lines[1]);
+    assert_eq!(service["broadcasts"][0]["shape"], lines[2]);
+    let code = rpcgen::Config::new().generate(&model, rpcgen::codegen::Form::Include).unwrap();
+    assert!(lines.iter().all(|line| code[0].text.contains(line)), "{}", code[0].text);
 }
 
 fn with(old: &str, new: &str) -> u64 {
