@@ -3,8 +3,49 @@
 //! Knows: words of protobuf, Thrift, Rust, Go, TypeScript and their like, and what this language has instead. Does not know: where they
 //! stand, what is said of them.
 
+use crate::nearest::nearest;
+
+/// The built-in types of this language.
+pub(crate) const BUILT_IN: [&str; 19] = [
+    "bool",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "f32",
+    "f64",
+    "string",
+    "bytes",
+    "uuid",
+    "timestamp",
+    "duration",
+    "AppId",
+];
+
 /// The built-in type that a foreign name means.
 pub(crate) fn scalar(name: &str) -> Option<&'static str> {
+    known(name).or_else(|| of_nearest_width(name))
+}
+
+/// `u64` for `u65`, `u128` for `u256`: a number type of a width that there is not. Of two that are as near, the wider one.
+fn of_nearest_width(name: &str) -> Option<&'static str> {
+    let (kind, digits) = name.split_at_checked(1)?;
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u32>().ok())?;
+    let wanted = number(digits)?;
+    let widths = BUILT_IN.into_iter().filter_map(|ours| Some((number(ours.strip_prefix(kind)?)?, ours)));
+    widths
+        .min_by_key(|(width, _)| (width.abs_diff(wanted), u32::MAX - width))
+        .map(|(_, ours)| ours)
+        .filter(|ours| *ours != name)
+}
+
+fn known(name: &str) -> Option<&'static str> {
     Some(match name {
         "String" | "str" | "text" | "Text" | "varchar" => "string",
         "int" | "int32" | "sint32" | "integer" | "Int" | "Integer" | "sfixed32" => "i32",
@@ -37,7 +78,9 @@ fn translate(text: &str, depth: u32) -> Option<String> {
     let depth = depth.checked_sub(1)?;
     let Some((name, rest)) = text.split_once('<') else {
         let is_name = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.?[]".contains(c));
-        return is_name.then(|| scalar(text).unwrap_or(text).to_owned());
+        // Declared types begin with a capital: a small word is one of ours, or nearly.
+        let meant = || nearest(text, BUILT_IN).filter(|_| text.starts_with(|first: char| first.is_ascii_lowercase()));
+        return is_name.then(|| scalar(text).or_else(meant).unwrap_or(text).to_owned());
     };
     let arguments: Vec<String> =
         split(rest.strip_suffix('>')?).into_iter().map(|one| translate(one, depth)).collect::<Option<_>>()?;
@@ -52,6 +95,12 @@ fn translate(text: &str, depth: u32) -> Option<String> {
         ("box" | "arc" | "rc" | "ref", [content]) => Some(content.clone()),
         _ => None,
     }
+}
+
+/// The first number type in a text whose width there is not, and what was meant by it.
+pub(crate) fn unknown_width(text: &str) -> Option<(&str, &'static str)> {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.find_map(|word| Some((word, of_nearest_width(word)?)))
 }
 
 /// At the commas that stand in no angle brackets.
@@ -105,12 +154,26 @@ pub(crate) fn is_modifier(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::generic;
+    use super::{generic, scalar};
+
+    #[test]
+    fn widths_that_there_are_not_become_the_nearest() {
+        for (foreign, ours) in
+            [("u65", "u64"), ("u256", "u128"), ("i24", "i32"), ("f16", "f32"), ("f128", "f64"), ("u1", "u8")]
+        {
+            assert_eq!(scalar(foreign), Some(ours), "{foreign}");
+        }
+        for name in ["u64", "u", "u6x", "x64", "ü65", "uuid", "u99999999999"] {
+            assert_eq!(scalar(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn angle_brackets_become_our_forms() {
         for (foreign, ours) in [
             ("list<u32>", "[u32]"),
+            ("list<u65>", "[u64]"),
+            ("map<strng, Ordr>", "{string: Ordr}"),
             ("Vec<u8>", "bytes"),
             ("map<string, list<int64>>", "{string: [i64]}"),
             ("std::collections::HashMap<String, Option<bool>>", "{string: bool?}"),

@@ -28,6 +28,7 @@ mod output;
 mod schema;
 pub mod source;
 pub mod syntax;
+mod threads;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -60,8 +61,8 @@ pub fn check(files: &[impl AsRef<Path>]) -> Checked {
 pub fn check_tree(file: syntax::ast::File, sources: SourceMap) -> Checked {
     let mut sink = Sink::default();
     let units = [check::Unit::alone(file, "")];
-    let model = check::check(&units, &mut sink);
-    Checked { model, diagnostics: sink.finish(sources), files: Vec::new(), places: check::places(&units) }
+    let (model, places) = check::check(&units, &mut sink);
+    Checked { model, diagnostics: sink.finish(sources), files: Vec::new(), places }
 }
 
 /// For a build script: writes `OUT_DIR/<package>.rs` for each file, for `rpcgen_runtime::include_rpc!`.
@@ -117,8 +118,7 @@ impl Config {
         let mut sink = Sink::default();
         let roots: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_path_buf()).collect();
         let loaded = load::load(from, &roots, &self.search_paths, &mut sink);
-        let model = check::check(&loaded.units, &mut sink);
-        let places = check::places(&loaded.units);
+        let (model, places) = check::check(&loaded.units, &mut sink);
         Checked { model, diagnostics: sink.finish(loaded.sources), files: loaded.paths, places }
     }
 

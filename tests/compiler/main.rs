@@ -8,7 +8,9 @@ mod examples;
 mod fingerprints;
 mod formatted;
 mod hostile;
+mod large;
 mod random;
+mod reservations;
 mod ui;
 
 use std::path::{Path, PathBuf};

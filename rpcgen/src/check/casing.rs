@@ -24,10 +24,34 @@ pub(super) enum Casing {
 
 impl Casing {
     pub(super) fn apply(self, name: &str) -> String {
+        if self.is_plainly(name) {
+            return name.to_owned();
+        }
         match self {
             Self::Snake => name.to_snake_case(),
             Self::Camel => name.to_upper_camel_case(),
             Self::Shouty => name.to_shouty_snake_case(),
+        }
+    }
+
+    /// Whether the name has this casing at first sight, as nearly all have: to take one apart and put it together again takes longer than
+    /// all else that is checked of it.
+    fn is_plainly(self, name: &str) -> bool {
+        let bytes = name.as_bytes();
+        let pairs = || bytes.windows(2).map(|pair| (pair[0], pair[1]));
+        match self {
+            Self::Snake => {
+                bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+                    && bytes.first().is_some_and(|first| *first != b'_')
+                    && bytes.last() != Some(&b'_')
+                    && !pairs().any(|pair| pair == (b'_', b'_'))
+            }
+            Self::Camel => {
+                bytes.iter().all(u8::is_ascii_alphanumeric)
+                    && bytes.first().is_some_and(u8::is_ascii_uppercase)
+                    && pairs().all(|(before, byte)| !byte.is_ascii_uppercase() || before.is_ascii_lowercase())
+            }
+            Self::Shouty => false,
         }
     }
 }
@@ -81,7 +105,8 @@ pub(super) fn same(name: &Name, first: &Name, sink: &mut Sink) {
 
 /// What is left of the name begins with a letter. Words of Rust are no matter: the generator knows how to write them.
 fn possible(name: &Name, casing: Casing, sink: &mut Sink) {
-    if casing.apply(&name.text).starts_with(|c: char| c.is_ascii_alphabetic()) {
+    let begins_with_a_letter = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if begins_with_a_letter(&name.text) || begins_with_a_letter(&casing.apply(&name.text)) {
         return;
     }
     let diagnostic =
@@ -99,5 +124,26 @@ fn not_built_in(name: &Name, sink: &mut Sink) {
         let diagnostic =
             Diagnostic::new(Code::BuiltInName, name.span, format!("`{}` is a value of the language", name.text));
         sink.push(diagnostic.with_help("give it another name"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_its_casing_at_first_sight_has_it() {
+        let names = ["a", "a1", "a_1", "order_id", "A", "A1", "Ab", "AbCd", "Ab1", "Ab1c", "HttpServer9"];
+        for (name, casing) in names.iter().flat_map(|name| [Casing::Snake, Casing::Camel].map(|casing| (name, casing)))
+        {
+            if casing.is_plainly(name) {
+                let slowly = if casing == Casing::Snake { name.to_snake_case() } else { name.to_upper_camel_case() };
+                assert_eq!(&slowly, name);
+            }
+        }
+        assert!(names.iter().all(|name| Casing::Snake.is_plainly(name) != Casing::Camel.is_plainly(name)));
+        for name in ["", "_a", "a_", "a__b", "aB", "HTTP", "A1B", "A_b", "1", "\u{e4}"] {
+            assert!(!Casing::Camel.is_plainly(name) && (name == "1" || !Casing::Snake.is_plainly(name)), "{name}");
+        }
     }
 }

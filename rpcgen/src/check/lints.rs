@@ -67,9 +67,12 @@ fn style(name: &Name, what: &str, casings: &[Casing], sink: &mut Sink) {
         Casing::Camel => name.text.starts_with(|c: char| c.is_ascii_uppercase()) && !name.text.contains('_'),
         Casing::Shouty => !name.text.contains(|c: char| c.is_ascii_lowercase()),
     };
+    if casings.iter().any(fits) {
+        return;
+    }
     let usual = casings.first().map(|casing| casing.apply(&name.text)).unwrap_or_default();
     // A name that cannot be one at all is another rule's matter.
-    if casings.iter().any(fits) || usual.is_empty() {
+    if !usual.starts_with(|first: char| first.is_ascii_alphabetic()) {
         return;
     }
     let message = format!("the {what} `{}` is usually called `{usual}`", name.text);

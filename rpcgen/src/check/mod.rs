@@ -22,11 +22,11 @@ pub(crate) mod scope;
 mod types;
 pub(crate) mod walk;
 
-pub(crate) use places::places;
-
 use crate::diagnostic::Sink;
 use crate::model::Model;
+use crate::source::Places;
 use crate::syntax::ast;
+use crate::threads;
 use scope::Scope;
 
 /// A syntax tree with its place in the graph of imports.
@@ -66,11 +66,36 @@ const RULES: &[fn(&Scope<'_>, &mut Sink)] = &[
     lints::check,
 ];
 
-/// Checks `units` against every rule. The model, unless there is an error among what `sink` holds afterwards.
-pub fn check(units: &[Unit], sink: &mut Sink) -> Option<Model> {
+/// What one thread has made.
+enum Made {
+    Found(Sink),
+    Places(Places),
+}
+
+/// So much text, in declarations of types and members of services, is checked by one thread.
+const ALONE_MAX: usize = 200;
+
+/// Checks `units` against every rule. The model, unless there is an error among what `sink` holds afterwards; and where all is declared.
+pub fn check(units: &[Unit], sink: &mut Sink) -> (Option<Model>, Places) {
     let scope = Scope::new(units);
-    for rule in RULES {
-        rule(&scope, sink);
+    let members: usize = walk::services(units).map(|(_, service)| service.members.len()).sum();
+    let weight = scope.types.len() + members;
+    let mut places = Places::default();
+    let made =
+        threads::in_order(&vec![weight; RULES.len() + 1], ALONE_MAX * RULES.len(), |index| match RULES.get(index) {
+            Some(rule) => {
+                let mut found = Sink::default();
+                rule(&scope, &mut found);
+                Made::Found(found)
+            }
+            None => Made::Places(places::places(units)),
+        });
+    for one in made {
+        match one {
+            Made::Found(found) => sink.append(found),
+            Made::Places(found) => places = found,
+        }
     }
-    if sink.has_errors() { None } else { lower::lower(&scope) }
+    let model = if sink.has_errors() { None } else { lower::lower(&scope) };
+    (model, places)
 }

@@ -7,7 +7,7 @@ use crate::source::Places;
 use crate::syntax::ast::{FieldList, Item, Member, Path, VariantList};
 
 /// The places of all declarations, by their names with dots: see [`Places`].
-pub(crate) fn places(units: &[Unit]) -> Places {
+pub(super) fn places(units: &[Unit]) -> Places {
     let mut places = Places::default();
     for unit in units {
         let Some(package) = &unit.file.package else { continue };

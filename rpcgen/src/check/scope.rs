@@ -199,3 +199,13 @@ pub(crate) fn built_in(path: &Path) -> Option<Type> {
     let named = |(name, _): &&(&str, Type)| path.prefix.is_empty() && *name == path.last.text;
     BUILT_IN.iter().find(named).map(|(_, ty)| ty.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::BUILT_IN;
+
+    #[test]
+    fn the_names_that_typos_are_compared_with_are_those_of_the_built_in_types() {
+        assert_eq!(BUILT_IN.map(|(name, _)| name), crate::foreign::BUILT_IN);
+    }
+}

@@ -29,10 +29,6 @@ impl Code {
         &self.0
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Text that ends with a blank already.
     pub(super) fn fixed(&mut self, text: &str) {
         self.0.push_str(text);

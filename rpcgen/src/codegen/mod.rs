@@ -16,6 +16,7 @@ mod facts;
 mod names;
 mod print;
 mod redacted;
+mod runs;
 mod server;
 mod types;
 mod values;
@@ -95,9 +96,13 @@ impl std::error::Error for CodegenError {}
 /// # Errors
 /// Two generated items have the same name, or an extern path is none.
 pub fn generate(model: &Model, package: PackageId, settings: &Settings) -> Result<String, CodegenError> {
-    let items = generate_items(model, package, settings)?;
+    let generator = Generator::new(model, package, settings)?;
+    names::check_clashes(&generator)?;
     let docs = if settings.form == Form::File { model.package(package).docs.as_slice() } else { &[] };
-    print::print(&items, &model.package(package).file, settings.form, docs)
+    let (names_runtime, runs) = generator.printed()?;
+    let import = if names_runtime { generator.import() } else { Code::new() };
+    let head = print::items(&print::with_head(&import, settings.form, docs))?;
+    Ok(print::file(std::iter::once(&head).chain(&runs), &model.package(package).file))
 }
 
 /// The same as tokens, for the attribute macro.
@@ -115,7 +120,7 @@ fn tokens(code: &Code) -> Result<TokenStream, CodegenError> {
 fn generate_items(model: &Model, package: PackageId, settings: &Settings) -> Result<Code, CodegenError> {
     let generator = Generator::new(model, package, settings)?;
     names::check_clashes(&generator)?;
-    let items = generator.package_items();
+    let items = generator.with_import(generator.runs().iter().map(|run| generator.run(run)).collect());
     Ok(if settings.form == Form::InPlace { print::allow_each_item(&items) } else { items })
 }
 
@@ -205,29 +210,22 @@ impl<'m> Generator<'m> {
         })
     }
 
-    /// Everything at the top of the root package.
-    fn package_items(&self) -> Code {
-        let rpc = &self.rpc;
-        let scope = Scope::top(self.root);
-        let types = self.package_types(scope);
-        let imported = self.imported_packages().into_iter().map(|id| self.imported_package(id));
-        let services: Vec<&Service> = self.root_services().collect();
-        let services = if let [service] = services.as_slice() {
-            self.service_items(service, scope)
-        } else {
-            services.iter().map(|service| self.service_module(service, scope)).collect()
-        };
-        let assert = (!services.is_empty()).then(|| code!(const _: () = #rpc::assert_abi::<6>();));
-        self.with_import(code!(#assert #types #(#imported)* #services))
-    }
-
     /// Items with the import of the runtime's door, where they use it by a short name.
     fn with_import(&self, items: Code) -> Code {
-        let rpc = &self.rpc;
-        if self.form == Form::InPlace || !names::mentions(&items, rpc.text().trim_end()) {
+        if !self.needs_import(&items) {
             return items;
         }
-        code!(use ::rpcgen_runtime::generated as #rpc; #items)
+        let import = self.import();
+        code!(#import #items)
+    }
+
+    fn import(&self) -> Code {
+        let rpc = &self.rpc;
+        code!(use ::rpcgen_runtime::generated as #rpc;)
+    }
+
+    fn is_in_place(&self) -> bool {
+        self.form == Form::InPlace
     }
 
     /// What several services of one package are kept apart by.
@@ -236,22 +234,6 @@ impl<'m> Generator<'m> {
         let docs = docs::line(&format!("The service `{}`.", service.name));
         let items = self.with_import(self.service_items(service, scope.in_service()));
         code!(#docs pub mod #name { #items })
-    }
-
-    fn service_items(&self, service: &Service, scope: Scope) -> Code {
-        [
-            self.error_enums(service, scope),
-            self.response_structs(service, scope),
-            self.actions_module(service, scope),
-            self.broadcast_structs(service, scope),
-            self.server_side(service, scope),
-            self.client_side(service, scope),
-            self.broadcast_handlers(service),
-            self.broadcast_sender(service, scope),
-            self.descriptor(service),
-        ]
-        .into_iter()
-        .collect()
     }
 
     fn imported_package(&self, id: PackageId) -> Code {

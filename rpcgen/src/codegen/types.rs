@@ -2,19 +2,30 @@
 //!
 //! Knows: what they look like in Rust. Does not know: their bytes (`encode`), services.
 
+use std::ops::Range;
+
 use super::code::{Code, Name, code};
 use super::names::{self, Prelude};
+use super::runs::type_id;
 use super::{Generator, Scope, docs, redacted};
 use crate::model::{Constant, Field, PackageId, Type, TypeDef, TypeId, TypeKind, Value, Variant};
 
 impl Generator<'_> {
     /// Everything that a package declares, services apart.
     pub(super) fn package_types(&self, scope: Scope) -> Code {
-        let constants =
-            self.model.package(scope.package).constants.iter().map(|constant| self.constant(constant, scope));
-        let defs = (0..).map(TypeId).zip(&self.model.types).filter(|(_, def)| def.package == scope.package);
-        let types = defs.map(|(id, def)| self.declaration(id, def, scope));
-        code!(#(#constants)* #(#types)*)
+        [self.constants(scope), self.types(0..self.model.types.len(), scope)].into_iter().collect()
+    }
+
+    pub(super) fn constants(&self, scope: Scope) -> Code {
+        let constants = &self.model.package(scope.package).constants;
+        constants.iter().map(|constant| self.constant(constant, scope)).collect()
+    }
+
+    /// The types among these that the package declares.
+    pub(super) fn types(&self, among: Range<usize>, scope: Scope) -> Code {
+        let all = self.model.types.iter().enumerate().take(among.end).skip(among.start);
+        let ours = all.filter(|(_, def)| def.package == scope.package);
+        ours.map(|(index, def)| self.declaration(type_id(index), def, scope)).collect()
     }
 
     fn constant(&self, constant: &Constant, scope: Scope) -> Code {

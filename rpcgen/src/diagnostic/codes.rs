@@ -121,6 +121,7 @@ codes! {
     NoDeadline         "E075" "a deadline that nothing can keep";
     StrayBracket       "E076" "a bracket that closes nothing";
     TooDeep            "E077" "brackets that nest too deep";
+    NothingReserved    "E078" "something reserved, where nothing is removed";
     UnusedImport       "W001" "an import that nothing uses";
     LostDoc            "W002" "a doc comment that documents nothing";
     NoEffect           "W003" "something that changes nothing";

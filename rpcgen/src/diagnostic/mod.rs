@@ -103,6 +103,18 @@ pub struct Sink {
 }
 
 impl Sink {
+    pub(crate) const fn new() -> Self {
+        Self { found: Vec::new(), errors_count: 0, dropped_count: 0 }
+    }
+
+    /// Puts in what another one has, behind its own.
+    pub(crate) fn append(&mut self, later: Self) {
+        let room = DIAGNOSTICS_MAX - self.found.len();
+        self.errors_count += later.errors_count;
+        self.dropped_count += later.dropped_count + later.found.len().saturating_sub(room);
+        self.found.extend(later.found.into_iter().take(room));
+    }
+
     /// Puts one finding in.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if diagnostic.code.severity() == Severity::Error {

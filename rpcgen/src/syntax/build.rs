@@ -107,7 +107,7 @@ impl Builder<'_, '_> {
     /// The fields between two brackets.
     fn fields(&mut self, group: Group) -> FieldList {
         let mut list = FieldList { span: self.group_span(group), ..FieldList::default() };
-        for range in self.parser.pieces.cut(group.inside(), Cut::List, self.parser.sink) {
+        for range in self.parser.pieces.cut(group.inside(), Cut::List, &mut self.parser.sink) {
             let empty = self.parser.is_empty_piece(range, "a field");
             let field = if empty {
                 None
@@ -123,7 +123,7 @@ impl Builder<'_, '_> {
     /// The variants between two braces.
     fn variants(&mut self, group: Group) -> VariantList {
         let mut list = VariantList { span: self.group_span(group), ..VariantList::default() };
-        for range in self.parser.pieces.cut(group.inside(), Cut::List, self.parser.sink) {
+        for range in self.parser.pieces.cut(group.inside(), Cut::List, &mut self.parser.sink) {
             let empty = self.parser.is_empty_piece(range, "a variant");
             let variant = if empty {
                 None

@@ -7,6 +7,7 @@ use super::parse::Rule;
 use super::split::{Pieces, Range};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::foreign;
+use crate::source::Span;
 
 /// A piece that could not be parsed.
 pub(super) struct Broken<'p> {
@@ -31,7 +32,7 @@ pub(super) fn recognize(broken: &Broken<'_>) -> Option<(Diagnostic, usize)> {
         "" if broken.wants_semicolon => Some(broken.no_semicolon()),
         _ => None,
     };
-    found.or_else(|| match broken.rule {
+    found.or_else(|| broken.reservation()).or_else(|| match broken.rule {
         Rule::field => {
             let found = broken.default().or_else(|| broken.optional()).or_else(|| broken.field());
             found.map(|diagnostic| (diagnostic, broken.code.end))
@@ -76,7 +77,16 @@ impl Broken<'_> {
         let message = format!("`{}` is not written with angle brackets", name.escape_debug());
         let diagnostic = Diagnostic::new(Code::AngleBrackets, self.pieces.span(whole), message);
         let diagnostic = match foreign::generic(written) {
-            Some(ours) => diagnostic.with_fix("write", self.pieces.span(whole), ours),
+            Some(ours) => {
+                let unknown = foreign::unknown_width(written);
+                let diagnostic = diagnostic.with_fix("write", self.pieces.span(whole), ours);
+                match unknown {
+                    Some((theirs, ours)) => {
+                        diagnostic.with_help(format!("there is no `{theirs}`: did you mean `{ours}`?"))
+                    }
+                    None => diagnostic,
+                }
+            }
             None => diagnostic.with_help("a list is `[T]`, a map `{K: V}`, an array `[T; N]`, an optional `T?`"),
         };
         Some((diagnostic, end))
@@ -144,7 +154,6 @@ impl Broken<'_> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let whole = self.pieces.span(self.code);
         match words.as_slice() {
-            ["reserved", rest @ ..] if !rest.is_empty() => Some(self.reserved("field")),
             [word, rest @ ..] if !rest.is_empty() && is_word(word) && is_modifier(word) => {
                 let diagnostic = Diagnostic::new(Code::Modifier, whole, format!("`{word}` says nothing here"));
                 Some(match modified(word, rest) {
@@ -169,17 +178,19 @@ impl Broken<'_> {
         }
     }
 
-    fn reserved(&self, what: &str) -> Diagnostic {
-        let whole = self.pieces.span(self.code);
-        let diagnostic = Diagnostic::new(Code::Modifier, whole, "nothing is removed, so nothing is reserved");
-        diagnostic
-            .with_help(format!("keep the {what} in its place, with `@deprecated(\"why\")`: see docs/evolution.md"))
+    /// `reserved 2, 15, 9 to 11;` and its like, which has been cut at its commas.
+    fn reservation(&self) -> Option<(Diagnostic, usize)> {
+        let what = match self.rule {
+            Rule::field => "field",
+            Rule::variant => "variant",
+            _ => return None,
+        };
+        let end = self.pieces.reservation_end(self.code)?;
+        let whole = Range { start: self.code.start, end };
+        Some((reserved(self.pieces.span(whole), self.pieces.text(whole), what), end))
     }
 
     fn variant(&self) -> Option<Diagnostic> {
-        if self.text().starts_with("reserved ") {
-            return Some(self.reserved("variant"));
-        }
         let name = self.before().trim_end();
         match self.found {
             "=" if is_word(name) => {
@@ -249,6 +260,24 @@ impl Broken<'_> {
         let diagnostic = extends.then(|| self.at_found(Code::Inheritance, "nothing is made from something else"))?;
         Some((diagnostic.with_help("put what both share into a struct, and give each a field of it"), self.code.end))
     }
+}
+
+/// `reserved 2 to 4`, `reserved "name"`, `reserved name`, where `what` would stand.
+pub(super) fn reserved(span: Span, text: &str, what: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::new(Code::NothingReserved, span, "nothing is removed, so nothing is reserved");
+    let named = text.trim_start().trim_start_matches("reserved").trim().trim_end_matches(';').trim_end();
+    let name = named.trim_matches('"');
+    if what == "declaration" {
+        return diagnostic
+            .with_help("names of types are not on the wire: one that nothing uses may go, and leaves no trace");
+    }
+    if named.starts_with(|first: char| first.is_ascii_digit()) {
+        let article = if what == "action" { "an" } else { "a" };
+        let help = format!("{article} {what} is its place, not a number: keep it there, with `@deprecated(\"why\")`");
+        return diagnostic.with_help(help);
+    }
+    let which = if is_word(name) { format!("the {what} `{name}`") } else { format!("the {what}") };
+    diagnostic.with_help(format!("keep {which} in its place, with `@deprecated(\"why\")`"))
 }
 
 /// A type by its looks: built in here or elsewhere, qualified, or in the casing of types.

@@ -4,10 +4,11 @@
 
 pub mod ast;
 mod build;
+mod file;
 mod habits;
 mod literal;
 mod parse;
 mod scan;
 mod split;
 
-pub use parse::parse;
+pub use file::parse;

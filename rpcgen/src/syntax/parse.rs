@@ -1,19 +1,20 @@
-//! From a text to its tree, piece by piece.
+//! From pieces of a text to their trees.
 //!
-//! Knows: the grammar of a piece and what a person calls its parts. Does not know: what names mean, which annotations there are.
-//! Never fails: what cannot be read is reported, left out, and noted as left out, so that nobody complains of its absence.
+//! Knows: the grammar of a piece and what a person calls its parts. Does not know: the whole file (`file`), what names mean, which
+//! annotations there are. Never fails: what cannot be read is reported, left out, and noted as left out, so that nobody complains of its
+//! absence.
 
 use pest::Parser as _;
 use pest::error::{ErrorVariant, InputLocation};
 
-use super::ast::{File, Import, Item, Member, Name};
+use super::ast::{Member, Name};
 use super::build::{Builder, Declaration};
 use super::habits::{self, Broken};
 use super::split::{Cut, Group, Pieces, Range};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::foreign;
 use crate::nearest::nearest;
-use crate::source::SourceId;
+use crate::threads;
 
 /// Declarations, members, fields and variants of one file, together.
 const PIECES_MAX: usize = 50_000;
@@ -26,31 +27,72 @@ pub(super) mod grammar {
 }
 pub(super) use grammar::Rule;
 
-/// Reads `text`, the text of `source`.
-pub fn parse(source: SourceId, text: &str, sink: &mut Sink) -> File {
-    let pieces = Pieces::scan(source, text, sink);
-    let mut parser = Parser { pieces, sink, pieces_left: PIECES_MAX };
-    let mut file = File { source, docs: parser.pieces.take_file_docs(), ..File::default() };
-    for range in parser.pieces.cut(parser.pieces.whole(), Cut::Items, parser.sink) {
-        parser.item(range, &mut file);
-    }
-    parser.package_is_declared(&file);
-    if parser.pieces_left > 0 {
-        parser.pieces.report_lost_docs(parser.sink);
-    }
-    file
+/// Pieces that are parsed together are so many bytes, or one piece.
+const CHUNK_BYTES: usize = 4 * 1024;
+/// A text of so many bytes is parsed by one thread.
+const ALONE_BYTES_MAX: usize = 16 * 1024;
+
+/// What a piece at the top of a file has become.
+pub(super) enum Parsed {
+    Declaration(Declaration),
+    /// Reported; perhaps with the name that it would have had.
+    Lost(Option<Name>),
+    /// Reported, and nothing is missed.
+    Nothing,
 }
 
+/// Parses pieces and keeps what is to be said of them.
 pub(super) struct Parser<'a> {
-    pub(super) pieces: Pieces,
-    pub(super) sink: &'a mut Sink,
+    pub(super) pieces: &'a Pieces,
+    pub(super) sink: Sink,
+    /// Where something was reported besides what the scan has, in order: a piece that holds such a place is not reported again.
+    reported: Vec<usize>,
+    /// The lines of documentation that something took.
+    taken: Vec<usize>,
     pieces_left: usize,
 }
 
-impl Parser<'_> {
-    fn item(&mut self, range: Range, file: &mut File) {
+impl<'a> Parser<'a> {
+    pub(super) const fn new(pieces: &'a Pieces) -> Self {
+        Self { pieces, sink: Sink::new(), reported: Vec::new(), taken: Vec::new(), pieces_left: PIECES_MAX }
+    }
+
+    /// What was said, and whether all was read; what was not documents nothing that is known of.
+    pub(super) fn finish(mut self) -> Sink {
+        if self.pieces_left > 0 {
+            self.pieces.report_lost_docs(&self.taken, &mut self.sink);
+        }
+        self.sink
+    }
+
+    /// What `parse` makes of each piece, by several threads if there is much to parse, each with a parser of its own.
+    pub(super) fn each<T: Send>(&mut self, ranges: &[Range], parse: impl Fn(&mut Self, Range) -> T + Sync) -> Vec<T> {
+        // Whoever may come to the limit has to count all that was before it.
+        if self.pieces.count_max() >= PIECES_MAX {
+            return ranges.iter().map(|range| parse(self, *range)).collect();
+        }
+        let chunks = chunks(ranges);
+        let weights: Vec<usize> = chunks.iter().map(|chunk| bytes_count(chunk)).collect();
+        let pieces = self.pieces;
+        let made = threads::in_order(&weights, ALONE_BYTES_MAX, |index| {
+            let mut parser = Self::new(pieces);
+            let trees: Vec<T> = chunks[index].iter().map(|range| parse(&mut parser, *range)).collect();
+            (trees, parser)
+        });
+        let mut all = Vec::with_capacity(ranges.len());
+        for (trees, parser) in made {
+            all.extend(trees);
+            self.sink.append(parser.sink);
+            self.reported.extend(parser.reported);
+            self.taken.extend(parser.taken);
+        }
+        all
+    }
+
+    pub(super) fn item(&mut self, range: Range) -> Parsed {
         let Some(word) = self.pieces.leading_word(range) else {
-            return self.not_an_item(range);
+            self.not_an_item(range);
+            return Parsed::Nothing;
         };
         let rule = match self.pieces.text(word) {
             "package" => Rule::package_item,
@@ -60,62 +102,49 @@ impl Parser<'_> {
             "struct" => Rule::struct_item,
             "enum" => Rule::enum_item,
             "service" => Rule::service_item,
+            "reserved" => {
+                self.reserved(range, "declaration");
+                return Parsed::Nothing;
+            }
             _ => {
                 self.not_an_item(word);
-                return file.items.extend(self.lost_name(range).map(Item::Lost));
+                return Parsed::Lost(self.lost_name(range));
             }
         };
         let declaration = self.piece(range, rule, |builder, pairs, groups| builder.item(pairs, groups));
-        match declaration {
-            Some(Declaration::Package(path)) => self.package(path, file),
-            Some(Declaration::Import(import)) => self.import(import, file),
-            Some(Declaration::Item(item)) => file.items.push(*item),
-            None => file.items.extend(self.lost_name(range).map(Item::Lost)),
-        }
+        declaration.map_or_else(|| Parsed::Lost(self.lost_name(range)), Parsed::Declaration)
     }
 
-    fn package(&mut self, path: super::ast::Path, file: &mut File) {
-        if let Some(first) = &file.package {
-            let diagnostic = Diagnostic::new(Code::PackagePlace, path.span(), "a second package declaration")
-                .with_secondary(first.span(), "the first one")
-                .with_help("a file declares one package");
-            return self.sink.push(diagnostic);
-        }
-        if !file.items.is_empty() || !file.imports.is_empty() {
-            let diagnostic =
-                Diagnostic::new(Code::PackagePlace, path.span(), "the package declaration is not at the top");
-            self.sink.push(diagnostic.with_help("move it before everything else"));
-        }
-        file.package = Some(path);
+    /// The documentation of what begins in a range.
+    pub(super) fn take_docs(&mut self, range: Range, inner: bool) -> Vec<String> {
+        let (lines, text) = self.pieces.docs(range, inner).unzip::<usize, String, Vec<usize>, Vec<String>>();
+        self.taken.extend(lines);
+        text
     }
 
-    fn import(&mut self, import: Import, file: &mut File) {
-        if let Some(item) = file.items.first() {
-            let diagnostic = Diagnostic::new(Code::ImportPlace, import.span, "an import behind a declaration");
-            let diagnostic = diagnostic.with_secondary(item.name().span, "the first declaration");
-            self.sink.push(diagnostic.with_help("imports stand between the package and the first declaration"));
-        }
-        file.imports.push(import);
+    /// Whether something inside was reported.
+    pub(super) fn is_reported(&self, range: Range) -> bool {
+        let first = self.reported.partition_point(|at| *at < range.start);
+        self.pieces.is_reported(range) || self.reported.get(first).is_some_and(|at| *at < range.end)
     }
 
-    /// A file whose brackets do not fit may have lost its package; that was said.
-    fn package_is_declared(&mut self, file: &File) {
-        let whole = self.pieces.whole();
-        let tried = file.items.iter().any(|item| matches!(item, Item::Lost(_)));
-        if file.package.is_some() || self.pieces.is_reported(whole) || (tried && self.sink.has_errors()) {
-            return;
+    /// What begins at this place has been reported by now.
+    fn note_reported(&mut self, at: usize) {
+        let place = self.reported.partition_point(|other| *other < at);
+        self.reported.insert(place, at);
+    }
+
+    /// A reservation, where a declaration or a member would stand: what it names is not missed.
+    fn reserved(&mut self, range: Range, what: &str) {
+        let code = self.pieces.trim(range);
+        if !self.is_reported(range) {
+            self.sink.push(habits::reserved(self.pieces.span(code), self.pieces.text(code), what));
         }
-        let start = self.pieces.trim(whole).start;
-        let at = self.pieces.span(Range { start, end: start });
-        let diagnostic = Diagnostic::new(Code::Package, at, "this file declares no package")
-            .with_help("the package is the name that others import and the name of the generated file")
-            .with_fix("begin with", at, "package name;\n");
-        self.sink.push(diagnostic);
     }
 
     fn not_an_item(&mut self, range: Range) {
         let code = self.pieces.trim(range);
-        if code.start == code.end || self.pieces.is_reported(range) {
+        if code.start == code.end || self.is_reported(range) {
             return;
         }
         let text = self.pieces.text(code);
@@ -150,7 +179,7 @@ impl Parser<'_> {
         if !self.count_piece(range) {
             return None;
         }
-        let docs = self.pieces.take_docs(range);
+        let docs = self.take_docs(range, false);
         let code = self.pieces.trim(range);
         let groups = if has_pieces_inside(rule) { self.pieces.groups(code) } else { Vec::new() };
         let text = self.pieces.emptied(code, &groups);
@@ -161,7 +190,7 @@ impl Parser<'_> {
                 if builder.sound { tree } else { None }
             }
             Err(error) => {
-                if !self.pieces.is_reported(range) {
+                if !self.is_reported(range) {
                     self.report_syntax(code, rule, &error);
                 }
                 None
@@ -187,13 +216,15 @@ impl Parser<'_> {
         };
         let found = first_token(self.pieces.text(Range { start: at.min(code.end), end: code.end }));
         let span = self.pieces.span(Range { start: at, end: at + found.len() });
-        let broken = Broken { pieces: &self.pieces, code, rule, at, found, wants_semicolon: wants_semicolon(error) };
+        let broken = Broken { pieces: self.pieces, code, rule, at, found, wants_semicolon: wants_semicolon(error) };
         if let Some((diagnostic, end)) = habits::recognize(&broken) {
             self.sink.push(diagnostic);
             // What is explained by it and was cut off is not reported again.
-            return if end > code.end {
-                self.pieces.note_reported(end - 1)
-            };
+            let text = self.pieces.text(Range { start: code.end, end: end.max(code.end) });
+            for (comma, _) in text.match_indices(',') {
+                self.note_reported(code.end + comma + 1);
+            }
+            return;
         }
         let expected = expected(rule, error);
         let message = match found {
@@ -213,27 +244,31 @@ impl Parser<'_> {
 
     /// Members of a service between its braces.
     pub(super) fn members(&mut self, group: Group) -> Vec<Member> {
-        let mut members = Vec::new();
-        for range in self.pieces.cut(group.inside(), Cut::Members, self.sink) {
-            let word = self.pieces.leading_word(range);
-            let rule = match word.map(|word| self.pieces.text(word)) {
-                Some("action") => Rule::action,
-                Some("broadcast") => Rule::broadcast,
-                _ => {
-                    self.not_a_member(word.unwrap_or(range));
-                    members.extend(self.lost_name(range).map(Member::Lost));
-                    continue;
-                }
-            };
-            let member = self.piece(range, rule, |builder, pairs, groups| builder.member(pairs, groups));
-            members.extend(member.or_else(|| self.lost_name(range).map(Member::Lost)));
-        }
-        members
+        let ranges = self.pieces.cut(group.inside(), Cut::Members, &mut self.sink);
+        self.each(&ranges, Self::member).into_iter().flatten().collect()
+    }
+
+    fn member(&mut self, range: Range) -> Option<Member> {
+        let word = self.pieces.leading_word(range);
+        let rule = match word.map(|word| self.pieces.text(word)) {
+            Some("action") => Rule::action,
+            Some("broadcast") => Rule::broadcast,
+            Some("reserved") => {
+                self.reserved(range, "action");
+                return None;
+            }
+            _ => {
+                self.not_a_member(word.unwrap_or(range));
+                return self.lost_name(range).map(Member::Lost);
+            }
+        };
+        let member = self.piece(range, rule, |builder, pairs, groups| builder.member(pairs, groups));
+        member.or_else(|| self.lost_name(range).map(Member::Lost))
     }
 
     fn not_a_member(&mut self, range: Range) {
         let code = self.pieces.trim(range);
-        if self.pieces.is_reported(range) {
+        if self.is_reported(range) {
             return;
         }
         let found = first_token(self.pieces.text(code));
@@ -261,6 +296,27 @@ impl Parser<'_> {
         self.sink.push(diagnostic.with_fix("remove the comma", self.pieces.span(at), ""));
         true
     }
+}
+
+/// Pieces that follow each other, put together until they are worth a thread's while.
+fn chunks(ranges: &[Range]) -> Vec<&[Range]> {
+    let (mut chunks, mut rest) = (Vec::new(), ranges);
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let whole = |range: &Range| {
+            bytes += range.end - range.start;
+            bytes > CHUNK_BYTES
+        };
+        let count = rest.iter().position(whole).map_or(rest.len(), |last| last + 1);
+        let (chunk, behind) = rest.split_at(count);
+        chunks.push(chunk);
+        rest = behind;
+    }
+    chunks
+}
+
+fn bytes_count(ranges: &[Range]) -> usize {
+    ranges.iter().map(|range| range.end - range.start).sum()
 }
 
 fn has_pieces_inside(rule: Rule) -> bool {

@@ -42,7 +42,6 @@ pub(super) struct DocLine {
     pub(super) text: String,
     /// `//!` rather than `///`.
     pub(super) inner: bool,
-    pub(super) taken: bool,
 }
 
 /// What the walk has found.
@@ -196,7 +195,7 @@ impl<'a> Scanner<'a> {
             let text = text.strip_prefix(b" ").unwrap_or(text);
             // Cut between characters: all that was taken off is ASCII.
             let text = String::from_utf8_lossy(text).into_owned();
-            self.docs.push(DocLine { range, text, inner, taken: false });
+            self.docs.push(DocLine { range, text, inner });
         }
         self.blank(start, end);
     }
@@ -328,6 +327,21 @@ impl<'a> Scanner<'a> {
         self.open.clear();
         self.clean.fill(b' ');
         self.docs.clear();
+    }
+}
+
+/// Makes a space of every blank outside of strings.
+pub(super) fn only_spaces(text: &mut [u8]) {
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in text {
+        match *byte {
+            // A string ends with its line.
+            b'\n' => (*byte, in_string, escaped) = (b' ', false, false),
+            b'"' if !escaped => in_string = !in_string,
+            b'\t' | b'\r' if !in_string => *byte = b' ',
+            _ => {}
+        }
+        escaped = in_string && !escaped && *byte == b'\\';
     }
 }
 

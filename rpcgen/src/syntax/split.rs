@@ -40,6 +40,9 @@ pub(super) enum Cut {
     List,
 }
 
+/// A longer reservation is not looked through: whoever writes a file of nothing else waits no longer for it.
+const RESERVATION_CHARS_MAX: usize = 200;
+
 /// How the piece begins that is being cut.
 #[derive(Debug)]
 struct Leading {
@@ -96,16 +99,16 @@ impl Pieces {
         Range { start, end: start + text.trim().len() }
     }
 
+    /// No more pieces are in the file than this: each ends at a mark, or with the brackets that it stands in.
+    pub(super) fn count_max(&self) -> usize {
+        let closes = |mark: &&Mark| matches!(mark.kind, MarkKind::Close(_));
+        self.marks.len() - self.marks.iter().filter(closes).count() + 1
+    }
+
     /// Whether something inside was reported by the scan.
     pub(super) fn is_reported(&self, range: Range) -> bool {
         let first = self.reported.partition_point(|at| *at < range.start);
         self.reported.get(first).is_some_and(|at| *at < range.end)
-    }
-
-    /// What begins in `range` has been reported by now.
-    pub(super) fn note_reported(&mut self, at: usize) {
-        let place = self.reported.partition_point(|other| *other < at);
-        self.reported.insert(place, at);
     }
 
     /// One past the `>` that closes the `<` at `at`, on the same line.
@@ -146,7 +149,8 @@ impl Pieces {
                 (MarkKind::Comma | MarkKind::Semicolon, Cut::List) => (Some(mark.at), mark.at + 1),
                 _ => (None, 0),
             };
-            if mark.kind == MarkKind::Semicolon && how == Cut::List && !semicolon_reported {
+            let is_wrong = mark.kind == MarkKind::Semicolon && how == Cut::List;
+            if is_wrong && !semicolon_reported && !self.ends_reservation(leading.code_start, mark.at) {
                 semicolon_reported = true;
                 let span = self.span(Range { start: mark.at, end: mark.at + 1 });
                 sink.push(
@@ -183,9 +187,12 @@ impl Pieces {
         groups
     }
 
-    /// The piece with nothing but spaces between its brackets, which all are closed.
+    /// The piece with nothing but spaces between its brackets, which all are closed, and with no other blanks than spaces.
     pub(super) fn emptied(&self, range: Range, groups: &[Group]) -> String {
         let mut bytes = self.text(range).as_bytes().to_vec();
+        if bytes.iter().any(|byte| matches!(byte, b'\t' | b'\r' | b'\n')) {
+            scan::only_spaces(&mut bytes);
+        }
         for group in groups {
             let inside = group.inside();
             let (from, to) = (inside.start - range.start, inside.end.min(range.end) - range.start);
@@ -221,33 +228,21 @@ impl Pieces {
         (name.start < name.end && name.end <= range.end).then_some(name)
     }
 
-    /// The `///` lines before the first code of a piece.
-    pub(super) fn take_docs(&mut self, range: Range) -> Vec<String> {
-        self.take(range, false)
-    }
-
-    /// The `//!` lines before the first code of the file.
-    pub(super) fn take_file_docs(&mut self) -> Vec<String> {
-        self.take(self.whole(), true)
-    }
-
-    fn take(&mut self, range: Range, inner: bool) -> Vec<String> {
+    /// The lines of documentation before the first code of a range, each with its number: `//!` if `inner`, else `///`.
+    pub(super) fn docs(&self, range: Range, inner: bool) -> impl Iterator<Item = (usize, String)> + use<'_> {
         let code = self.trim(range);
         let until = if code.start < code.end { code.start } else { range.end };
         let first = self.docs.partition_point(|line| line.range.start < range.start);
-        let lines = self.docs[first..].iter_mut().take_while(|line| line.range.start < until);
-        let mine = lines.filter(|line| line.inner == inner);
-        mine.map(|line| {
-            line.taken = true;
-            std::mem::take(&mut line.text)
-        })
-        .collect()
+        let lines = self.docs.iter().enumerate().skip(first).take_while(move |(_, line)| line.range.start < until);
+        lines.filter(move |(_, line)| line.inner == inner).map(|(number, line)| (number, line.text.clone()))
     }
 
     /// Reports the doc comments that nothing has taken, one finding for each block of lines.
-    pub(super) fn report_lost_docs(&self, sink: &mut Sink) {
+    pub(super) fn report_lost_docs(&self, taken: &[usize], sink: &mut Sink) {
+        let mut is_taken = vec![false; self.docs.len()];
+        taken.iter().for_each(|number| is_taken[*number] = true);
         let mut previous_end = None;
-        for line in self.docs.iter().filter(|line| !line.taken) {
+        for (line, _) in self.docs.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken) {
             let follows = previous_end.is_some_and(|end: usize| self.clean[end..line.range.start].trim().is_empty());
             previous_end = Some(line.range.end);
             if follows {
@@ -286,6 +281,35 @@ impl Pieces {
     /// often has braces.
     fn is_braced(&self, leading: &Leading) -> bool {
         leading.word.is_none_or(|word| !matches!(self.text(word), "alias" | "const" | "package" | "import"))
+    }
+
+    /// Whether a `;` ends a reservation on its line, of which enough is said when it is read.
+    fn ends_reservation(&self, piece_start: usize, semicolon: usize) -> bool {
+        let line = self.clean[..semicolon].rfind(['\n', '{', ';']).map_or(0, |at| at + 1);
+        let starts = [piece_start, self.skip_blanks(line)];
+        starts.iter().any(|start| self.reservation_end(Range { start: *start, end: semicolon }) == Some(semicolon))
+    }
+
+    /// Where a reservation ends that begins with a piece: before its `;`, else behind the last number or string. `None`: it is none.
+    pub(super) fn reservation_end(&self, piece: Range) -> Option<usize> {
+        let is_first = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '"');
+        let behind = self.clean[piece.start..].strip_prefix("reserved")?.strip_prefix([' ', '\t'])?;
+        if !behind.trim_start().starts_with(is_first) {
+            return None;
+        }
+        let start = self.clean.len() - behind.len();
+        let is_end = |(_, c): &(usize, char)| matches!(c, '\n' | '{' | '}' | ':');
+        let line = behind.char_indices().take(RESERVATION_CHARS_MAX).take_while(|c| !is_end(c));
+        let line = &behind[..line.last().map_or(0, |(at, c)| at + c.len_utf8())];
+        if let Some(semicolon) = line.find(';') {
+            return Some(start + semicolon);
+        }
+        let parts = line.split_inclusive(',').enumerate();
+        let is_mine = |(index, part): &(usize, &str)| {
+            *index == 0 || part.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '"')
+        };
+        let length: usize = parts.take_while(is_mine).map(|(_, part)| part.len()).sum();
+        Some(start + line[..length].trim_end_matches([',', ' ', '\t', '\r']).len())
     }
 
     fn skip_blanks(&self, at: usize) -> usize {

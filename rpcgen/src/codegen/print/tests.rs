@@ -39,7 +39,7 @@ fn lines_are_those_of_prettyplease() {
         for form in [Form::File, Form::InPlace] {
             let settings = Settings { form, ..Settings::default() };
             let items = generate_items(&model, PackageId(0), &settings).unwrap();
-            let code = whole(&items, form, &model.package(PackageId(0)).docs);
+            let code = with_head(&items, form, &model.package(PackageId(0)).docs);
             let ours = formatted(&code).unwrap();
             let found = difference(&ours, &as_prettyplease(&code));
             wrong.extend(found.map(|text| format!("{} {form:?} {text}", path.display())));

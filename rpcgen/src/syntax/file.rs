@@ -1,0 +1,95 @@
+//! From a text to its tree.
+//!
+//! Knows: what stands in a file, and in which order. Does not know: how a piece is parsed (`parse`).
+
+use super::ast::{File, Import, Item, Path};
+use super::build::Declaration;
+use super::parse::{Parsed, Parser};
+use super::split::{Cut, Pieces, Range};
+use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::source::SourceId;
+
+/// Reads `text`, the text of `source`.
+pub fn parse(source: SourceId, text: &str, sink: &mut Sink) -> File {
+    let pieces = Pieces::scan(source, text, sink);
+    let mut reader = Reader { pieces: &pieces, parser: Parser::new(&pieces), file: File { source, ..File::default() } };
+    reader.file.docs = reader.parser.take_docs(pieces.whole(), true);
+    reader.items();
+    reader.package_is_declared(sink.has_errors());
+    sink.append(reader.parser.finish());
+    reader.file
+}
+
+struct Reader<'a> {
+    pieces: &'a Pieces,
+    parser: Parser<'a>,
+    file: File,
+}
+
+impl Reader<'_> {
+    fn items(&mut self) {
+        let ranges = self.pieces.cut(self.pieces.whole(), Cut::Items, &mut self.parser.sink);
+        let is_service =
+            |range: &Range| self.pieces.leading_word(*range).is_some_and(|word| self.pieces.text(word) == "service");
+        // Many small pieces are shared out among threads; a service shares out its own.
+        for run in ranges.chunk_by(|left, right| !is_service(left) && !is_service(right)) {
+            let parsed = match run {
+                [one] => vec![self.parser.item(*one)],
+                several => self.parser.each(several, Parser::item),
+            };
+            parsed.into_iter().for_each(|one| self.take(one));
+        }
+    }
+
+    fn take(&mut self, parsed: Parsed) {
+        match parsed {
+            Parsed::Declaration(Declaration::Package(path)) => self.package(path),
+            Parsed::Declaration(Declaration::Import(import)) => self.import(import),
+            Parsed::Declaration(Declaration::Item(item)) => self.file.items.push(*item),
+            Parsed::Lost(name) => self.file.items.extend(name.map(Item::Lost)),
+            Parsed::Nothing => {}
+        }
+    }
+
+    fn package(&mut self, path: Path) {
+        if let Some(first) = &self.file.package {
+            let diagnostic = Diagnostic::new(Code::PackagePlace, path.span(), "a second package declaration")
+                .with_secondary(first.span(), "the first one")
+                .with_help("a file declares one package");
+            return self.parser.sink.push(diagnostic);
+        }
+        if !self.file.items.is_empty() || !self.file.imports.is_empty() {
+            let diagnostic =
+                Diagnostic::new(Code::PackagePlace, path.span(), "the package declaration is not at the top");
+            self.parser.sink.push(diagnostic.with_help("move it before everything else"));
+        }
+        self.file.package = Some(path);
+    }
+
+    fn import(&mut self, import: Import) {
+        if let Some(item) = self.file.items.first() {
+            let diagnostic = Diagnostic::new(Code::ImportPlace, import.span, "an import behind a declaration");
+            let diagnostic = diagnostic.with_secondary(item.name().span, "the first declaration");
+            self.parser.sink.push(diagnostic.with_help("imports stand between the package and the first declaration"));
+        }
+        self.file.imports.push(import);
+    }
+
+    /// A file whose brackets do not fit may have lost its package; that was said.
+    fn package_is_declared(&mut self, had_errors: bool) {
+        let whole = self.pieces.whole();
+        let tried = self.file.items.iter().any(|item| matches!(item, Item::Lost(_)));
+        if self.file.package.is_some()
+            || self.parser.is_reported(whole)
+            || (tried && (had_errors || self.parser.sink.has_errors()))
+        {
+            return;
+        }
+        let start = self.pieces.trim(whole).start;
+        let at = self.pieces.span(Range { start, end: start });
+        let diagnostic = Diagnostic::new(Code::Package, at, "this file declares no package")
+            .with_help("the package is the name that others import and the name of the generated file")
+            .with_fix("begin with", at, "package name;\n");
+        self.parser.sink.push(diagnostic);
+    }
+}

@@ -1,0 +1,67 @@
+//! Large texts, which are the work of several threads: the result is that of one.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use rpcgen::codegen::Form;
+
+use super::examples::check;
+
+const TYPES_COUNT: usize = 600;
+
+/// So few types are the work of one thread.
+const PART: usize = 20;
+
+fn types(numbers: Range<usize>) -> String {
+    let mut text = "package large;\n".to_owned();
+    for number in numbers {
+        let _ = writeln!(
+            text,
+            "/// Number {number}.\nstruct Thing{number} {{ id: uuid, name: string @max(64), tags: [string] = [], note: string? }}\n\
+             enum Kind{number} {{ plain, sized {{ width: u32 }} }}"
+        );
+    }
+    text
+}
+
+/// The items, without what stands above them once in a file.
+fn items(text: &str) -> String {
+    let model = check(text).model.unwrap();
+    let code = rpcgen::Config::new().generate(&model, Form::Include).unwrap();
+    code[0].text.split_once(" as rpc;\n").unwrap().1.trim().to_owned()
+}
+
+#[test]
+fn a_large_package_is_its_parts_one_behind_the_other() {
+    let parts = (0..TYPES_COUNT).step_by(PART).map(|from| items(&types(from..from + PART)));
+    let parts: Vec<String> = parts.collect();
+    assert!(items(&types(0..TYPES_COUNT)) == parts.join("\n\n"));
+}
+
+#[test]
+fn a_large_service_is_the_same_every_time() {
+    let mut text = types(0..TYPES_COUNT) + "service Large {\n";
+    for number in 0..TYPES_COUNT {
+        let _ = writeln!(
+            text,
+            "/// Does it.\naction act_{number}(app_id: AppId, thing: Thing{number}) -> (kind: Kind{number});"
+        );
+    }
+    text.push_str("}\n");
+    let first = items(&text);
+    assert!((0..3).all(|_| items(&text) == first));
+    let order: Vec<Option<usize>> =
+        (0..TYPES_COUNT).map(|number| first.find(&format!("impl rpc::Action for Act{number} "))).collect();
+    assert!(order.iter().all(Option::is_some) && order.is_sorted());
+}
+
+/// A mistake in every struct: the first ones are told, in the order of the text.
+#[test]
+fn mistakes_of_a_large_text_stand_in_its_order() {
+    let text = types(0..TYPES_COUNT).replace("note: string?", "note: string? |");
+    let found = check(&text).diagnostics;
+    let starts: Vec<u32> = found.list().iter().map(|one| one.primary.span.start).collect();
+    assert_eq!((found.errors_count(), found.dropped_count(), starts.len()), (TYPES_COUNT, TYPES_COUNT - 200, 200));
+    let first: Vec<u32> = text.match_indices('|').take(200).filter_map(|(at, _)| u32::try_from(at).ok()).collect();
+    assert_eq!(starts, first);
+}
