@@ -18,6 +18,21 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     near.min_by_key(|(distance, alike, _)| (*distance, *alike)).map(|(_, _, candidate)| candidate)
 }
 
+/// The nearest candidate, or the only one of which the word is the first or the last part: `order` of `order_id`.
+pub(crate) fn nearest_or_part<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    nearest(word, candidates.clone()).or_else(|| {
+        let is_part = |candidate: &&str| {
+            let (first, last) = (candidate.strip_prefix(word), candidate.strip_suffix(word));
+            first.is_some_and(|rest| rest.starts_with('_')) || last.is_some_and(|rest| rest.ends_with('_'))
+        };
+        let mut having = candidates.into_iter().filter(is_part);
+        having.next().filter(|found| having.all(|other| other == *found))
+    })
+}
+
 /// How many letters must be added, dropped, changed or swapped with their neighbour, up to `allowed`; casing counts nothing.
 fn distance(left: &str, right: &str, allowed: usize) -> Option<usize> {
     if left.len() > LENGTH_MAX || right.len() > LENGTH_MAX || left.len().abs_diff(right.len()) > allowed {
@@ -43,7 +58,15 @@ fn distance(left: &str, right: &str, allowed: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearest, nearest_or_part};
+
+    #[test]
+    fn a_part_of_one_name_alone_means_it() {
+        assert_eq!(nearest_or_part("order", ["user", "order_id"]), Some("order_id"));
+        assert_eq!(nearest_or_part("id", ["user", "order_id"]), Some("order_id"));
+        assert_eq!(nearest_or_part("id", ["user_id", "order_id"]), None);
+        assert_eq!(nearest_or_part("order", ["reorder_no", "ordering"]), None);
+    }
 
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {

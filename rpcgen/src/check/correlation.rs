@@ -6,7 +6,7 @@ use super::scope::Scope;
 use super::walk;
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::model::{Correlation, CorrelationPlace, Type};
-use crate::nearest::nearest;
+use crate::nearest::{nearest, nearest_or_part};
 use crate::syntax::ast::{Action, Broadcast, FieldList, Member, Name, Origin, Service};
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
@@ -50,9 +50,9 @@ fn tie(scope: &Scope<'_>, unit: usize, action: &Action, broadcast: &Broadcast, n
     let mine = Side { what: "broadcast", owner: &broadcast.head.name, lists: &[&broadcast.fields] };
     let theirs = Side { what: "action", owner: &action.head.name, lists: &lists };
     match (mine.lacks(name), theirs.lacks(name)) {
-        (true, true) => sink.push(theirs.add_to(mine.missing(name))),
-        (true, false) => sink.push(mine.missing(name)),
-        (false, true) => sink.push(theirs.missing(name)),
+        (true, true) => sink.push(theirs.add_to(mine.missing(name, &theirs))),
+        (true, false) => sink.push(mine.missing(name, &theirs)),
+        (false, true) => sink.push(theirs.missing(name, &mine)),
         (false, false) if correlation(scope, unit, action, broadcast, name) == Tie::OtherType => {
             sink.push(other_type(name, &broadcast.fields, &lists));
         }
@@ -84,14 +84,28 @@ impl Side<'_> {
         !self.lists.iter().any(|list| list.incomplete || position(list, name).is_some())
     }
 
-    fn missing(&self, name: &Name) -> Diagnostic {
+    fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.lists.iter().flat_map(|list| &list.fields).map(|field| field.head.name.text.as_str())
+    }
+
+    fn missing(&self, name: &Name, other: &Side<'_>) -> Diagnostic {
         let message = format!("{} `{}` has no field `{}`", self.what, self.owner.text, name.text);
         let diagnostic = self.add_to(Diagnostic::new(Code::Correlation, name.span, message));
-        let names = self.lists.iter().flat_map(|list| &list.fields).map(|field| field.head.name.text.as_str());
-        match nearest(&name.text, names) {
-            Some(near) => diagnostic.with_fix("did you mean", name.span, near),
-            None => diagnostic
-                .with_help("`by` names fields that the broadcast has, and the action in its request or response"),
+        // The app's is compared anyway.
+        let both: Vec<&str> =
+            self.names().filter(|one| *one != "app_id" && other.names().any(|theirs| theirs == *one)).collect();
+        if let Some(near) = nearest_or_part(&name.text, both.iter().copied()) {
+            return diagnostic.with_fix("did you mean", name.span, near);
+        }
+        if let Some(near) = nearest_or_part(&name.text, self.names()) {
+            let (what, owner) = (self.what, &self.owner.text);
+            return diagnostic
+                .with_help(format!("{what} `{owner}` has `{near}`: what ties the two has one name on both sides"));
+        }
+        let help = "`by` names fields that the broadcast has, and the action in its request or response";
+        match both.as_slice() {
+            [] => diagnostic.with_help(help),
+            both => diagnostic.with_help(format!("{help}: here `{}`", both.join("`, `"))),
         }
     }
 

@@ -7,8 +7,8 @@ use super::scope::{Declared, Missing, Scope};
 use super::walk;
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::model::{Type, TypeId, Value};
-use crate::nearest::nearest;
-use crate::syntax::ast::{Item, Literal, LiteralKind, Path};
+use crate::nearest::{nearest, nearest_or_part};
+use crate::syntax::ast::{Item, Literal, LiteralKind, Path, Variant};
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
     for (unit, field) in walk::fields(scope.units) {
@@ -36,7 +36,11 @@ pub(super) fn value(scope: &Scope<'_>, unit: usize, ty: &Type, literal: &Literal
     }
     if let Type::Optional(inner) = &plain {
         let is_none = matches!(&literal.kind, LiteralKind::Path(path) if is_word(path, "none"));
-        return if is_none { Ok(Value::None) } else { value(scope, unit, inner, literal) };
+        return if is_none {
+            Ok(Value::None)
+        } else {
+            value(scope, unit, inner, literal).map_err(|why| or_none(literal, why))
+        };
     }
     let resolved = resolve(scope, unit, &plain, literal)?;
     let wrong = |help: &str| Some(Box::new(mismatch(&plain, literal, resolved).with_help(help)));
@@ -79,14 +83,58 @@ fn unknown_value(scope: &Scope<'_>, unit: usize, ty: &Type, path: &Path) -> Diag
     let message = format!("there is no constant `{}`", path.text());
     let diagnostic = Diagnostic::new(Code::UnknownValue, path.span(), message);
     let home = scope.unit_of(unit, &path.prefix_text()).unwrap_or(unit);
-    let constants = walk::items(scope.units).filter(|(other, _)| *other == home).filter_map(|(_, item)| match item {
-        Item::Constant(constant) => Some(constant.head.name.text.as_str()),
-        _ => None,
-    });
-    match nearest(&path.last.text, constants) {
-        Some(near) => diagnostic.with_fix("did you mean", path.last.span, near),
-        None => diagnostic.with_help(form(ty)),
+    let constants = || constants(scope, ty).filter(|(other, _)| *other == home).map(|(_, name)| name);
+    let words: &[&str] = if *ty == Type::Bool && path.prefix.is_empty() { &["true", "false"] } else { &[] };
+    let known: Vec<&str> = words.iter().copied().chain(constants()).collect();
+    if let Some(near) = nearest_or_part(&path.last.text, known) {
+        return diagnostic.with_fix("did you mean", path.last.span, near);
     }
+    if let Some(full) = elsewhere(scope, unit, ty, path) {
+        return diagnostic.with_fix("an imported package has it", path.span(), full);
+    }
+    match ty {
+        Type::String { .. } if path.prefix.is_empty() => {
+            diagnostic.with_fix("a string stands between quotes", path.span(), format!("\"{}\"", path.last.text))
+        }
+        _ => diagnostic.with_help(form(ty)),
+    }
+}
+
+/// The constants that may be a value of `ty`, each with the unit that declares it: a name of another type is not what was meant.
+fn constants<'a>(scope: &Scope<'a>, ty: &Type) -> impl Iterator<Item = (usize, &'a str)> {
+    walk::items(scope.units).filter_map(move |(unit, item)| {
+        let Item::Constant(constant) = item else { return None };
+        let other = scope.expand(scope.ty(unit, &constant.ty)?)?;
+        are_alike(ty, &other).then_some((unit, constant.head.name.text.as_str()))
+    })
+}
+
+/// Whether values of one type are written like values of the other.
+fn are_alike(left: &Type, right: &Type) -> bool {
+    let is_number = |ty: &Type| integer_range(ty).is_some() || matches!(ty, Type::F32 | Type::F64);
+    std::mem::discriminant(left) == std::mem::discriminant(right) || is_number(left) && is_number(right)
+}
+
+/// The same constant in a direct import.
+fn elsewhere(scope: &Scope<'_>, unit: usize, ty: &Type, path: &Path) -> Option<String> {
+    let imports: Vec<usize> = scope.units[unit].imports.iter().flatten().copied().collect();
+    let mut found = constants(scope, ty).filter(|(home, name)| imports.contains(home) && *name == path.last.text);
+    let (home, name) = found.next().filter(|_| path.prefix.is_empty())?;
+    Some(format!("{}.{name}", scope.package(home)))
+}
+
+/// What other languages call `none` is no misspelled constant.
+fn or_none(literal: &Literal, why: Failure) -> Failure {
+    let LiteralKind::Path(path) = &literal.kind else { return why };
+    let is_none = path.prefix.is_empty()
+        && ["null", "none", "nil", "undefined", "nothing"].iter().any(|word| path.last.text.eq_ignore_ascii_case(word));
+    let is_unknown = |diagnostic: &Diagnostic| matches!(diagnostic.code, Code::UnknownValue | Code::UnknownVariant);
+    if !is_none || !why.as_deref().is_some_and(is_unknown) {
+        return why;
+    }
+    let message = format!("there is no constant `{}`", path.last.text);
+    let diagnostic = Diagnostic::new(Code::UnknownValue, literal.span, message);
+    Some(Box::new(diagnostic.with_fix("an optional that is absent is", literal.span, "none")))
 }
 
 fn is_word(path: &Path, word: &str) -> bool {
@@ -103,28 +151,36 @@ fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Fa
         return refuse(diagnostic.with_help("make the field optional: an absent one is then `none`"));
     };
     let variants = &item.variants.variants;
+    let names = || variants.iter().map(|variant| variant.head.name.text.as_str());
     let path = match &literal.kind {
         LiteralKind::Path(path) if path.prefix.is_empty() => path,
-        _ => {
+        kind => {
+            let written = match kind {
+                LiteralKind::Path(path) => Some(&path.last.text),
+                LiteralKind::String(text) => Some(text),
+                _ => None,
+            };
             let diagnostic = Diagnostic::new(Code::Value, literal.span, format!("this is not a variant of `{name}`"));
-            let example = variants.first().map_or("variant", |variant| &variant.head.name.text);
-            return refuse(diagnostic.with_help(format!("a variant is written by its name alone: `{example}`")));
+            let near = written.and_then(|written| nearest(written, names()));
+            return refuse(match near {
+                Some(near) => diagnostic.with_fix("a variant is written by its name alone", literal.span, near),
+                None => {
+                    let example = names().next().unwrap_or("variant");
+                    diagnostic.with_help(format!("a variant is written by its name alone: `{example}`"))
+                }
+            });
         }
     };
-    let Some(index) = variants.iter().position(|variant| variant.head.name.text == path.last.text) else {
+    let Some(index) = names().position(|variant| variant == path.last.text) else {
         if item.variants.incomplete {
             return Err(None);
         }
-        let diagnostic = Diagnostic::new(
-            Code::UnknownVariant,
-            literal.span,
-            format!("`{name}` has no variant `{}`", path.last.text),
-        )
-        .with_secondary(site.name.span, "the enum");
-        let names = variants.iter().map(|variant| variant.head.name.text.as_str());
-        return refuse(match nearest(&path.last.text, names) {
+        let message = format!("`{name}` has no variant `{}`", path.last.text);
+        let diagnostic =
+            Diagnostic::new(Code::UnknownVariant, literal.span, message).with_secondary(site.name.span, "the enum");
+        return refuse(match nearest_or_part(&path.last.text, names()) {
             Some(near) => diagnostic.with_fix("did you mean", literal.span, near),
-            None => diagnostic,
+            None => diagnostic.with_help(variants_of(name, variants)),
         });
     };
     if variants[index].fields.is_some() {
@@ -133,6 +189,22 @@ fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Fa
         return refuse(diagnostic.with_secondary(variants[index].head.name.span, "the variant"));
     }
     Ok(Value::Variant(id, u32::try_from(index).unwrap_or(u32::MAX)))
+}
+
+/// The variants that can be defaults, as far as anybody reads.
+fn variants_of(name: &str, variants: &[Variant]) -> String {
+    const SHOWN_MAX: usize = 8;
+    let plain: Vec<String> = variants
+        .iter()
+        .filter(|variant| variant.fields.is_none())
+        .map(|variant| format!("`{}`", variant.head.name.text))
+        .collect();
+    match plain.as_slice() {
+        [] => format!("all variants of `{name}` carry data, which a default cannot"),
+        [one] => format!("`{name}` has {one}"),
+        [first @ .., last] if plain.len() <= SHOWN_MAX => format!("`{name}` has {} and {last}", first.join(", ")),
+        many => format!("`{name}` has {} and {} more", many[..SHOWN_MAX].join(", "), many.len() - SHOWN_MAX),
+    }
 }
 
 fn float(ty: &Type, kind: &LiteralKind) -> Option<Value> {
