@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::Failure;
 use crate::bank::Bank;
@@ -36,6 +36,7 @@ pub async fn run_parts(serve: &Serve) -> Result<(), Failure> {
         true => Some(Bank::start(&serve.bank()).await?),
         false => None,
     };
+    let mut pages = None;
     if serve.mode.contains(&Mode::Front) {
         if !(1..=serve.fronts).contains(&serve.node) {
             return Err(format!("there is no front node {} among {}", serve.node, serve.fronts).into());
@@ -44,19 +45,32 @@ pub async fn run_parts(serve: &Serve) -> Result<(), Failure> {
         let listener = TcpListener::bind(&page).await;
         let listener = listener.map_err(|error| format!("the page cannot be served at {page}: {error}"))?;
         let node = Node::start(&serve.front(serve.node)).await?;
-        tokio::spawn(async move {
-            if let Err(error) = web::serve(node, listener).await {
-                eprintln!("the pages cannot be served any more: {error}");
-            }
-        });
+        pages = Some(tokio::spawn(web::serve(node, listener)));
     }
     println!("{READY}");
-    if serve.until_stdin_closes {
-        let mut ignored = Vec::new();
-        tokio::io::stdin().read_to_end(&mut ignored).await?;
-        return Ok(());
+    tokio::select! {
+        ended = told_by_stdin(), if serve.until_stdin_closes => ended,
+        served = served_no_more(pages) => Err(format!("the pages cannot be served any more: {served}").into()),
     }
-    std::future::pending().await
+}
+
+/// Returns once stdin is closed: whoever started this process has gone, or wants it gone.
+async fn told_by_stdin() -> Result<(), Failure> {
+    let mut ignored = Vec::new();
+    tokio::io::stdin().read_to_end(&mut ignored).await?;
+    Ok(())
+}
+
+/// Returns when the pages of a front node are served no more, and why; never, where there are none.
+async fn served_no_more(pages: Option<JoinHandle<Result<(), Failure>>>) -> String {
+    match pages {
+        None => std::future::pending().await,
+        Some(pages) => match pages.await {
+            Ok(Ok(())) => "the listener was closed".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        },
+    }
 }
 
 /// One part, as a process of its own. Killed when it is dropped; it ends by itself when this process has gone.

@@ -10,7 +10,7 @@ use crate::{bank, front};
 /// A bank, its front nodes, and a page for people. Without `--mode`: a bank and three front nodes, each a process of its own, on this
 /// machine.
 #[derive(Debug, Parser)]
-#[command(name = "bank-web", version)]
+#[command(name = "bank-web", version, args_conflicts_with_subcommands = true)]
 pub struct CommandLine {
     /// Something else than to serve.
     #[command(subcommand)]
@@ -127,5 +127,18 @@ impl Serve {
             store: self.data.join("shared.sqlite"),
             drop: self.drop,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn option_before_the_soak_is_not_silently_ignored() {
+        let refused = CommandLine::try_parse_from(["bank-web", "--ports", "9000", "soak"]).unwrap_err().to_string();
+        assert!(refused.contains("--ports"), "{refused}");
+        assert!(CommandLine::try_parse_from(["bank-web", "soak", "--ports", "9000"]).is_ok());
+        assert!(CommandLine::try_parse_from(["bank-web", "--ports", "9000"]).is_ok());
     }
 }

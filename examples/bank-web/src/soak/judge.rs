@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::people::{Accepted, Entry, Person, Tally};
+use super::people::{Accepted, Entry, Person, Seen, Tally};
 use super::report::{Report, Wrong};
 use crate::Failure;
 use crate::settings::Serve;
@@ -68,6 +68,8 @@ fn differences(one: &BTreeMap<Entry, i64>, other: &BTreeMap<Entry, i64>) -> usiz
 }
 
 // What the bank's books say, and the same as the timelines tell it.
+const KEYS: &str = "SELECT key, user, NULL FROM keys";
+const KEYS_TOLD: &str = "SELECT about, user, NULL FROM documents WHERE kind = 'key'";
 const COINS: &str = "SELECT coin, user, amount FROM coins";
 const COINS_SEEN: &str = "SELECT replace(replace(key, 'coin/', ''), '/seen', ''), user, amount FROM documents
                           WHERE kind = 'seen'";
@@ -102,14 +104,23 @@ fn is_answer_of(accepted: &Accepted, (user, kind, text): &(String, String, Strin
 }
 
 /// `tabs`: of each open tab, whose it is, and the entries that it was shown.
-pub(super) fn judge(serve: &Serve, tally: &Tally, tabs: &[(String, BTreeSet<i64>)]) -> Result<Report, Failure> {
+pub(super) fn judge(serve: &Serve, tally: &Tally, tabs: &[(String, Seen)]) -> Result<Report, Failure> {
     let (bank, store) = open(serve)?;
     let accepted = tally.accepted();
-    let mut wrong = Wrong { out_of_order: tally.out_of_order.load(Ordering::Relaxed), ..Wrong::default() };
+    let mut wrong = Wrong {
+        out_of_order: tally.out_of_order.load(Ordering::Relaxed),
+        odd_answers: tally.odd_answers.load(Ordering::Relaxed),
+        ..Wrong::default()
+    };
     judge_answers(&store, &accepted, &mut wrong)?;
     let done_unheard = judge_amounts(&bank, &store, tally.unheard(), &mut wrong)?;
     judge_tabs(&store, tabs, &mut wrong)?;
+    let shown_after = shown_after_ms(&bank, &store, tabs)?;
+    let of_hundred = |percent: usize| shown_after.get(shown_after.len() * percent / 100).copied().unwrap_or_default();
     Ok(Report {
+        keys: usize::try_from(number(&bank, "SELECT count(*) FROM keys")?)?,
+        shown_after_ms_median: of_hundred(50),
+        shown_after_ms_p99: of_hundred(99),
         accepted: accepted.len(),
         turned_away: tally.turned_away.load(Ordering::Relaxed),
         unheard: tally.unheard().len(),
@@ -156,6 +167,13 @@ fn judge_amounts(
         asked.map(|place| unheard.swap_remove(place)).is_some()
     };
     let mut done_unheard = 0;
+    let (made, told) = (entries(bank, KEYS)?, entries(store, KEYS_TOLD)?);
+    for (_, user, _) in beyond(&made, &told) {
+        let excused = is_excused("key", user, None);
+        (done_unheard, wrong.keys_wrong) =
+            (done_unheard + usize::from(excused), wrong.keys_wrong + usize::from(!excused));
+    }
+    wrong.keys_wrong += beyond(&told, &made).len();
     let (to_send, sent) = (entries(bank, COINS_TO_SEND)?, entries(store, COINS_SENT)?);
     let untold: BTreeSet<&String> = beyond(&to_send, &sent).into_iter().map(|(coin, _, _)| coin).collect();
     for (_, user, amount) in entries(bank, COINS)?.into_keys().filter(|(coin, _, _)| untold.contains(coin)) {
@@ -184,13 +202,37 @@ fn judge_amounts(
     Ok(done_unheard)
 }
 
-fn judge_tabs(store: &Connection, tabs: &[(String, BTreeSet<i64>)], wrong: &mut Wrong) -> Result<(), Failure> {
+fn judge_tabs(store: &Connection, tabs: &[(String, Seen)], wrong: &mut Wrong) -> Result<(), Failure> {
     let mut look = store.prepare("SELECT seq FROM documents WHERE user = ?")?;
     for (user, shown) in tabs {
         let entries: BTreeSet<i64> = look.query_map([user], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        wrong.not_shown += entries.difference(shown).count();
+        wrong.not_shown += entries.iter().filter(|seq| !shown.contains_key(seq)).count();
+        wrong.shown_to_others += shown.keys().filter(|seq| !entries.contains(seq)).count();
     }
     Ok(())
+}
+
+/// From the bank's booking of a coin to each tab of its owner, in milliseconds, in order: with all that was killed and dropped meanwhile.
+fn shown_after_ms(bank: &Connection, store: &Connection, tabs: &[(String, Seen)]) -> Result<Vec<i64>, Failure> {
+    // A coin that was moved on is due again that much later.
+    let mut look = bank.prepare("SELECT coin, due_ms - confirmed_after_ms FROM coins WHERE stage = 2")?;
+    let rows = look.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let booked_at: BTreeMap<String, i64> = rows.collect::<rusqlite::Result<_>>()?;
+    let mut look = store.prepare(
+        "SELECT replace(replace(key, 'coin/', ''), '/confirmed', ''), seq FROM documents WHERE kind = 'confirmed' AND user = ?",
+    )?;
+    let mut times = Vec::new();
+    for (user, shown) in tabs {
+        let rows = look.query_map([user], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+        for row in rows {
+            let (coin, seq) = row?;
+            if let (Some(booked_at), Some(shown_at)) = (booked_at.get(&coin), shown.get(&seq)) {
+                times.push(shown_at - booked_at);
+            }
+        }
+    }
+    times.sort_unstable();
+    Ok(times)
 }
 
 #[cfg(test)]
@@ -200,7 +242,8 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::settings::CommandLine;
+    use crate::settings::{Command, CommandLine};
+    use crate::soak::Plan;
 
     /// The databases of a bank with two users, who did what can be done, as it ought to be.
     struct House {
@@ -209,11 +252,12 @@ mod tests {
         store: Connection,
         serve: Serve,
         tally: Tally,
-        tabs: Vec<(String, BTreeSet<i64>)>,
+        tabs: Vec<(String, Seen)>,
     }
 
     const BOOKS: &str = "
         INSERT INTO accounts VALUES (7, 'ann', x'00', '', 60, 3), (7, 'bob', x'01', '', 40, 4), (7, 'cy', x'02', '', 0, 0);
+        INSERT INTO keys VALUES ('k1', 7, 'ann');
         INSERT INTO coins VALUES ('c1', 7, 'k1', 'ann', 100, 2, 0, 0);
         INSERT INTO bookings VALUES (1, 7, 'ann', 100, 'coin c1'), (3, 7, 'ann', -40, 'paid to bob'),
             (4, 7, 'bob', 40, 'paid by ann');";
@@ -248,8 +292,9 @@ mod tests {
                 let accepted = Accepted { user: user.to_owned(), ends_as, may_be_refused: ends_as == "paid" };
                 tally.accept(ticket.to_owned(), accepted);
             }
-            let tabs =
-                vec![("ann".to_owned(), BTreeSet::from([1, 2, 3, 4, 5])), ("bob".to_owned(), BTreeSet::from([6, 7]))];
+            // Each was shown a hundred times its number after the beginning.
+            let shown = |seqs: &[i64]| seqs.iter().map(|seq| (*seq, 100 * seq)).collect();
+            let tabs = vec![("ann".to_owned(), shown(&[1, 2, 3, 4, 5])), ("bob".to_owned(), shown(&[6, 7]))];
             Self { data, bank, store, serve, tally, tabs }
         }
 
@@ -266,28 +311,95 @@ mod tests {
 
     #[test]
     fn what_is_as_it_ought_to_be_is_good() {
-        let house = House::new();
-        let report = Report { settled: true, dropped_of_fronts: 1, dropped_of_bank: 1, ..house.judge() };
-        assert_eq!(report.wrong, Wrong::default());
-        assert!(report.is_good(0.1), "{report:?}");
-        assert!(!Report { dropped_of_bank: 0, ..report.clone() }.is_good(0.1), "nothing was dropped");
-        assert!(!Report { settled: false, ..report.clone() }.is_good(0.1));
-        assert!(!Report { sum_of_accounts: 99, ..report }.is_good(0.1));
+        let judged = House::new().judge();
+        assert_eq!((judged.wrong.clone(), judged.keys, judged.coins, judged.payments), (Wrong::default(), 1, 1, 1));
+        // Entry 4 tells of the one coin, which was booked at the beginning.
+        assert_eq!((judged.shown_after_ms_median, judged.shown_after_ms_p99), (400, 400));
+    }
+
+    #[test]
+    fn run_is_good_if_something_was_done_and_something_stood_against_it() {
+        let CommandLine { command: Some(Command::Soak(plan)), .. } = CommandLine::parse_from(["bank-web", "soak"])
+        else {
+            panic!("that is a soak")
+        };
+        let (settled, shown) = (true, 1);
+        let (dropped_of_fronts, dropped_of_bank, kills_of_bank, kills_of_fronts) = (1, 1, 1, 1);
+        let counted = Report {
+            settled,
+            shown,
+            dropped_of_fronts,
+            dropped_of_bank,
+            kills_of_bank,
+            kills_of_fronts,
+            ..Report::default()
+        };
+        let judged = House::new().judge();
+        let report = Report {
+            accepted: judged.accepted,
+            keys: judged.keys,
+            coins: judged.coins,
+            payments: judged.payments,
+            sum_of_accounts: judged.sum_of_accounts,
+            sum_of_bookings: judged.sum_of_bookings,
+            sum_of_coins: judged.sum_of_coins,
+            ..counted
+        };
+        assert_eq!(report.objections(&plan), [""; 0]);
+        let worse: [fn(&mut Report); 13] = [
+            |report| report.settled = false,
+            |report| report.wrong.unanswered = 1,
+            |report| report.sum_of_accounts += 1,
+            |report| report.sum_of_bookings += 1,
+            |report| report.accepted = 0,
+            |report| report.keys = 0,
+            |report| report.coins = 0,
+            |report| report.payments = 0,
+            |report| report.shown = 0,
+            |report| report.dropped_of_fronts = 0,
+            |report| report.dropped_of_bank = 0,
+            |report| report.kills_of_bank = 0,
+            |report| report.kills_of_fronts = 0,
+        ];
+        for (place, worse) in worse.into_iter().enumerate() {
+            let mut report = report.clone();
+            worse(&mut report);
+            assert_eq!(report.objections(&plan).len(), 1, "{place}: {report:?}");
+        }
+        // What was not asked for is not missed.
+        let calm = Plan { drop: 0.0, kill_every: 0.0, ..plan };
+        let undisturbed =
+            Report { dropped_of_fronts: 0, dropped_of_bank: 0, kills_of_bank: 0, kills_of_fronts: 0, ..report };
+        assert_eq!(undisturbed.objections(&calm), [""; 0]);
+    }
+
+    #[test]
+    fn entry_of_another_on_a_tab_is_seen() {
+        let mut house = House::new();
+        house.tabs[1].1.insert(5, 500);
+        assert_eq!(house.judge().wrong, Wrong { shown_to_others: 1, ..Wrong::default() });
     }
 
     #[test]
     fn each_breach_is_seen_and_told_from_the_others() {
-        let breaches: [(&str, Wrong); 17] = [
-            ("DELETE FROM documents WHERE key = 'answer/t1'", Wrong { unanswered: 1, ..Wrong::default() }),
-            ("UPDATE documents SET kind = 'unknown' WHERE key = 'answer/t1'", Wrong { unknown: 1, ..Wrong::default() }),
+        let breaches: [(&str, Wrong); 18] = [
+            (
+                "DELETE FROM documents WHERE key = 'answer/t1'",
+                Wrong { unanswered: 1, keys_wrong: 1, shown_to_others: 1, ..Wrong::default() },
+            ),
+            (
+                "UPDATE documents SET kind = 'unknown' WHERE key = 'answer/t1'",
+                Wrong { unknown: 1, keys_wrong: 1, ..Wrong::default() },
+            ),
             (
                 "UPDATE documents SET user = 'cy' WHERE key = 'answer/t1'",
-                Wrong { answers_wrong: 1, ..Wrong::default() },
+                Wrong { answers_wrong: 1, keys_wrong: 2, shown_to_others: 1, ..Wrong::default() },
             ),
             (
                 "UPDATE documents SET kind = 'refused' WHERE key = 'answer/t1'",
-                Wrong { answers_wrong: 1, ..Wrong::default() },
+                Wrong { answers_wrong: 1, keys_wrong: 1, ..Wrong::default() },
             ),
+            ("UPDATE documents SET about = 'k2' WHERE kind = 'key'", Wrong { keys_wrong: 2, ..Wrong::default() }),
             (
                 "UPDATE documents SET text = 'Pay 50 to ann: timed out' WHERE key = 'answer/t4'",
                 Wrong { answers_wrong: 1, ..Wrong::default() },
@@ -296,21 +408,33 @@ mod tests {
                 "INSERT INTO contradictions VALUES ('answer/t1', 'refused', '', 0, '')",
                 Wrong { answered_twice: 1, ..Wrong::default() },
             ),
-            ("DELETE FROM documents WHERE kind = 'seen'", Wrong { coins_missing: 1, ..Wrong::default() }),
-            ("DELETE FROM documents WHERE kind = 'confirmed'", Wrong { coins_missing: 1, ..Wrong::default() }),
+            (
+                "DELETE FROM documents WHERE kind = 'seen'",
+                Wrong { coins_missing: 1, shown_to_others: 1, ..Wrong::default() },
+            ),
+            (
+                "DELETE FROM documents WHERE kind = 'confirmed'",
+                Wrong { coins_missing: 1, shown_to_others: 1, ..Wrong::default() },
+            ),
             // In the books one entry, on the timelines another: two differ.
             ("UPDATE documents SET amount = 99 WHERE kind = 'seen'", Wrong { coins_missing: 2, ..Wrong::default() }),
             (
                 "UPDATE documents SET user = 'bob' WHERE kind = 'confirmed'",
-                Wrong { coins_missing: 2, not_shown: 1, ..Wrong::default() },
+                Wrong { coins_missing: 2, not_shown: 1, shown_to_others: 1, ..Wrong::default() },
             ),
             ("UPDATE documents SET about = 'c2' WHERE kind = 'sent'", Wrong { coins_unasked: 2, ..Wrong::default() }),
-            ("DELETE FROM documents WHERE kind = 'received'", Wrong { payments_wrong: 1, ..Wrong::default() }),
+            (
+                "DELETE FROM documents WHERE kind = 'received'",
+                Wrong { payments_wrong: 1, shown_to_others: 1, ..Wrong::default() },
+            ),
             ("UPDATE documents SET amount = 41 WHERE kind = 'paid'", Wrong { payments_wrong: 2, ..Wrong::default() }),
             ("UPDATE documents SET balance = 61 WHERE kind = 'paid'", Wrong { payments_wrong: 2, ..Wrong::default() }),
             ("UPDATE balances SET amount = 61 WHERE user = 'ann'", Wrong { balances_wrong: 2, ..Wrong::default() }),
             ("DELETE FROM balances WHERE user = 'ann'", Wrong { balances_wrong: 1, ..Wrong::default() }),
-            ("UPDATE documents SET seq = 8 WHERE key = 'answer/t4'", Wrong { not_shown: 1, ..Wrong::default() }),
+            (
+                "UPDATE documents SET seq = 8 WHERE key = 'answer/t4'",
+                Wrong { not_shown: 1, shown_to_others: 1, ..Wrong::default() },
+            ),
         ];
         for (breach, expected) in breaches {
             let house = House::new();
@@ -322,16 +446,18 @@ mod tests {
     #[test]
     fn effect_without_an_answer_is_that_of_one_wish_that_nobody_heard_of() {
         let untold = [
-            ("DELETE FROM documents WHERE kind = 'sent'", ("sent", Some(100))),
-            ("DELETE FROM documents WHERE kind = 'paid'", ("paid to bob", Some(40))),
+            ("DELETE FROM documents WHERE kind = 'key'", ("key", None), 1),
+            ("DELETE FROM documents WHERE kind = 'sent'", ("sent", Some(100)), 2),
+            ("DELETE FROM documents WHERE kind = 'paid'", ("paid to bob", Some(40)), 5),
         ];
-        for (breach, (what, amount)) in untold {
-            let (with, without) = (House::new(), House::new());
+        for (breach, (what, amount), seq) in untold {
+            let (mut with, mut without) = (House::new(), House::new());
             with.tally.lose((what.to_owned(), "ann".to_owned(), amount));
-            without.tally.lose((what.to_owned(), "ann".to_owned(), amount.map(|amount| amount + 1)));
+            without.tally.lose((what.to_owned(), "ann".to_owned(), Some(amount.unwrap_or(0) + 1)));
             without.tally.lose((what.to_owned(), "bob".to_owned(), amount));
-            for house in [&with, &without] {
+            for house in [&mut with, &mut without] {
                 house.store.execute(breach, []).unwrap();
+                house.tabs[0].1.remove(&seq);
                 // The answer is gone; that its ticket was given out is another matter.
                 house.tally.forget_accepted();
             }
@@ -344,6 +470,7 @@ mod tests {
     #[test]
     fn what_the_bank_did_a_second_time_is_seen() {
         let twice = [
+            ("INSERT INTO keys VALUES ('k2', 7, 'ann')", Wrong { keys_wrong: 1, ..Wrong::default() }),
             (
                 "INSERT INTO coins VALUES ('c2', 7, 'k1', 'ann', 100, 2, 0, 0)",
                 Wrong { coins_missing: 2, coins_unasked: 1, ..Wrong::default() },
@@ -360,9 +487,7 @@ mod tests {
         for (breach, expected) in twice {
             let house = House::new();
             house.bank.execute(breach, []).unwrap();
-            let report = house.judge();
-            assert_eq!(report.wrong, expected, "{breach}");
-            assert!(report.sum_of_bookings != report.sum_of_accounts || report.sum_of_coins != report.sum_of_accounts);
+            assert_eq!(house.judge().wrong, expected, "{breach}");
         }
     }
 }

@@ -7,7 +7,8 @@ mod judge;
 mod people;
 mod report;
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,9 @@ const SIGN_INS_AT_ONCE: usize = 4;
 /// A part that does not tell its counters within this has none to tell.
 const COUNTERS_WITHIN: Duration = Duration::from_secs(2);
 
+/// A folder with a file of this name was made by a soak.
+const MARK: &str = "made-by-a-soak";
+
 /// How long and how hard.
 #[derive(Clone, Debug, Args)]
 pub struct Plan {
@@ -54,7 +58,7 @@ pub struct Plan {
     /// Of whom does what when. Processes and networks have a will of their own: a run is not repeated exactly.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Where everything is kept; emptied first.
+    /// Where everything is kept; emptied first, if an earlier soak made it.
     #[arg(long, default_value = "target/bank-web-soak")]
     pub data: PathBuf,
     /// The first of twenty ports.
@@ -73,10 +77,7 @@ pub(super) struct House {
 
 impl House {
     async fn open(plan: &Plan) -> Result<Self, Failure> {
-        // What an earlier run left would be judged with this one.
-        if plan.data.exists() {
-            std::fs::remove_dir_all(&plan.data)?;
-        }
+        make_empty(&plan.data)?;
         let (data, ports, drop) = (plan.data.display().to_string(), plan.ports.to_string(), plan.drop.to_string());
         let line = ["bank-web", "--data", &data, "--ports", &ports, "--drop", &drop, "--give-up-after", "3"];
         let serve = CommandLine::try_parse_from(line)?.serve;
@@ -136,6 +137,26 @@ impl House {
     }
 }
 
+/// What an earlier soak left would be judged with this one, and goes. A folder that no soak made is not ours to empty.
+fn make_empty(data: &Path) -> Result<(), Failure> {
+    let (shown, mark) = (data.display(), data.join(MARK));
+    let says = |error: std::io::Error| format!("{shown} cannot be used: {error}");
+    match std::fs::read_dir(data) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(says(error).into()),
+        Ok(mut entries) => {
+            if entries.next().is_some() && !mark.exists() {
+                return Err(
+                    format!("{shown} holds what no soak has written; choose another --data, or empty it").into()
+                );
+            }
+            std::fs::remove_dir_all(data).map_err(says)?;
+        }
+    }
+    std::fs::create_dir_all(data).and_then(|()| std::fs::write(mark, "")).map_err(says)?;
+    Ok(())
+}
+
 /// Runs it, and judges what came of it. A line tells now and then how far it is.
 ///
 /// # Errors
@@ -191,7 +212,11 @@ pub async fn run(plan: &Plan) -> Result<Report, Failure> {
         settled_after_s: settled_after.as_secs_f64(),
         ..judged
     };
-    report.good = report.is_good(plan.drop);
+    let objections = report.objections(plan);
+    for objection in &objections {
+        println!("not good: {objection}");
+    }
+    report.good = objections.is_empty();
     Ok(report)
 }
 
@@ -248,4 +273,25 @@ async fn disturb(plan: &Plan, house: &Arc<Mutex<House>>, tally: &Tally) -> Resul
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_is_emptied_only_if_a_soak_made_it() {
+        let data = std::env::temp_dir().join(format!("bank-web-soak-{}", crate::clock::random_name()));
+        make_empty(&data).unwrap();
+        std::fs::write(data.join("bank.sqlite"), "old").unwrap();
+        make_empty(&data).unwrap();
+        assert!(!data.join("bank.sqlite").exists());
+        std::fs::remove_file(data.join(MARK)).unwrap();
+        make_empty(&data).unwrap();
+        std::fs::remove_file(data.join(MARK)).unwrap();
+        std::fs::write(data.join("mine"), "").unwrap();
+        let refused = make_empty(&data).unwrap_err().to_string();
+        assert!(refused.contains("holds what no soak has written") && data.join("mine").exists(), "{refused}");
+        std::fs::remove_dir_all(data).unwrap();
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Knows: what a browser does. Does not know: what else happens to the nodes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::Plan;
 use super::dice::Dice;
 use crate::Failure;
+use crate::clock::now_ms;
 use crate::http::{Events, ask};
 use crate::settings::Serve;
 
@@ -34,6 +35,8 @@ pub(super) struct Tally {
     unheard: Mutex<Vec<Entry>>,
     /// Wishes that a node said it has not accepted.
     pub(super) turned_away: AtomicU64,
+    /// Wishes that were answered neither with a ticket nor with that.
+    pub(super) odd_answers: AtomicU64,
     /// Streams that began again.
     pub(super) reconnects: AtomicU64,
     /// Entries that came to a tab a second time, or before an earlier one.
@@ -90,25 +93,29 @@ impl Tally {
 /// An open tab, however often its stream begins again.
 #[derive(Debug, Default)]
 pub(super) struct Tab {
-    /// The entries that it was shown.
-    seen: Mutex<BTreeSet<i64>>,
+    /// The entries that it was shown, and when, in milliseconds since 1970.
+    seen: Mutex<Seen>,
 }
+
+/// Entries by their numbers, each with the time at which a tab was shown it first.
+pub(super) type Seen = BTreeMap<i64, i64>;
 
 impl Tab {
     /// Notes an entry. `false`: it was there, or a younger one.
     fn see(&self, seq: i64) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_next = seen.last().is_none_or(|youngest| seq > *youngest);
-        seen.insert(seq);
+        let is_next = seen.last_key_value().is_none_or(|(youngest, _)| seq > *youngest);
+        seen.entry(seq).or_insert_with(now_ms);
         is_next
     }
 
-    pub(super) fn seen(&self) -> BTreeSet<i64> {
+    pub(super) fn seen(&self) -> Seen {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn youngest(&self) -> i64 {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).last().copied().unwrap_or_default()
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.last_key_value().map_or(0, |(youngest, _)| *youngest)
     }
 }
 
@@ -212,18 +219,20 @@ impl Person {
             }
             let key = keys.get(dice.below(keys.len())).cloned();
             // What it is called in the books, how its entry is called in a timeline, and how it is asked for.
-            let amount = 1 + dice.below(100);
-            let (what, ends_as, wish) = match (dice.below(10), key) {
-                (0, _) | (_, None) => ("key".to_owned(), "key", json!({ "wish": "key" })),
+            let amount = i64::try_from(1 + dice.below(100)).unwrap_or(1);
+            let user = self.name.clone();
+            let (booked, ends_as, wish): (Entry, _, _) = match (dice.below(10), key) {
+                (0, _) | (_, None) => (("key".to_owned(), user.clone(), None), "key", json!({ "wish": "key" })),
                 (1..=5, Some(key)) => {
-                    ("sent".to_owned(), "sent", json!({ "wish": "coins", "key": key, "amount": amount }))
+                    let wish = json!({ "wish": "coins", "key": key, "amount": amount });
+                    (("sent".to_owned(), user.clone(), Some(amount)), "sent", wish)
                 }
                 _ => {
                     let to = name_of(u32::try_from(dice.below(plan.sessions as usize / 2)).unwrap_or(0));
-                    (format!("paid to {to}"), "paid", json!({ "wish": "pay", "to": to, "amount": amount }))
+                    let wish = json!({ "wish": "pay", "to": to, "amount": amount });
+                    ((format!("paid to {to}"), user.clone(), Some(amount)), "paid", wish)
                 }
             };
-            let user = self.name.clone();
             match ask(&at, Method::POST, "/ask", &self.cookie, Some(&wish), ANSWER_WITHIN).await {
                 Ok(answer) if answer.body["ticket"].is_string() => {
                     let accepted = Accepted { user, ends_as, may_be_refused: ends_as == "paid" };
@@ -232,7 +241,12 @@ impl Person {
                 Ok(answer) if answer.body["error"].as_str().is_some_and(|why| why.starts_with("not accepted")) => {
                     tally.turned_away.fetch_add(1, Ordering::Relaxed);
                 }
-                _ => tally.lose((what, user, i64::try_from(amount).ok())),
+                Ok(answer) => {
+                    println!("  {user}: {wish} was answered with {} {}", answer.status, answer.body);
+                    tally.odd_answers.fetch_add(1, Ordering::Relaxed);
+                }
+                // Nobody said yes, and nobody no: the node died meanwhile, or before.
+                Err(_) => tally.lose(booked),
             }
         }
     }

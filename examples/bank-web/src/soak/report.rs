@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::Plan;
+
 /// What came of a soak.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -31,6 +33,8 @@ pub struct Report {
     pub unheard: usize,
     /// How many of those came true, without an answer in a timeline.
     pub done_unheard: usize,
+    /// Keys that coins can be sent to.
+    pub keys: usize,
     /// Coins on the network.
     pub coins: usize,
     /// Payments.
@@ -39,6 +43,11 @@ pub struct Report {
     pub documents: usize,
     /// Entries that open tabs were shown as they came.
     pub shown: u64,
+    /// From the bank's booking of a coin to a tab of its owner, in milliseconds, through all that was killed and dropped: half of all
+    /// tabs had been shown it by then.
+    pub shown_after_ms_median: i64,
+    /// The same of 99 in a hundred.
+    pub shown_after_ms_p99: i64,
     /// Times that a tab's stream began again.
     pub reconnects: u64,
     /// Whether all was answered and shown when it had become calm.
@@ -69,6 +78,10 @@ pub struct Wrong {
     pub answers_wrong: usize,
     /// Entries that were written a second time, with another content: a wish with two different ends.
     pub answered_twice: usize,
+    /// Wishes that a node answered neither with a ticket nor with "not accepted".
+    pub odd_answers: u64,
+    /// Keys that the bank has and no timeline tells of, or the other way round: done twice, or lost.
+    pub keys_wrong: usize,
     /// Coins that are not on their owner's timeline as seen and as confirmed, each with their amount; or there without being the bank's.
     pub coins_missing: usize,
     /// Coins that the bank has and nobody's wish, or a wish's and not the bank's: done twice, or lost.
@@ -79,6 +92,8 @@ pub struct Wrong {
     pub balances_wrong: usize,
     /// Entries that an open tab of their user was never shown.
     pub not_shown: usize,
+    /// Entries that an open tab was shown and that are not its user's.
+    pub shown_to_others: usize,
     /// Entries that came to a tab twice, or out of order.
     pub out_of_order: u64,
 }
@@ -90,14 +105,27 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Whether the promise held, and something was done to hold it against.
-    pub(super) fn is_good(&self, drop: f64) -> bool {
-        let sums = [self.sum_of_accounts, self.sum_of_bookings];
-        let was_dropped = drop == 0.0 || (self.dropped_of_fronts > 0 && self.dropped_of_bank > 0);
-        self.settled
-            && self.accepted > 0
-            && was_dropped
-            && self.wrong == Wrong::default()
-            && sums.iter().all(|sum| *sum == self.sum_of_coins)
+    /// What speaks against this run: that the promise was broken, or that too little was done for it to be shown.
+    pub(super) fn objections(&self, plan: &Plan) -> Vec<&'static str> {
+        let (drops, kills) = (plan.drop > 0.0, plan.kill_every > 0.0);
+        let objections = [
+            (
+                self.wrong != Wrong::default(),
+                "what the promise forbids was found: the figures of the report that ought to be 0 and are not",
+            ),
+            (!self.settled, "not all was answered and shown when it had become calm"),
+            (self.sum_of_accounts != self.sum_of_coins, "the accounts do not add up to the coins"),
+            (self.sum_of_bookings != self.sum_of_coins, "the bookings do not add up to the coins"),
+            (self.accepted == 0, "no wish was accepted"),
+            (self.keys == 0, "nobody has a key"),
+            (self.coins == 0, "no coin was sent"),
+            (self.payments == 0, "nobody paid"),
+            (self.shown == 0, "no tab was shown anything as it came"),
+            (drops && self.dropped_of_fronts == 0, "no frame of a front node was dropped"),
+            (drops && self.dropped_of_bank == 0, "no frame of the bank was dropped"),
+            (kills && self.kills_of_bank == 0, "the bank was never killed; longer, or with a smaller --kill-every?"),
+            (kills && self.kills_of_fronts == 0, "no front node was killed; longer, or with a smaller --kill-every?"),
+        ];
+        objections.into_iter().filter_map(|(holds, text)| holds.then_some(text)).collect()
     }
 }

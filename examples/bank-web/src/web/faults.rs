@@ -140,3 +140,31 @@ pub(super) async fn crash(
     only_here(peer, &headers)?;
     ordered(web.node.control().crash(CONTROL).send().await.map(drop))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn fault_page_is_for_browsers_on_this_machine_that_mean_this_machine() {
+        let is_let_in = |peer: &str, host: Option<&'static str>| {
+            let host = host.map(|host| (header::HOST, HeaderValue::from_static(host)));
+            only_here(peer.parse().unwrap(), &HeaderMap::from_iter(host)).is_ok()
+        };
+        for host in ["127.0.0.1:8081", "127.0.0.1", "localhost:8081", "[::1]:8081"] {
+            assert!(is_let_in("127.0.0.1:50000", Some(host)), "{host}");
+            assert!(is_let_in("[::1]:50000", Some(host)), "{host}");
+            assert!(is_let_in("[::ffff:127.0.0.1]:50000", Some(host)), "{host}");
+            for peer in ["192.168.1.7:50000", "10.0.0.1:50000", "[fe80::1]:50000", "[::ffff:10.0.0.1]:50000"] {
+                assert!(!is_let_in(peer, Some(host)), "{peer} {host}");
+            }
+        }
+        // A name of elsewhere that was made to lead here.
+        for host in ["bank.example:8081", "localhost.bank.example", "127.0.0.1.bank.example:8081", ""] {
+            assert!(!is_let_in("127.0.0.1:50000", Some(host)), "{host}");
+        }
+        assert!(!is_let_in("127.0.0.1:50000", None));
+    }
+}

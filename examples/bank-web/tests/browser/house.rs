@@ -4,13 +4,24 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use bank_web::http::ask;
 use bank_web::launch::Part;
 use bank_web::settings::{CommandLine, Mode, Serve};
 use clap::Parser;
+use hyper::Method;
+use rusqlite::Connection;
 
-use crate::driver::Browser;
+use crate::driver::{Browser, PATIENCE};
 
 pub(crate) const PASSWORD: &str = "correct horse";
+
+/// What a bank did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) keys: i64,
+    pub(crate) coins: i64,
+    pub(crate) payments: i64,
+}
 
 /// The parts of one scenario.
 pub(crate) struct House {
@@ -73,13 +84,64 @@ impl House {
         format!("http://{}/{path}", self.serve.page(node))
     }
 
+    fn books(&self) -> Connection {
+        Connection::open(self.serve.data.join("bank/bank.sqlite")).expect("the bank has books")
+    }
+
     /// When the bank booked its one confirmed coin, in milliseconds since 1970.
     pub(crate) fn confirmed_at_ms(&self) -> i64 {
-        let books = self.serve.data.join("bank/bank.sqlite");
-        let books = rusqlite::Connection::open(books).expect("the bank has books");
         // A coin that was moved on is due again that much later.
         let look = "SELECT due_ms - confirmed_after_ms FROM coins WHERE stage = 2";
-        books.query_row(look, [], |row| row.get(0)).expect("a coin is confirmed")
+        self.books().query_row(look, [], |row| row.get(0)).expect("a coin is confirmed")
+    }
+
+    /// That this, and nothing more, is in the bank's books, however often it was asked or told; and that no wish has two ends.
+    pub(crate) fn assert_done(&self, done: Done) {
+        let books = self.books();
+        let count = |question| books.query_row(question, [], |row| row.get(0)).expect("the books can be read");
+        let found = Done {
+            keys: count("SELECT count(*) FROM keys"),
+            coins: count("SELECT count(*) FROM coins"),
+            payments: count("SELECT count(*) FROM bookings WHERE why LIKE 'paid to %'"),
+        };
+        assert_eq!(found, done);
+        let store = Connection::open(self.serve.data.join("shared.sqlite")).expect("the nodes have a store");
+        let look = "SELECT count(*) FROM contradictions";
+        let twice: i64 = store.query_row(look, [], |row| row.get(0)).expect("the store can be read");
+        assert_eq!(twice, 0, "wishes with two ends");
+    }
+
+    /// Waits until the bank has made a key and its books say so.
+    pub(crate) fn until_key_is_made(&self) {
+        let books = self.books();
+        let began = std::time::Instant::now();
+        while began.elapsed() < PATIENCE {
+            let keys = books.query_row("SELECT count(*) FROM keys", [], |row| row.get::<_, i64>(0));
+            if keys.expect("the books can be read") > 0 {
+                return;
+            }
+        }
+        panic!("no key was made");
+    }
+
+    /// Keeps the bank from writing into its books: as long as what is returned lives, what it begins goes no further.
+    pub(crate) fn hold_books(&self) -> Connection {
+        let books = self.books();
+        books.busy_timeout(PATIENCE).expect("it can wait");
+        books.execute_batch("BEGIN IMMEDIATE").expect("nobody writes for long");
+        books
+    }
+
+    /// How many actions the bank has begun with, as a front node's fault page tells. The bank is there.
+    pub(crate) async fn begun(&self) -> u64 {
+        loop {
+            let told = ask(&self.serve.page(1), Method::GET, "/faults/counters", "", None, PATIENCE).await;
+            let told = told.expect("the front node is there").body;
+            // A node that was linked a moment ago may not be yet on its other line.
+            if let Some(actions) = told["bank"]["actions"].as_u64() {
+                return actions;
+            }
+        }
     }
 
     /// Signs a browser in at a front node, and waits for the account's page.

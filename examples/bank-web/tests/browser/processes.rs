@@ -7,9 +7,12 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
+use bank_web::http::{Events, ask};
+use hyper::Method;
 use rpcgen_sqlite::Sqlite;
 
-use crate::house::free_ports;
+use crate::driver::PATIENCE;
+use crate::house::{PASSWORD, free_ports};
 
 /// The last line of what the launcher prints when all serve.
 const ALL_SERVE: &str = "Ctrl-C ends it all.";
@@ -20,6 +23,24 @@ struct Started {
     stdout: BufReader<ChildStdout>,
     stderr: ChildStderr,
     data: PathBuf,
+}
+
+/// Signs somebody in at the front node whose page is at `at`, and waits until the bank has opened the account.
+async fn sign_in(at: &str, user: &str) {
+    let form = serde_json::json!({ "app": 7, "user": user, "password": PASSWORD });
+    let answer = ask(at, Method::POST, "/sign-in", "", Some(&form), PATIENCE).await.expect("the node answers");
+    let cookie = answer.cookie.expect("a name that nobody has is let in");
+    // A stream of a browser that was let in begins once more when the account is there.
+    loop {
+        let mut events = Events::open(at, "/events", &cookie).await.expect("the node tells");
+        while let Ok((event, data)) = events.next().await {
+            match event.as_str() {
+                "state" if !data["summary"].is_null() => return,
+                "begin" => break,
+                _ => {}
+            }
+        }
+    }
 }
 
 impl Started {
@@ -91,6 +112,17 @@ fn launcher_whose_ports_are_taken_says_so_and_leaves_nothing() {
     let (code, printed, complained) = Started::new("taken", first, &[]).gone();
     assert_eq!(code, Ok(1), "{printed}");
     assert!(complained.contains("front-2 did not start; if a port is taken"), "{complained}");
+}
+
+#[tokio::test]
+async fn one_process_is_bank_and_front_node() {
+    let ports = free_ports(24);
+    let mut both = Started::new("both", ports, &["--mode", "bank", "--mode", "front", "--fronts", "1"]);
+    both.until_it_prints("ready");
+    sign_in(&format!("127.0.0.1:{}", ports + 1), "alice").await;
+    both.signal("TERM", false);
+    let (code, _, complained) = both.gone();
+    assert_eq!((code, complained.as_str()), (Err(Some(15)), ""));
 }
 
 #[test]

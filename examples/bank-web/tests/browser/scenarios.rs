@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::driver::Driver;
-use crate::house::{House, PASSWORD};
+use crate::house::{Done, House, PASSWORD};
 
 /// A driver, or a loud word that the scenario is skipped.
 macro_rules! driver_or_skip {
@@ -47,17 +47,23 @@ async fn amount_that_arrives_is_seen_by_two_browsers_at_two_front_nodes() {
         browser.until("return document.getElementById('notifier').dataset.count === '0';").await;
     }
     let (first_asked, second_asked) = (first.script(ASKED_FOR).await, second.script(ASKED_FOR).await);
-    first.fill("#send-coins input[name=amount]", "25").await;
-    first.click("#send-coins button").await;
+    // From another node than the one that asked for the key.
+    second.fill("#send-coins input[name=amount]", "25").await;
+    second.click("#send-coins button").await;
     for browser in [&first, &second] {
         browser.until_text("#timeline li", "Coins are on their way").await;
         browser.until_text("#timeline li", "Coins arrived").await;
         browser.until_text("#balance", "25").await;
         assert_eq!(browser.count("#timeline li", "Coins arrived").await, 1);
+        // Whoever asked for the key is who hears of its coins.
+        for kind in ["seen", "confirmed"] {
+            assert_eq!(browser.count(&format!("#timeline li[data-kind={kind}]"), "front-1").await, 1, "{kind}");
+        }
     }
+    house.assert_done(Done { keys: 1, coins: 1, ..Done::default() });
     // It was brought, not fetched: the page that sent the coins asked for that, the other for nothing, and neither's stream began again.
-    assert_eq!(first.script(ASKED_FOR).await, format!("{} /ask", first_asked.as_str().expect("a list")));
-    assert_eq!(second.script(ASKED_FOR).await, second_asked);
+    assert_eq!(first.script(ASKED_FOR).await, first_asked);
+    assert_eq!(second.script(ASKED_FOR).await, format!("{} /ask", second_asked.as_str().expect("a list")));
     // Not asserted: a clock says more of the machine than of the program. From the bank's commit to the page.
     let confirmed_at = house.confirmed_at_ms();
     for browser in [&first, &second] {
@@ -92,7 +98,57 @@ async fn action_of_a_bank_that_is_killed_completes_by_itself_and_once() {
     browser.until_text("#timeline li", "Coins arrived").await;
     assert_eq!(browser.count("#timeline li", "New key").await, 1);
     assert_eq!(browser.text("#balance").await, "25");
+    house.assert_done(Done { keys: 1, coins: 1, ..Done::default() });
     browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn action_that_runs_when_its_bank_is_killed_completes_by_itself_and_once() {
+    let driver = driver_or_skip!();
+    let mut house = House::open("bank-killed-in-action", "30").await;
+    let browser = driver.browser(1_000, 900).await;
+    house.sign_in(&browser, 1, "alice").await;
+    let begun = house.begun().await;
+    // The handler has begun, and stands before its books.
+    let held = house.hold_books();
+    browser.click("#get-key").await;
+    while house.begun().await == begun {}
+    house.kill_bank().await;
+    drop(held);
+    house.assert_done(Done::default());
+    house.start_bank().await;
+    browser.until_text("#timeline li", "New key").await;
+    browser.click("#send-coins button").await;
+    browser.until_text("#timeline li", "Coins arrived").await;
+    assert_eq!(browser.count("#timeline li", "New key").await, 1);
+    house.assert_done(Done { keys: 1, coins: 1, ..Done::default() });
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn action_that_was_done_when_its_bank_is_killed_is_not_done_again() {
+    let driver = driver_or_skip!();
+    let mut house = House::open("bank-killed-after-it", "30").await;
+    let (browser, other) = (driver.browser(1_000, 900).await, driver.browser(1_000, 900).await);
+    house.sign_in(&browser, 1, "alice").await;
+    house.sign_in(&other, 2, "alice").await;
+    // The bank has it in its log, and nine in ten of its answers will not arrive.
+    other.post("/faults/pause", r#"{ "paused": true }"#).await;
+    browser.click("#get-key").await;
+    browser.until("return document.querySelector('#waiting li[data-step=guaranteed]') !== null;").await;
+    other.post("/faults/set", r#"{ "calls": 0, "answers": 0.9, "broadcasts": 0 }"#).await;
+    other.post("/faults/pause", r#"{ "paused": false }"#).await;
+    house.until_key_is_made();
+    house.kill_bank().await;
+    house.start_bank().await;
+    browser.until_text("#timeline li", "New key").await;
+    house.assert_done(Done { keys: 1, ..Done::default() });
+    browser.click("#send-coins button").await;
+    browser.until_text("#timeline li", "Coins arrived").await;
+    assert_eq!(browser.count("#timeline li", "New key").await, 1);
+    house.assert_done(Done { keys: 1, coins: 1, ..Done::default() });
+    browser.close().await;
+    other.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,6 +156,10 @@ async fn wish_is_cancelled_while_the_bank_is_down() {
     let driver = driver_or_skip!();
     let mut house = House::open("cancelled", "30").await;
     let (browser, phone) = (driver.browser(1_000, 900).await, driver.browser(390, 844).await);
+    // Whom alice would pay is there.
+    house.sign_in(&browser, 1, "bob").await;
+    browser.click("#sign-out").await;
+    browser.until("return document.getElementById('sign-in') !== null;").await;
     house.sign_in(&browser, 1, "alice").await;
     house.sign_in(&phone, 2, "alice").await;
     browser.click("#get-key").await;
@@ -130,7 +190,14 @@ async fn wish_is_cancelled_while_the_bank_is_down() {
     browser.fill("#pay input[name=to]", "nobody").await;
     browser.click("#pay button").await;
     browser.until_text("#timeline li", "there is nobody else of that name").await;
-    assert_eq!(browser.count("#timeline li", "New key").await, 1, "what was cancelled never ran");
+    // What was cancelled never ran; and it would have run otherwise.
+    assert_eq!(browser.count("#timeline li", "New key").await, 1);
+    assert_eq!(browser.text("#balance").await, "25");
+    house.assert_done(Done { keys: 1, coins: 1, payments: 0 });
+    browser.fill("#pay input[name=to]", "bob").await;
+    browser.click("#pay button").await;
+    browser.until_text("#timeline li[data-kind=paid]", "Paid to bob").await;
+    house.assert_done(Done { keys: 1, coins: 1, payments: 1 });
     browser.close().await;
     phone.close().await;
 }
@@ -155,6 +222,7 @@ async fn neighbour_delivers_when_the_node_that_asked_is_down() {
     house.start_front(1).await;
     first.until_text("#timeline li", "Coins arrived").await;
     assert_eq!(first.count("#timeline li", "Coins arrived").await, 1);
+    house.assert_done(Done { keys: 1, coins: 1, ..Done::default() });
     first.close().await;
     second.close().await;
 }
@@ -191,6 +259,7 @@ async fn wish_of_a_front_node_that_was_killed_is_found_answered_at_its_restart()
     browser.click("#send-coins button").await;
     browser.until_text("#timeline li", "Coins arrived").await;
     assert_eq!(browser.text("#balance").await, "25");
+    house.assert_done(Done { keys: 1, coins: 1, ..Done::default() });
     browser.close().await;
     other.close().await;
 }
@@ -211,6 +280,7 @@ async fn what_was_accepted_goes_on_without_the_tab_that_asked() {
     house.sign_in(&browser, 2, "alice").await;
     browser.until_text("#timeline li", "New key").await;
     assert_eq!(browser.count("#timeline li", "New key").await, 1);
+    house.assert_done(Done { keys: 1, ..Done::default() });
     browser.close().await;
 }
 
@@ -300,6 +370,7 @@ async fn cables_can_be_pulled_on_the_fault_page() {
     page.click("#send-coins button").await;
     page.until_text("#timeline li", "Coins arrived").await;
     assert_eq!(page.count("#timeline li", "New key").await, 1);
+    house.assert_done(Done { keys: 1, coins: 1, ..Done::default() });
     page.close().await;
     faults.close().await;
 }
