@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::text::{docs, escape};
+use super::text::{docs, escape, inline};
 use crate::model::written::{duration_text, scalar_name, type_name, value_text};
 use crate::model::{
     Action, Broadcast, CorrelationPlace, Field, Model, Package, PackageId, Persist, Service, Type, TypeDef, TypeId,
@@ -39,7 +39,7 @@ fn link(model: &Model, home: PackageId, id: TypeId) -> String {
 }
 
 fn deprecated(why: Option<&String>) -> String {
-    why.map_or_else(String::new, |why| format!("<p><span class=\"badge bad\">deprecated</span>{}</p>\n", escape(why)))
+    why.map_or_else(String::new, |why| format!("<p><span class=\"badge bad\">deprecated</span>{}</p>\n", inline(why)))
 }
 
 fn signature(model: &Model, home: PackageId, fields: &[Field]) -> String {

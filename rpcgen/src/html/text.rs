@@ -73,7 +73,7 @@ fn flush(out: &mut String, paragraph: &mut Vec<&str>, items: &mut Vec<String>) {
 }
 
 /// `code` between backticks; an odd one is itself.
-fn inline(text: &str) -> String {
+pub(super) fn inline(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     let last = parts.len() - 1;
     let mut out = String::new();
