@@ -18,6 +18,11 @@ impl Code {
         Self(String::new())
     }
 
+    /// As long as most pieces become, so that few of them move while they grow.
+    pub(super) fn with_room() -> Self {
+        Self(String::with_capacity(240))
+    }
+
     /// Tokens that were written otherwise, with blanks between them.
     pub(super) fn of_tokens(tokens: &TokenStream) -> Self {
         let mut code = Self::new();
@@ -189,7 +194,7 @@ impl Piece for Name {
 macro_rules! code {
     () => { $crate::codegen::code::Code::new() };
     ($($tokens:tt)+) => {{
-        let mut code = $crate::codegen::code::Code::new();
+        let mut code = $crate::codegen::code::Code::with_room();
         $crate::codegen::code::add_code!(code [] $($tokens)+);
         code
     }};

@@ -26,7 +26,7 @@ const PATH_WORDS: [&str; 4] = ["self", "Self", "super", "crate"];
 fn ident(name: &str) -> Name {
     if PATH_WORDS.contains(&name) {
         Name::new(format!("{name}_"))
-    } else if KEYWORDS.contains(&name) {
+    } else if KEYWORDS.binary_search(&name).is_ok() {
         Name::new(format!("r#{name}"))
     } else {
         Name::new(name)
@@ -36,7 +36,30 @@ fn ident(name: &str) -> Name {
 /// `AddFundsKey`
 pub(super) fn type_name(name: &str) -> String {
     let is_fine = name.starts_with(|first: char| first.is_ascii_uppercase()) && !name.contains('_');
-    if is_fine { name.to_owned() } else { name.to_upper_camel_case() }
+    if is_fine {
+        name.to_owned()
+    } else if is_plain_snake(name) {
+        camel_of_plain_snake(name)
+    } else {
+        name.to_upper_camel_case()
+    }
+}
+
+/// A name as nearly all are: small letters, digits and underscores. The casing of others is a longer story.
+fn is_plain_snake(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+fn camel_of_plain_snake(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut begins = true;
+    for character in name.chars() {
+        if character != '_' {
+            out.push(if begins { character.to_ascii_uppercase() } else { character });
+        }
+        begins = character == '_';
+    }
+    out
 }
 
 /// `add_funds_key`
@@ -84,7 +107,9 @@ pub(super) fn local_ident<'a>(wanted: &str, fields: impl IntoIterator<Item = &'a
 
 /// `user_exists` as words.
 pub(super) fn words(name: &str) -> String {
-    name.to_snake_case().replace('_', " ")
+    let mut parts = name.split('_');
+    let is_fine = is_plain_snake(name) && parts.all(|part| !part.is_empty());
+    if is_fine { name.replace('_', " ") } else { name.to_snake_case().replace('_', " ") }
 }
 
 macro_rules! prelude {
@@ -292,4 +317,22 @@ pub(super) fn path(text: &str) -> Option<Code> {
         code.token(name);
     }
     Some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keywords_are_in_order_for_the_search() {
+        assert!(KEYWORDS.is_sorted());
+    }
+
+    #[test]
+    fn plain_names_get_the_casing_that_others_would() {
+        for name in ["a", "create_account", "a_1", "a1_b2", "1_a", "a__b", "_a", "a_", "x_1b"] {
+            assert!(is_plain_snake(name));
+            assert_eq!(type_name(name), name.to_upper_camel_case(), "{name}");
+        }
+    }
 }

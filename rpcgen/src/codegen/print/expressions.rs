@@ -4,7 +4,7 @@
 //! loops other than `for`).
 
 use super::Printer;
-use super::layout::{Break, Group, INDENT, Slot};
+use super::layout::{Break, Group, INDENT, Sign, Slot};
 
 /// What an expression is, as far as what is around it is laid out by it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -366,8 +366,8 @@ impl Printer<'_> {
         let body = self.expression();
         if !matches!(body, Kind::Block | Kind::BareBlock | Kind::Match | Kind::Call) {
             self.layout.set_begin(whole, INDENT, Group::All);
-            self.layout.set_break(inner, Break::empty().before("{"));
-            self.layout.add_break(Break::empty().closing("}", ""));
+            self.layout.set_break(inner, Break::empty().before(Sign::Open));
+            self.layout.add_break(Break::empty().closing(Sign::Close, Sign::None));
             self.layout.end();
         }
         self.layout.end();
@@ -434,10 +434,10 @@ impl Printer<'_> {
         } else {
             self.layout.add_break(Break::never());
             self.layout.begin(INDENT, Group::All);
-            self.layout.add_break(Break::empty().before("{"));
+            self.layout.add_break(Break::empty().before(Sign::Open));
             let kind = self.expression_at_start();
-            let end = if kind == Kind::Return { Break::empty().before(";") } else { Break::empty() };
-            self.layout.add_break(end.closing("}", ","));
+            let end = if kind == Kind::Return { Break::empty().before(Sign::Semicolon) } else { Break::empty() };
+            self.layout.add_break(end.closing(Sign::Close, Sign::Comma));
             self.layout.end();
         }
         self.layout.end();

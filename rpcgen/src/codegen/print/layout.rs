@@ -11,9 +11,9 @@ const MARGIN: isize = 89;
 /// However deep a line stands, it may have this many characters.
 const SPACE_MIN: isize = 60;
 /// The width of what fits nowhere.
-const INFINITE: isize = 0xffff;
+const INFINITE: i16 = i16::MAX;
 /// One level.
-pub(super) const INDENT: isize = 4;
+pub(super) const INDENT: i16 = 4;
 
 /// Which breaks of a group that does not fit are ends of lines.
 #[derive(Clone, Copy)]
@@ -22,19 +22,42 @@ pub(super) enum Group {
     Needed,
 }
 
-/// A place where a line may end.
+/// What may stand at a break and nowhere else.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Sign {
+    #[default]
+    None,
+    Comma,
+    Semicolon,
+    Open,
+    Close,
+}
+
+impl Sign {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Comma => ",",
+            Self::Semicolon => ";",
+            Self::Open => "{",
+            Self::Close => "}",
+        }
+    }
+}
+
+/// A place where a line may end. Small: a package of 10,000 lines has half a million of them.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Break {
     /// Blanks where it does not.
-    blanks: isize,
+    blanks: i16,
     /// What the next line is indented by, beyond its group.
-    offset: isize,
+    offset: i16,
     /// Stands at the end of the line that ends here.
-    before: &'static str,
+    before: Sign,
     /// Stands at the begin of the next line.
-    behind: &'static str,
+    behind: Sign,
     /// Stands here where no line ends.
-    unbroken: &'static str,
+    unbroken: Sign,
     /// Is not there at the end of a group.
     inner: bool,
     never: bool,
@@ -43,7 +66,8 @@ pub(super) struct Break {
 impl Break {
     /// Nothing, or the end of a line.
     pub(super) const fn empty() -> Self {
-        Self { blanks: 0, offset: 0, before: "", behind: "", unbroken: "", inner: false, never: false }
+        let (before, behind, unbroken) = (Sign::None, Sign::None, Sign::None);
+        Self { blanks: 0, offset: 0, before, behind, unbroken, inner: false, never: false }
     }
 
     /// A blank, or the end of a line.
@@ -66,13 +90,13 @@ impl Break {
         Self { inner: true, ..self }
     }
 
-    /// With text at the end of the line that ends here.
-    pub(super) const fn before(self, before: &'static str) -> Self {
+    /// With a sign at the end of the line that ends here.
+    pub(super) const fn before(self, before: Sign) -> Self {
         Self { before, ..self }
     }
 
     /// The end of what `before` has begun.
-    pub(super) const fn closing(self, behind: &'static str, unbroken: &'static str) -> Self {
+    pub(super) const fn closing(self, behind: Sign, unbroken: Sign) -> Self {
         Self { offset: -INDENT, behind, unbroken, ..self }
     }
 }
@@ -82,7 +106,7 @@ impl Break {
 enum Part<'a> {
     Text(&'a str),
     Break(Break),
-    Begin(isize, Group),
+    Begin(i16, Group),
     End,
     /// The end of a group that is broken if it is wider than this.
     EndWithin(isize),
@@ -125,7 +149,7 @@ impl<'a> Layout<'a> {
         self.parts.push(Part::Break(one));
     }
 
-    pub(super) fn begin(&mut self, offset: isize, group: Group) {
+    pub(super) fn begin(&mut self, offset: i16, group: Group) {
         self.parts.push(Part::Begin(offset, group));
     }
 
@@ -164,7 +188,7 @@ impl<'a> Layout<'a> {
         Slot(self.parts.len() - 1)
     }
 
-    pub(super) fn set_begin(&mut self, slot: Slot, offset: isize, group: Group) {
+    pub(super) fn set_begin(&mut self, slot: Slot, offset: i16, group: Group) {
         self.set(slot, Part::Begin(offset, group));
     }
 
@@ -185,7 +209,7 @@ impl<'a> Layout<'a> {
     /// Writes what was collected, which must end with the end of a line; the next lines begin `levels` further to the right.
     pub(super) fn shift(&mut self, levels: isize) {
         self.write();
-        self.indent += levels * INDENT;
+        self.indent += levels * isize::from(INDENT);
         self.pending = self.indent;
         self.space = SPACE_MIN.max(MARGIN - self.indent);
     }
@@ -205,7 +229,7 @@ impl<'a> Layout<'a> {
                 Part::Begin(offset, group) => {
                     let broken = *size > self.space;
                     frames.push(Frame { broken, outer_indent: indent, group });
-                    indent += if broken { offset } else { 0 };
+                    indent += if broken { isize::from(offset) } else { 0 };
                 }
                 Part::End | Part::EndWithin(_) => indent = frames.pop().map_or(self.indent, |frame| frame.outer_indent),
                 Part::Break(one) => {
@@ -215,7 +239,11 @@ impl<'a> Layout<'a> {
                         // All items together are a group that is broken.
                         Some(Frame { group: Group::All, .. }) | None => false,
                     };
-                    if fits || one.never { self.stay(one) } else { self.end_line(one, indent + one.offset) }
+                    if fits || one.never {
+                        self.stay(one)
+                    } else {
+                        self.end_line(one, indent + isize::from(one.offset))
+                    }
                 }
                 Part::Open => {}
             }
@@ -226,21 +254,22 @@ impl<'a> Layout<'a> {
     }
 
     fn stay(&mut self, one: Break) {
-        self.pending += one.blanks;
-        self.out.push_str(one.unbroken);
-        self.space -= one.blanks + width(one.unbroken);
+        let blanks = isize::from(one.blanks);
+        self.pending += blanks;
+        self.out.push_str(one.unbroken.text());
+        self.space -= blanks + width(one.unbroken.text());
     }
 
     fn end_line(&mut self, one: Break, indent: isize) {
-        if !one.before.is_empty() {
-            self.push(one.before);
+        if !matches!(one.before, Sign::None) {
+            self.push(one.before.text());
         }
         self.out.push('\n');
         self.pending = indent;
         self.space = SPACE_MIN.max(MARGIN - indent);
-        if !one.behind.is_empty() {
-            self.push(one.behind);
-            self.space -= width(one.behind);
+        if !matches!(one.behind, Sign::None) {
+            self.push(one.behind.text());
+            self.space -= width(one.behind.text());
         }
     }
 
@@ -265,7 +294,7 @@ struct Frame {
 }
 
 fn width(text: &str) -> isize {
-    isize::try_from(text.len()).unwrap_or(INFINITE)
+    isize::try_from(text.len()).unwrap_or(isize::MAX / 4)
 }
 
 /// How much room each part needs: a text its width; a group all of it, and what stands behind it until the next break; a break what stands
@@ -282,14 +311,14 @@ fn measure(parts: &[Part<'_>], sizes: &mut Vec<isize>) {
             Part::Begin(..) | Part::End => open.push(index),
             Part::EndWithin(limit) => {
                 if width_of_group(parts, sizes, &open) + total > *limit {
-                    total += INFINITE;
+                    total += isize::from(INFINITE);
                 }
                 open.push(index);
             }
             Part::Break(one) => {
                 settle(parts, sizes, &mut open, total);
                 open.push(index);
-                total += one.blanks;
+                total += isize::from(one.blanks);
             }
             Part::Open => {}
         }

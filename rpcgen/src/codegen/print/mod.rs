@@ -12,7 +12,7 @@ mod types;
 
 use super::code::{Code, Tokens, code};
 use super::{CodegenError, Form};
-use layout::{Break, Layout};
+use layout::{Break, Layout, Sign};
 
 /// What begins an item or a member, so that an empty line may stand before it.
 const STARTS: [&str; 14] = [
@@ -188,7 +188,7 @@ impl Printer<'_> {
     fn separator(&mut self, close: &str, last: Break) {
         self.comma_if_there();
         if self.is_at(close) || close == ">" && self.tokens.peek().starts_with(">>") {
-            self.layout.add_break(last.before(","));
+            self.layout.add_break(last.before(Sign::Comma));
         } else {
             self.layout.text(",");
             self.layout.add_break(Break::blank());
@@ -218,8 +218,8 @@ fn space(text: &str, out: &mut String) {
 }
 
 fn needs_gap(previous: &str, line: &str) -> bool {
-    // Most lines end nothing: they are not looked at any further.
-    if !previous.ends_with(['}', ';', ']']) && !previous.trim_start().starts_with("//!") {
+    // Most lines end nothing: they are not looked at any further. Inner comments are those of the file, at its top.
+    if !matches!(previous.as_bytes().last(), Some(b'}' | b';' | b']')) && !previous.starts_with("//!") {
         return false;
     }
     let (before, after) = (previous.trim_start(), line.trim_start());
