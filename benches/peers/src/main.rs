@@ -14,6 +14,8 @@ mod postgres;
 #[path = "../../../tests/effects/src/postgres.rs"]
 #[allow(dead_code, reason = "not every part of it is used on this side")]
 mod postgres_server;
+#[path = "../../../tests/effects/src/process.rs"]
+mod process;
 mod rpc;
 #[path = "../../src/workload.rs"]
 #[allow(dead_code, reason = "not every part of it is used on this side")]

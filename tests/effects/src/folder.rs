@@ -1,25 +1,36 @@
 //! A folder that goes with its test.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A new, empty folder; removed when it is dropped.
+/// A folder of a test's own.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    /// It goes when this does. Otherwise it goes with the folder that it is in.
+    is_removed: bool,
+}
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Folder {
-    /// One that nobody else has.
+    /// One that nobody else has, empty; removed when it is dropped.
     ///
     /// # Panics
     /// It cannot be made.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("rpcgen-{name}-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
-        Self(path)
+        loop {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("rpcgen-{name}-{}-{number}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Self { path, is_removed: true },
+                // Of an earlier process that had our number, and was killed.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
+        }
     }
 
     /// One within another folder.
@@ -30,13 +41,13 @@ impl Folder {
     pub fn within(folder: &Path, name: &str) -> Self {
         let path = folder.join(name);
         std::fs::create_dir_all(&path).expect("a folder can be made there");
-        Self(path)
+        Self { path, is_removed: false }
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
@@ -57,7 +68,9 @@ pub fn replace(folder: &Path, by: &Path) {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left there harms nobody.
-        let _ = std::fs::remove_dir_all(&self.0);
+        if self.is_removed {
+            // What is left there harms nobody.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
     }
 }

@@ -11,6 +11,7 @@ mod either;
 mod folder;
 mod gates;
 mod postgres;
+mod process;
 
 pub use either::{Bank, Db, World, worlds};
 pub use folder::{Folder, replace};

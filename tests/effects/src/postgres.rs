@@ -4,11 +4,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::Folder;
+use crate::process::ProcessId;
 
 /// Whether the disk under a server matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +19,17 @@ enum Syncs {
 
 /// How long its processes may take to be gone after a kill.
 const GONE_WITHIN: Duration = Duration::from_secs(30);
+/// How long it may take until connections are taken, recovery included.
+const TAKES_CONNECTIONS_WITHIN: Duration = Duration::from_secs(60);
 
-/// A running server; it is stopped and its files removed when the last handle goes.
+/// A running server; it is stopped when the last handle goes. Its files go with its folder.
 #[derive(Debug)]
 pub struct PostgresServer {
     folder: Folder,
     programs: PathBuf,
     syncs: Syncs,
-    /// The first of its processes; 0: it was not started yet. Its own file may be on a disk that has no power.
-    first: AtomicU32,
+    /// The first of its processes; `None`: it was not started yet. Its own file may be on a disk that has no power.
+    first: Mutex<Option<ProcessId>>,
 }
 
 static RUNNING: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
@@ -65,7 +67,8 @@ fn is_root() -> bool {
 }
 
 impl PostgresServer {
-    /// One of its own in that folder, which keeps what it has committed whatever happens. `None`: there is no PostgreSQL here.
+    /// One of its own in that folder, which keeps what it has committed whatever happens; its files stay, so that it can be seen what it
+    /// has said. `None`: there is no PostgreSQL here.
     ///
     /// # Panics
     /// It is installed and does not start.
@@ -75,7 +78,7 @@ impl PostgresServer {
     }
 
     fn start(folder: Folder, programs: PathBuf, syncs: Syncs) -> Self {
-        let server = Self { folder, programs, syncs, first: AtomicU32::new(0) };
+        let server = Self { folder, programs, syncs, first: Mutex::new(None) };
         if is_root() {
             let folder = server.folder.path();
             run(Command::new("chown").arg("postgres").arg(folder));
@@ -86,14 +89,28 @@ impl PostgresServer {
         server
     }
 
-    /// Starts it, unless it runs.
+    /// Starts it, unless it runs. When this returns, it takes connections.
     ///
     /// # Panics
-    /// It does not start.
+    /// It does not.
     pub fn start_again(&self) {
-        if !self.processes().is_empty() {
-            return;
+        let began = Instant::now();
+        // One that is there may be about to end by itself: of a disk that was full while it recovered, say.
+        loop {
+            if self.first().is_none() {
+                return self.start_anew();
+            }
+            if self.takes_connections() {
+                return;
+            }
+            let said = self.last_words();
+            let limit = TAKES_CONNECTIONS_WITHIN;
+            assert!(began.elapsed() < limit, "waited for PostgreSQL to take connections: not within {limit:?}: {said}");
+            std::thread::yield_now();
         }
+    }
+
+    fn start_anew(&self) {
         // They name a process that was killed, and that nobody may have asked how it ended: PostgreSQL takes it for alive.
         let left = [self.data().join("postmaster.pid"), self.folder.path().join(".s.PGSQL.5432.lock")];
         left.iter().for_each(|file| drop(std::fs::remove_file(file)));
@@ -104,26 +121,45 @@ impl PostgresServer {
         start.args(["start", "-w", "-s", "-t", "60", "-o", &options, "-l"]).arg(log).arg("-D").arg(self.data());
         // Its processes would keep a pipe of ours open: what they have to say is in the log.
         let status = start.current_dir(Path::new("/")).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        let said = || {
-            let text = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-            text.lines().rev().take(10).collect::<Vec<_>>().join("\n")
-        };
-        assert!(status.is_ok_and(|status| status.success()), "{start:?}: {}", said());
+        assert!(status.is_ok_and(|status| status.success()), "{start:?}: {}", self.last_words());
         let first = std::fs::read_to_string(self.data().join("postmaster.pid"));
-        let first = first.ok().and_then(|text| text.lines().next().and_then(|line| line.trim().parse().ok()));
-        self.first.store(first.expect("a server that runs has such a file"), Ordering::Relaxed);
+        let first = first.ok().and_then(|text| ProcessId::of(text.lines().next()?.trim().parse().ok()?));
+        *self.lock_first() = Some(first.expect("a server that runs has such a file"));
+    }
+
+    fn lock_first(&self) -> MutexGuard<'_, Option<ProcessId>> {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first of its processes, if it runs.
+    fn first(&self) -> Option<ProcessId> {
+        self.lock_first().filter(|first| first.is_alive())
+    }
+
+    fn takes_connections(&self) -> bool {
+        let mut ready = self.command("pg_isready");
+        ready.args(["-q", "-t", "10", "-h"]).arg(self.folder.path()).current_dir(Path::new("/"));
+        ready.status().is_ok_and(|status| status.success())
+    }
+
+    /// The end of its log, and whether it runs.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        let runs = if self.first().is_some() { "it runs" } else { "it does not run" };
+        format!("{runs}; {}", lines[lines.len().saturating_sub(10)..].join("\n"))
     }
 
     /// Its processes; none: it does not run.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
-        let first = self.first.load(Ordering::Relaxed);
-        if !is_postgres(first) {
-            return Vec::new();
-        }
-        let others = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let others = others.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        std::iter::once(first).chain(others.filter(|id| parent(*id) == Some(first))).collect()
+        self.all().iter().map(|process| process.number).collect()
+    }
+
+    fn all(&self) -> Vec<ProcessId> {
+        let Some(first) = self.first() else { return Vec::new() };
+        std::iter::once(first).chain(first.children()).collect()
     }
 
     /// Kills all of it, as by kill -9, and waits until it is gone.
@@ -133,21 +169,21 @@ impl PostgresServer {
     pub fn kill(&self) {
         let began = Instant::now();
         // Stopped first: a child that it makes while its children are listed would outlive it, and keep the next one from starting.
-        let first = self.first.load(Ordering::Relaxed);
-        if is_postgres(first) {
-            let _ = Command::new("kill").args(["-STOP", &first.to_string()]).stderr(Stdio::null()).status();
+        let first = self.first();
+        if let Some(first) = first {
+            let _ = Command::new("kill").args(["-STOP", &first.number.to_string()]).stderr(Stdio::null()).status();
         }
-        while is_postgres(first) && !stat(first).is_some_and(|(state, _)| matches!(state, 'T' | 't')) {
+        while first.is_some_and(|first| first.is_alive() && !first.is_stopped()) {
             assert!(began.elapsed() < GONE_WITHIN, "waited for PostgreSQL to stop: not within {GONE_WITHIN:?}");
             std::thread::yield_now();
         }
-        let ids = self.processes();
-        let names: Vec<String> = ids.iter().map(u32::to_string).collect();
+        let all = self.all();
+        let names: Vec<String> = all.iter().map(|process| process.number.to_string()).collect();
         if !names.is_empty() {
             // Some may be gone before.
             let _ = Command::new("kill").arg("-KILL").args(names).stderr(Stdio::null()).status();
         }
-        while ids.iter().any(|id| is_postgres(*id)) {
+        while all.iter().any(|process| process.is_alive()) {
             assert!(began.elapsed() < GONE_WITHIN, "waited for PostgreSQL to be gone: not within {GONE_WITHIN:?}");
             std::thread::yield_now();
         }
@@ -183,28 +219,14 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
+        // One that is gone has said so, or was killed.
+        if self.first().is_none() {
+            return;
+        }
         let data = self.data();
         // What does not stop is said by the test's own failure.
         let _ = self.command("pg_ctl").args(["stop", "-s", "-m", "immediate", "-D"]).arg(data).status();
     }
-}
-
-/// The state and the parent of a process stand behind its name, which is in brackets.
-fn stat(process: u32) -> Option<(char, u32)> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let mut fields = stat.rsplit(')').next()?.split_whitespace();
-    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
-}
-
-fn parent(process: u32) -> Option<u32> {
-    stat(process).map(|(_, parent)| parent)
-}
-
-/// Whether it is a process of PostgreSQL, and not one that has ended and was not asked how.
-fn is_postgres(process: u32) -> bool {
-    let name = std::fs::read_to_string(format!("/proc/{process}/comm"));
-    name.is_ok_and(|name| name.trim() == "postgres")
-        && stat(process).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
 }
 
 fn run(command: &mut Command) {

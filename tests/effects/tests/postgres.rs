@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use effects::ledger::{self, BalanceError, TransferError};
-use effects::{APP, Gates, Place, connect, postgres, serve};
-use rpcgen_postgres::tokio_postgres::{Client, NoTls};
+use effects::{APP, Folder, Gates, Place, PostgresServer, connect, postgres, serve};
+use rpcgen_postgres::tokio_postgres::{self, Client, NoTls};
 use rpcgen_postgres::{Effect, Postgres};
 use rpcgen_runtime::{AppId, Call, CallError, Refusal};
 
@@ -69,7 +69,7 @@ async fn open(address: &str) -> Business {
 }
 
 async fn look(address: &str) -> Client {
-    let (client, connection) = rpcgen_postgres::tokio_postgres::connect(address, NoTls).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }
@@ -223,4 +223,21 @@ async fn transfers(client: &ledger::Client, count: u64) {
     for call in calls {
         call.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_server_that_is_about_to_end_by_itself_is_started_again_when_it_has() {
+    let Some(_) = postgres() else { return };
+    let folder = Folder::new("ending");
+    let server = PostgresServer::start_in(folder.path()).unwrap();
+    let address = server.database("bank");
+    // As of a recovery that fails: its first process ends all the others, and then itself.
+    let first = server.processes()[0].to_string();
+    assert!(std::process::Command::new("kill").args(["-QUIT", &first]).status().unwrap().success());
+    server.start_again();
+    let (client, connection) = tokio_postgres::connect(&address, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("select 1").await.unwrap();
+    assert_ne!(server.processes()[0].to_string(), first);
+    assert!(server.last_words().starts_with("it runs"));
 }

@@ -64,10 +64,18 @@ impl Store {
         }
     }
 
-    /// Starts it again, unless it runs.
+    /// Starts it again, unless it runs; it takes connections then.
     pub(crate) fn start_again(&self) {
         if let Self::Postgres(server, _) = self {
             server.start_again();
+        }
+    }
+
+    /// What it has said last; nothing: it has no process of its own.
+    pub(crate) fn last_words(&self) -> String {
+        match self {
+            Self::Sqlite => String::new(),
+            Self::Postgres(server, _) => format!("; PostgreSQL: {}", server.last_words()),
         }
     }
 

@@ -263,8 +263,8 @@ impl Run {
         let left = PATIENCE.saturating_sub(self.moved_on.elapsed());
         let heard = tokio::time::timeout(left, self.heard.recv()).await;
         let said = heard.map_err(|_| {
-            let open = self.record.open();
-            format!("waited for {what}: no transfer was answered for {PATIENCE:?}; {open} calls are open")
+            let (open, database) = (self.record.open(), self.store.last_words());
+            format!("waited for {what}: no transfer was answered for {PATIENCE:?}; {open} calls are open{database}")
         })?;
         let said = said.ok_or("all processes are gone")?;
         self.note(&said)?;
