@@ -232,6 +232,12 @@ impl<D: Disk + Send + 'static> SharedLog<D> {
         }
     }
 
+    /// All records so far, of releases too, are before this one.
+    #[must_use]
+    pub fn end(&self) -> Sequence {
+        lock(&self.shared.state).front.tail.next()
+    }
+
     /// The identity of the log.
     #[must_use]
     pub fn id(&self) -> LogId {

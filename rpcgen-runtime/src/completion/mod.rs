@@ -23,7 +23,7 @@ use std::time::Duration;
 use bytes::Bytes;
 pub use rpcgen_log::LogId;
 use rpcgen_proto::ids::{CallKey, CallNumber, ClientId, Incarnation, MethodId};
-pub use rpcgen_store::LogMark;
+pub use rpcgen_proto::server::{KnownLog, LogMark};
 
 pub use self::codec::{AnswerCodec, AnswerError};
 pub(crate) use self::codec::{CodecOf, read};
@@ -81,15 +81,6 @@ pub enum Found {
     /// It was answered, its client has that answer, and the record is gone: whoever brings it again has an older state of some log. It must
     /// not run.
     Retired,
-}
-
-/// A mark of a log, as a store remembers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KnownLog {
-    /// The how manyth: for people.
-    pub number: u64,
-    /// What was put into the log. A log without it is an older state of that one, or a copy.
-    pub mark: LogMark,
 }
 
 /// A completion record.

@@ -159,6 +159,19 @@ impl DiskLog {
         kept.await.map_err(|_| Stopped)
     }
 
+    /// Commits what was appended and released, and returns when that is durable.
+    ///
+    /// # Errors
+    /// The log has stopped, or was closed.
+    pub(crate) async fn settle(&self) -> Result<(), Stopped> {
+        let end = self.shared().as_ref().map(SharedLog::end).ok_or(Stopped)?;
+        self.commit_soon();
+        match end.0.checked_sub(1) {
+            Some(last) => self.wait(Sequence(last)).await,
+            None => Ok(()),
+        }
+    }
+
     fn shared(&self) -> RwLockReadGuard<'_, Option<SharedLog<RealDisk>>> {
         self.log.read().unwrap_or_else(PoisonError::into_inner)
     }

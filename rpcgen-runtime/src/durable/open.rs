@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpcgen_log::{Config, Log, LogError, LogId, RealDisk};
+use rpcgen_proto::server::OtherMoment;
 use rpcgen_store::{FoundRecords, StoreError};
 
 use crate::driver::clock::Clock;
@@ -57,15 +58,15 @@ pub enum OpenLogError {
     /// It is not the one that the database of the completion records was last used with. Nothing of it was begun.
     #[error(
         "{} Put back what was in use last, or restore directory and database from the same moment. To go on without, begin with an empty \
-         directory, or say `ServerBuilder::accept_restored_log({database_mark})`; docs/exactly-once.md says what is lost then",
-        which_is_older(directory, *log_mark, *database_mark)
+         directory, or say `ServerBuilder::accept_restored_log({})`; docs/exactly-once.md says what is lost then",
+        which_is_older(directory, *log_mark, *database_mark), OtherMoment { log_mark: *log_mark, database_mark: *database_mark }.number()
     )]
     Restored {
         /// The directory.
         directory: String,
         /// The number of its last mark; 0: it has none.
         log_mark: u64,
-        /// The number of the mark that the database was last used with.
+        /// The number of the mark that the database was last used with; 0: it does not know this log.
         database_mark: u64,
     },
     /// The disk has no space to begin with.

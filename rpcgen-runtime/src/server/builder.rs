@@ -195,7 +195,7 @@ impl ServerBuilder {
     }
 
     /// Goes on once with a log and a database that are not of the same moment: where `listen` was refused with
-    /// [`OpenLogError::Restored`](crate::OpenLogError::Restored), which names this `database_mark`. Calls have their effects in the
+    /// [`OpenLogError::Restored`](crate::OpenLogError::Restored), which names this number. Calls have their effects in the
     /// database once all the same; what is lost is said in docs/exactly-once.md. The number is of that refusal alone: left in a program,
     /// this accepts no later one. Default: none.
     #[must_use]

@@ -6,9 +6,10 @@
 use std::sync::{Arc, Mutex};
 
 use rpcgen_log::LogError;
-use rpcgen_store::{LogMark, ServerStore};
+use rpcgen_proto::server::OtherMoment;
+use rpcgen_store::ServerStore;
 
-use crate::completion::{CompletionStore, KnownLog, StoreError};
+use crate::completion::{CompletionStore, KnownLog, LogMark, StoreError};
 use crate::driver::inbox::lock;
 use crate::durable::{DiskLog, OpenLogError};
 use crate::random;
@@ -30,35 +31,37 @@ impl Opened<'_> {
         accepted: Option<u64>,
     ) -> Result<(), OpenLogError> {
         let known = store.known_log(self.log.id()).await.map_err(|error| self.unknown(&error))?;
-        if let Some(known) = known.filter(|known| !lock(self.books).has_mark(known.mark)) {
-            let error = self.restored(known);
-            if accepted != Some(known.number) {
-                return Err(error);
-            }
-            tracing::warn!(%error, "it was accepted");
+        let next = lock(self.books).next_mark(known, accepted).map_err(|other| self.restored(other))?;
+        if let Some(other) = next.accepted {
+            tracing::warn!(error = %self.restored(other), "it was accepted");
         }
-        // Higher than every one before, so that what was accepted once by its number is not accepted again.
-        let last = known.map_or(0, |known| known.number).max(lock(self.books).last_marked());
-        let now = KnownLog { number: last.saturating_add(1), mark: LogMark(random::bytes()) };
-        let marked = lock(self.books).put_mark(&mut &**self.log, now.number, now.mark);
-        let marked = marked.map_err(|error| self.failed(&error))?;
-        self.log.commit_soon();
-        if self.log.wait(marked).await.is_err() {
-            return Err(self.failed(&LogError::Poisoned("it stopped when it was marked".into())));
-        }
+        let now = KnownLog { number: next.number, mark: LogMark(random::bytes()) };
+        let marked = lock(self.books).put_mark(&mut &**self.log, next.first, now.mark);
+        marked.map_err(|error| self.failed(&error))?;
+        self.settle().await?;
         // From here to the next line that is durable the log has both marks: whichever the store has, the next life finds it.
         let was = known.map(|known| known.mark);
         if !store.take_log(self.log.id(), was, now).await.map_err(|error| self.unknown(&error))? {
-            return Err(self.restored(known.unwrap_or(now)));
+            let (log_mark, database_mark) = (lock(self.books).last_marked(), known.unwrap_or(now).number);
+            return Err(self.restored(OtherMoment { log_mark, database_mark }));
+        }
+        if next.first != next.number {
+            let marked = lock(self.books).put_mark(&mut &**self.log, next.number, now.mark);
+            marked.map_err(|error| self.failed(&error))?;
         }
         lock(self.books).keep_last_mark(&mut &**self.log).map_err(|error| self.failed(&error))?;
-        self.log.commit_soon();
-        Ok(())
+        // Before anything begins: a store of before has no mark in common with the log any more.
+        self.settle().await
     }
 
-    fn restored(&self, known: KnownLog) -> OpenLogError {
-        let (directory, log_mark) = (self.directory.to_owned(), lock(self.books).last_marked());
-        OpenLogError::Restored { directory, log_mark, database_mark: known.number }
+    async fn settle(self) -> Result<(), OpenLogError> {
+        let stopped = || LogError::Poisoned("it stopped when it was marked".into());
+        self.log.settle().await.map_err(|_| self.failed(&stopped()))
+    }
+
+    fn restored(&self, other: OtherMoment) -> OpenLogError {
+        let OtherMoment { log_mark, database_mark } = other;
+        OpenLogError::Restored { directory: self.directory.to_owned(), log_mark, database_mark }
     }
 
     fn unknown(&self, error: &StoreError) -> OpenLogError {

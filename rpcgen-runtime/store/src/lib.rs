@@ -30,7 +30,6 @@ mod stream;
 mod testing;
 
 pub use client::{ClientStore, RecoveredClientLog, UnclaimedAnswer};
-pub use codec::LogMark;
 pub use error::StoreError;
 pub use found::FoundRecords;
 pub use log::{RecordLog, Room};

@@ -151,6 +151,26 @@ async fn a_database_that_is_older_than_the_log_is_named_as_that() {
 }
 
 #[tokio::test]
+async fn a_database_that_never_saw_the_log_is_refused_and_accepted_by_the_number_of_the_log() {
+    for world in worlds("another_database") {
+        let log = world.log("log");
+        let bank = world.open().await;
+        serve(&bank, &log).await.shutdown(WITHIN).await;
+        // As of a backup of before the first use, or of a name that was written wrongly.
+        world.run("delete from rpcgen_logs").await;
+        for accepted in [None, Some(0)] {
+            let bank = world.open().await;
+            let error = try_serve(&bank, &log, accepted).await.unwrap_err();
+            assert!(error.to_string().contains("or another one"), "{error}");
+            assert_eq!(refused(Err(error)), (1, 0));
+        }
+        let bank = world.open().await;
+        try_serve(&bank, &log, Some(1)).await.unwrap().shutdown(WITHIN).await;
+        serve(&world.open().await, &log).await;
+    }
+}
+
+#[tokio::test]
 async fn a_new_log_over_an_old_database_answers_what_was_done_and_runs_what_was_not() {
     for world in worlds("new_log") {
         let bank = world.open().await;
@@ -174,9 +194,11 @@ async fn a_new_log_over_an_old_database_answers_what_was_done_and_runs_what_was_
 #[tokio::test]
 async fn a_database_of_an_earlier_version_gets_what_it_lacks_and_goes_on() {
     for world in worlds("earlier") {
+        // A log of then has no marks.
         let log = world.log("log");
         let bank = world.open().await;
-        serve(&bank, &log).await.shutdown(WITHIN).await;
+        let server = Server::builder().log(&log).serve(ledger::server(bank.clone())).listen(ANYWHERE).await.unwrap();
+        server.shutdown(WITHIN).await;
         world.run("drop table rpcgen_retired; drop table rpcgen_logs").await;
         let bank = world.open().await;
         let server = serve(&bank, &log).await;
@@ -244,7 +266,7 @@ impl CompletionStore for Failing {
 async fn an_opening_that_is_cut_short_between_log_and_database_is_gone_on_from() {
     for world in worlds("cut_short") {
         let log = world.log("log");
-        for takes_first in [true, false, false, true, true] {
+        for takes_first in [false, false, true, false, false, true, true] {
             let bank = world.open().await;
             let store = Failing { db: bank.db.clone(), takes_first };
             let error = try_on_disk(ANYWHERE, bank.clone(), store, &log, None).await.unwrap_err();

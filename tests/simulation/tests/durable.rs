@@ -22,6 +22,9 @@ const TROUBLES: &[&str] = &[
     "copies",
     "copies_refused",
     "aborts",
+    "restored_databases",
+    "restored_refused",
+    "openings_cut_short",
 ];
 const OUTCOMES: &[&str] = &[
     "accepted",
@@ -38,6 +41,8 @@ const OUTCOMES: &[&str] = &[
     "lanes_resumed",
     "server_recoveries",
     "other_schemas_fitted",
+    "answered_by_database",
+    "older_databases_begun_with",
 ];
 
 #[test]

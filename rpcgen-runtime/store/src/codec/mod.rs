@@ -18,7 +18,7 @@ use rpcgen_proto::varint;
 
 pub use client::{decode_client, encode_client};
 pub use owner::{Owner, Role};
-pub use server::{BroadcastEntry, LogMark, LogTime, ServerEntry};
+pub use server::{BroadcastEntry, LogTime, ServerEntry};
 
 /// The version of all formats of records.
 pub const RECORD_VERSION: u8 = 1;

@@ -2,12 +2,11 @@
 //!
 //! Knows: their fields. Does not know: what a server does with them.
 
-use std::fmt;
-
 use bytes::Bytes;
 use rpcgen_log::Sequence;
 use rpcgen_proto::ids::{CallNumber, ClientId, Incarnation, LinkNumber, MethodId, SessionId};
 use rpcgen_proto::record::{Life, RecordedSession};
+use rpcgen_proto::server::LogMark;
 use rpcgen_proto::session::Answer;
 use rpcgen_proto::varint::write_u64;
 
@@ -29,16 +28,6 @@ mod kind {
 /// kept for a time by it is kept for at least that time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogTime(pub u64);
-
-/// What a server puts into its log, and then into its completion store: a log without it is an older state, or a copy.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct LogMark(pub [u8; 16]);
-
-impl fmt::Debug for LogMark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LogMark({:032x})", u128::from_be_bytes(self.0))
-    }
-}
 
 /// A broadcast, as its sender gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +94,7 @@ pub enum ServerEntry<P> {
     Clock(LogTime),
     /// The completion store has this mark, or is about to.
     Mark {
-        /// The how manyth.
+        /// The how manyth. 0: the store does not know the log yet.
         number: u64,
         /// What the store knows it by.
         mark: LogMark,

@@ -6,6 +6,7 @@ use rpcgen_log::testing::Random;
 use rpcgen_proto::frame::Refusal;
 use rpcgen_proto::ids::{BroadcastNumber, CallNumber, ClientId, Epoch, Incarnation, LinkNumber, MethodId, SessionId};
 use rpcgen_proto::record::{ClientRecord, Established, Life, RecordedBroadcast, RecordedCall, RecordedSession};
+use rpcgen_proto::server::LogMark;
 use rpcgen_proto::session::Answer;
 
 use super::*;

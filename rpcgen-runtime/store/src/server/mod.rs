@@ -15,11 +15,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use rpcgen_log::{LogError, Sequence};
 use rpcgen_proto::ids::{ClientId, Incarnation};
+use rpcgen_proto::server::{KnownLog, LogMark, NextMark, OtherMoment};
 
 pub use self::broadcasts::BroadcastHandle;
 pub use self::recovery::{RecoveredBroadcast, RecoveredServerLog};
 pub use self::session::SessionStore;
-use crate::codec::{LogMark, LogTime, ServerEntry};
+use crate::codec::{LogTime, ServerEntry};
 use crate::log::{RecordLog, Room};
 use crate::stream::{SessionNumber, Stream};
 
@@ -115,16 +116,18 @@ impl ServerStore {
         self.clocks.flush(log)
     }
 
-    /// Whether the log has that mark.
-    #[must_use]
-    pub fn has_mark(&self, wanted: LogMark) -> bool {
-        self.marks.iter().any(|(_, _, mark)| *mark == wanted)
+    /// Whether the log may begin beside a completion store that knows it like that, and which mark both get then.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn next_mark(&self, known: Option<KnownLog>, accepted: Option<u64>) -> Result<NextMark, OtherMoment> {
+        NextMark::after(self.marks.iter().map(|(_, number, mark)| (*number, *mark)), known, accepted)
     }
 
-    /// The number of the last mark; 0: there is none.
+    /// The highest number of a mark; 0: no store has had one.
     #[must_use]
     pub fn last_marked(&self) -> u64 {
-        self.marks.last().map_or(0, |(_, number, _)| *number)
+        self.marks.iter().map(|(_, number, _)| *number).max().unwrap_or(0)
     }
 
     /// Marks the log. The marks before stay until [`Self::keep_last_mark`].

@@ -29,7 +29,7 @@ mod found {
     use crate::command::arguments::Arguments;
 
     /// Of every family a few that are found soon: for each change of the protocol or of the simulator.
-    const SMOKE: [Mutant; 16] = [
+    const SMOKE: [Mutant; 17] = [
         Mutant::BitsBeginTooLate,
         Mutant::BitsMoveWithControlFrames,
         Mutant::ResumeSkipsOne,
@@ -46,6 +46,7 @@ mod found {
         Mutant::AnswerNotRecorded,
         Mutant::SlotBeforeBit,
         Mutant::OpenNotRerun,
+        Mutant::OtherMomentBegins,
     ];
 
     /// How a mistake was found.

@@ -39,7 +39,7 @@ pub(super) struct Record {
     pub(super) begins: u32,
     completed: bool,
     /// A client has its answer: so that is on record, or was guaranteed.
-    is_answered: bool,
+    pub(super) is_answered: bool,
     /// Somebody asked for it to be cancelled.
     pub(super) cancel_asked: bool,
     cancelled: bool,
@@ -66,6 +66,8 @@ pub(super) struct Book {
     pub(super) may_not_know: bool,
     /// A server's log was restored: what it promised before may be forgotten.
     pub(super) server_restored: bool,
+    /// Its database was: effects may be gone that were answered.
+    pub(super) database_restored: bool,
     /// Clients of whose log an older state was put back, or a copy started: the same of their calls.
     rivals: BTreeSet<usize>,
     /// Those of whose log there was a copy.

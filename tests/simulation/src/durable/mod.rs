@@ -7,6 +7,7 @@
 
 mod book;
 mod client;
+mod database;
 mod options;
 mod server;
 mod storage;

@@ -57,6 +57,10 @@ pub struct DurableOptions {
     pub memory_client: bool,
     /// A client's directory is copied, and the copy is started beside it.
     pub copies: bool,
+    /// The server's business has a database, with completion records.
+    pub database: bool,
+    /// It is restored.
+    pub restored_databases: bool,
 }
 
 impl DurableOptions {
@@ -70,6 +74,7 @@ impl DurableOptions {
         let (volatile, cancels, poison, broadcasts, is_lossy) =
             (coin(0.4), coin(0.4), coin(0.15), coin(0.4), coin(0.3));
         let (mut later, millis) = (SplitMix64::new(seed ^ 0x6d69_7865_6400), Duration::from_millis);
+        let mut databases = SplitMix64::new(seed ^ 0x6461_7461_6261_7300);
         let mut one_of = |values: &[u64]| values[random.below(u32::try_from(values.len()).unwrap_or(1)) as usize];
         Self {
             seed,
@@ -96,6 +101,8 @@ impl DurableOptions {
             flush_after: millis(one_of(&[0, 50, 1_000])),
             memory_client: later.chance(0.25),
             copies: later.chance(0.15),
+            database: databases.chance(0.25),
+            restored_databases: databases.chance(0.7),
         }
     }
 }

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rpcgen_log::{LogError, Sequence};
-use rpcgen_proto::config::Config;
+use rpcgen_proto::config::{BEGUN_MAX, Config};
 use rpcgen_proto::frame::{Hello, LinkFrame, Reject};
-use rpcgen_proto::ids::{CallNumber, ClientId, Epoch, Incarnation, SessionId};
+use rpcgen_proto::ids::{CallKey, CallNumber, ClientId, Epoch, Incarnation, SessionId};
 use rpcgen_proto::record::{Mark, RecoveredSession, RecoveredState, ServerRecord};
 use rpcgen_proto::server::{Admission, Registry, RegistryConfig, Schema, Turns};
 use rpcgen_proto::session::{ActionHandle, Answer, CloseReason, Input, Output, ServerEvent, ServerSession};
@@ -18,6 +18,7 @@ use rpcgen_store::{BroadcastHandle, Marks, RecoveredServerLog, Retention, Server
 
 use super::book::Tag;
 use super::client::config;
+use super::database::{BadBegin, Database, Found};
 use super::options::DurableOptions;
 use super::storage::Storage;
 use super::world::{METHOD, SERVICE, schema_of};
@@ -27,6 +28,7 @@ use crate::load::Load;
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) storage: Storage,
+    pub(super) database: Option<Database>,
     pub(super) process: Option<Process>,
     pub(super) begins_at: Instant,
     /// How often it was about to be on record that an action begins, in all lives.
@@ -101,9 +103,10 @@ pub(super) const RETENTION: Retention =
     Retention { answers_for: Duration::from_secs(7 * 86_400), tombstones_for: Duration::from_secs(30 * 86_400) };
 
 impl Server {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(options: &DurableOptions) -> Self {
         Self {
             storage: Storage::new(1 << 64),
+            database: options.database.then(|| Database::new(options.seed)),
             process: None,
             begins_at: Instant::START,
             begins: BTreeMap::new(),
@@ -112,32 +115,38 @@ impl Server {
         }
     }
 
-    /// Begins a process. The sessions that it found in its log, and what is left of others.
+    /// Begins a process. The sessions that it found in its log, and what is left of others. `accepted`: the number of a mark that the
+    /// database may have from another state of the log.
     pub(super) fn begin(
         &mut self,
         now: Instant,
         options: &DurableOptions,
         random: u64,
-    ) -> Result<Vec<RecoveredSession<Load>>, String> {
-        let found = self.storage.open()?;
-        let life = u32::try_from(self.storage.life).unwrap_or(u32::MAX);
-        let log = self.storage.log.as_mut().ok_or("no log")?;
+        accepted: Option<u64>,
+    ) -> Result<Vec<RecoveredSession<Load>>, BadBegin> {
+        let failed = |error: &dyn std::fmt::Display| BadBegin::Failed(error.to_string());
+        let found = self.storage.open().map_err(|error| failed(&error))?;
+        let life = self.storage.life;
+        let Storage { log: Some(log), moments, .. } = &mut self.storage else { return Err(failed(&"no log")) };
         let (mut store, recovered) =
-            ServerStore::recover::<Load>(found, log, RETENTION).map_err(|error| error.to_string())?;
+            ServerStore::recover::<Load>(found, log, RETENTION).map_err(|error| failed(&error))?;
+        if let Some(database) = &mut self.database {
+            database.meet(&mut store, log, moments, accepted)?;
+        }
         let RecoveredServerLog { sessions, tombstones, broadcasts } = recovered;
         let mut key = [0; 32];
         key[..8].copy_from_slice(&random.to_le_bytes());
-        let epoch = Epoch::of_log(life, u32::try_from(random >> 32).unwrap_or(0));
+        let epoch = Epoch::of_log(u32::try_from(life).unwrap_or(u32::MAX), u32::try_from(random >> 32).unwrap_or(0));
         let found: Vec<_> = sessions.iter().map(|(session, _)| session).chain(&tombstones).cloned().collect();
         self.logged.extend(broadcasts.iter().map(|found| found.broadcast.payload.tag()));
         let all = sessions.iter().map(|(session, _)| session).chain(&tombstones);
-        let (fingerprint, shape) = schema_of(self.storage.life);
+        let (fingerprint, shape) = schema_of(life);
         let services = vec![Schema { service: SERVICE.to_owned(), fingerprint, shape }];
         let registry = Registry::recover(now, epoch, services, RegistryConfig::default(), key, all);
         let mut process = Process {
             registry,
             store: {
-                store.tick(log, Duration::ZERO).map_err(|error| error.to_string())?;
+                store.tick(log, Duration::ZERO)?;
                 store
             },
             seats: BTreeMap::new(),
@@ -208,6 +217,29 @@ impl Server {
         None
     }
 
+    /// The identity of a call of a session for ever.
+    pub(super) fn key_of(&self, id: SessionId, number: CallNumber) -> Option<CallKey> {
+        let (client, incarnation) = self.process.as_ref()?.seats.get(&id)?.owner;
+        Some(CallKey { client, incarnation, number })
+    }
+
+    /// What the database has of a call.
+    pub(super) fn find(&self, id: SessionId, number: CallNumber) -> Found {
+        let database = self.database.as_ref().zip(self.key_of(id, number));
+        database.map_or(Found::Nothing, |(database, key)| database.find(key))
+    }
+
+    /// Log and database get another mark in common, as they do each hour.
+    pub(super) fn mark_again(&mut self, now: Instant) {
+        let (Some(database), Some(process)) = (&mut self.database, &mut self.process) else { return };
+        let Storage { log: Some(log), moments, .. } = &mut self.storage else { return };
+        match database.meet(&mut process.store, log, moments, None) {
+            // It is tried again an hour later.
+            Ok(()) | Err(BadBegin::CutShort) => {}
+            Err(error) => process.stop(now, &format!("{error:?}")),
+        }
+    }
+
     /// A handler is done.
     pub(super) fn finish(&mut self, now: Instant, id: SessionId, action: ActionHandle, answer: Answer<Load>) {
         let Some(process) = &mut self.process else { return };
@@ -243,6 +275,9 @@ impl Server {
                     Output::Event(event) => self.on_event(now, id, event),
                     Output::Timeout(deadline) => {
                         seat.deadline = deadline;
+                        if let Some(database) = &mut self.database {
+                            database.retire(seat.session.retired_below());
+                        }
                         seat.pack(now);
                         break;
                     }
@@ -342,6 +377,9 @@ impl Server {
 
     /// It is on record that an action begins before it runs: it may take the process with it.
     fn begin_on_record(&mut self, now: Instant, id: SessionId, action: ActionHandle, begun: u32) {
+        // One that began too often is not run again, but its effect may be in the database, with its answer.
+        let is_there = begun + 1 > BEGUN_MAX && self.find(id, action.number) != Found::Nothing;
+        let times = if is_there { BEGUN_MAX } else { begun + 1 };
         let (Some(process), Some(log)) = (&mut self.process, &mut self.storage.log) else { return };
         let Some(seat) = process.seats.get_mut(&id) else { return };
         let recorded = seat.store.record::<Load>(log, ServerRecord::Begun { number: action.number });
@@ -349,7 +387,7 @@ impl Server {
             *self.begins.entry((seat.owner.0, action.number)).or_default() += 1;
         }
         match recorded.and_then(|_| log.commit()) {
-            Ok(_) => seat.session.begun(now, action, begun + 1),
+            Ok(_) => seat.session.begun(now, action, times),
             Err(LogError::Full) => {
                 process.stalled.push((id, action, begun));
                 process.commits_at.get_or_insert(now + Duration::from_millis(50));

@@ -2,6 +2,8 @@
 //!
 //! Knows: opening, crashes, commits that fail. Does not know: what is on record.
 
+use std::collections::BTreeSet;
+
 use rpcgen_log::testing::{Fault, FaultKind, Landing, Random, SimDisk};
 use rpcgen_log::{Config, Log, LogId};
 use rpcgen_store::FoundRecords;
@@ -20,6 +22,21 @@ pub(super) enum Death {
     Power,
 }
 
+/// When log and database were used together, counted: what the run knows, and nobody in it.
+#[derive(Clone, Debug)]
+pub(super) struct Moments {
+    /// The last time.
+    pub(super) last: u64,
+    /// A database of these moments may be the right one as far as the log can say.
+    pub(super) possible: BTreeSet<u64>,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        Self { last: 0, possible: [0].into() }
+    }
+}
+
 /// A disk with a log.
 #[derive(Debug)]
 pub(super) struct Storage {
@@ -28,8 +45,12 @@ pub(super) struct Storage {
     pub(super) log: Option<Log<SimDisk>>,
     /// Of the last opening.
     pub(super) life: u64,
-    /// An older state of the disk.
-    snapshot: Option<SimDisk>,
+    /// When it was used together with a database.
+    pub(super) moments: Moments,
+    /// An older state of the disk, and of when.
+    snapshot: Option<(SimDisk, Moments)>,
+    /// What was there before an older state was put in its place, of when, and its life.
+    right: Option<(SimDisk, Moments, u64)>,
     is_full: bool,
 }
 
@@ -40,7 +61,9 @@ impl Storage {
             id: LogId(id.to_le_bytes()),
             log: None,
             life: 0,
+            moments: Moments::default(),
             snapshot: None,
+            right: None,
             is_full: false,
         }
     }
@@ -98,22 +121,42 @@ impl Storage {
 
     pub(super) fn take_snapshot(&mut self) {
         let after = self.disk.after_power_loss(Landing::Nothing);
-        self.snapshot = Some(after);
+        self.snapshot = Some((after, self.moments.clone()));
     }
 
     /// Puts the snapshot in the place of the disk. `false`: there is none.
     pub(super) fn restore(&mut self) -> bool {
-        let Some(snapshot) = &self.snapshot else { return false };
-        self.disk = snapshot.copy();
+        let Some((snapshot, moments)) = self.snapshot.clone() else { return false };
+        let disk = std::mem::replace(&mut self.disk, snapshot.copy());
+        let right = (disk, std::mem::replace(&mut self.moments, moments), self.life);
+        self.right.get_or_insert(right);
         self.set_full(self.is_full); // As now, not as then.
         true
+    }
+
+    /// Whether an older state is in its place.
+    pub(super) fn is_older(&self) -> bool {
+        self.right.is_some()
+    }
+
+    /// What was in use last is there again.
+    pub(super) fn put_right(&mut self) {
+        if let Some(right) = self.right.take() {
+            (self.disk, self.moments, self.life) = right;
+            self.set_full(self.is_full);
+        }
+    }
+
+    /// What is there is what counts from now on.
+    pub(super) fn keep(&mut self) {
+        self.right = None;
     }
 
     /// What somebody gets who copies the directory now.
     pub(super) fn copied(&self) -> Self {
         let disk = self.disk.after_power_loss(Landing::Nothing);
         disk.set_fault(None);
-        let mut copy = Self { disk, id: self.id, log: None, life: self.life, snapshot: None, is_full: false };
+        let mut copy = Self { disk, life: self.life, ..Self::new(u128::from_le_bytes(self.id.0)) };
         copy.set_full(self.is_full);
         copy
     }

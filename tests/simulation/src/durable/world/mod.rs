@@ -4,6 +4,7 @@
 
 mod checks;
 mod clients;
+mod moments;
 mod server;
 mod troubles;
 
@@ -55,6 +56,8 @@ pub(super) struct World {
     now: Instant,
     clients: Vec<Client>,
     server: Server,
+    /// The number of a mark of which the server was told that the database may have it from another state of the log.
+    accepted: Option<u64>,
     book: Book,
     /// Clients that are no more: their disks were wiped, or they had none. By identity.
     abandoned: Vec<bool>,
@@ -79,7 +82,8 @@ impl World {
             clients: (0..options.clients)
                 .map(|index| Client::new(index, index > 0 || !options.memory_client))
                 .collect(),
-            server: Server::new(),
+            server: Server::new(&options),
+            accepted: None,
             book: Book::default(),
             abandoned: vec![false; options.clients],
             let_in: BTreeMap::new(),
@@ -136,6 +140,7 @@ impl World {
             if let Some(healed) = self.healed_at
                 && (self.is_done() || self.now - healed > HEALED_WITHIN)
             {
+                self.check_effects()?;
                 return self.book.end(&self.abandoned);
             }
             let Some(next) = self.next() else {

@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
-use rpcgen_proto::frame::LinkFrame;
+use rpcgen_proto::frame::{LinkFrame, Refusal};
 use rpcgen_proto::ids::SessionId;
 use rpcgen_proto::session::{ActionHandle, Answer, CloseReason, Input};
 
 use super::World;
 use crate::checkers::{Check, violated};
 use crate::durable::book::Tag;
+use crate::durable::database::{BadBegin, Found};
 use crate::durable::server::FromServer;
 use crate::durable::storage::Death;
 use crate::durable::wire::take_due;
@@ -35,7 +36,7 @@ impl World {
         }
         let done: Vec<_> = process.handlers.extract_if(.., |(at, ..)| *at <= now).collect();
         for (_, session, action, tag) in done {
-            self.finish(session, action, tag);
+            self.finish(session, action, tag)?;
         }
         if let Some(process) = &mut self.server.process {
             process.tell(now);
@@ -97,6 +98,14 @@ impl World {
 
     fn on_run(&mut self, session: SessionId, action: ActionHandle, load: Load, redelivered: bool) -> Check {
         let tag = load.tag();
+        // What a handler does before its transaction does not happen again either.
+        let found = if redelivered { self.server.find(session, action.number) } else { Found::Nothing };
+        if found != Found::Nothing {
+            self.say(|| format!("call {tag} does not run as {}: {found:?}", action.number));
+            self.count("answered_by_database", tag as usize);
+            self.server.finish(self.now, session, action, answer_of(found, tag));
+            return Ok(());
+        }
         self.say(|| format!("call {tag} runs as {}, redelivered: {redelivered}", action.number));
         self.count("runs", tag as usize);
         *self.counts.entry("redelivered").or_default() += u64::from(redelivered);
@@ -108,17 +117,24 @@ impl World {
         }
         let takes = self.up_to(self.options.handler_max);
         if takes.is_zero() {
-            self.finish(session, action, tag);
+            self.finish(session, action, tag)?;
         } else if let Some(process) = &mut self.server.process {
             process.handlers.push((self.now + takes, session, action, tag));
         }
         Ok(())
     }
 
-    fn finish(&mut self, session: SessionId, action: ActionHandle, tag: Tag) {
+    /// A handler has come to its end: to the transaction with its effect, where there is a database.
+    fn finish(&mut self, session: SessionId, action: ActionHandle, tag: Tag) -> Check {
+        let key = self.server.key_of(session, action.number);
+        let found = match self.server.database.as_mut().zip(key) {
+            Some((database, key)) => database.once(key, tag),
+            None => Found::Nothing,
+        };
+        self.check_effect(tag)?;
         self.book.complete(tag);
-        let answer = Answer::Response(Load::new(LoadKind::Response, tag, 16));
-        self.server.finish(self.now, session, action, answer);
+        self.server.finish(self.now, session, action, answer_of(found, tag));
+        Ok(())
     }
 
     pub(super) fn kill_server(&mut self, death: Death) {
@@ -133,10 +149,35 @@ impl World {
 
     fn begin_server(&mut self) -> Check {
         let (random, before) = (self.random.next_u64(), self.server.storage.life);
-        let found = match self.server.begin(self.now, &self.options, random) {
-            Ok(found) => found,
-            Err(error) => return self.on_bad_begin(error, |world, at| world.server.begins_at = at),
-        };
-        self.check_recovered_server(before, &found)
+        let (moments, accepted) = (self.moments(), self.accepted.take());
+        match self.server.begin(self.now, &self.options, random, accepted) {
+            Ok(found) => {
+                self.check_moment(moments.as_ref(), accepted.is_some())?;
+                self.note_older_states();
+                self.check_recovered_server(before, &found)
+            }
+            Err(BadBegin::Failed(error)) => self.on_bad_begin(error, |world, at| world.server.begins_at = at),
+            Err(BadBegin::Refused(other)) => {
+                self.check_refused(moments.as_ref())?;
+                self.on_refused(other);
+                Ok(())
+            }
+            Err(BadBegin::CutShort) => {
+                self.count("openings_cut_short", 0);
+                self.server.storage.die(Death::Process, 0);
+                // It had been accepted, and nothing of it has begun: who started it starts it again.
+                self.accepted = accepted;
+                self.server.begins_at = self.now + Duration::from_millis(1);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn answer_of(found: Found, tag: Tag) -> Answer<Load> {
+    match found {
+        Found::Completed(completed) if completed != tag => Answer::Refused(Refusal::CallKeyReused),
+        Found::Nothing | Found::Completed(_) => Answer::Response(Load::new(LoadKind::Response, tag, 16)),
+        Found::Retired => Answer::Refused(Refusal::Unknown),
     }
 }

@@ -89,6 +89,7 @@ impl World {
         if dice & 128 == 0 {
             self.storage(is_server, index).take_snapshot();
         }
+        self.trouble_with_database();
     }
 
     fn storage(&mut self, is_server: bool, index: usize) -> &mut crate::durable::storage::Storage {
@@ -129,7 +130,10 @@ impl World {
         if self.server.storage.restore() {
             self.say(|| "the server is restored".to_owned());
             self.count("restored_servers", 0);
-            (self.book.may_not_know, self.book.server_restored) = (true, true);
+            // Beside a database it is not said yet that it begins.
+            if self.server.database.is_none() {
+                self.note_older_states();
+            }
         }
     }
 
