@@ -10,9 +10,11 @@ use crate::carried::Carried;
 
 /// Room made for each read of a busy link: enough for hundreds of small frames.
 const READ_BYTES: usize = 64 * 1024;
-/// Room made for the first read, and for the first after a rest: ten thousand links that only hear a sign of life now and then take
-/// no more each.
+/// Room made for each read of a link that brings little at a time, and for the first one after a rest: ten thousand links that make a
+/// call, or hear a sign of life, now and then take no more each.
 const FIRST_READ_BYTES: usize = 4 * 1024;
+/// A read that filled its room makes that of the next ones so many times larger.
+const GROWTH: usize = 4;
 /// Below so much free room, more is made before a read.
 const READ_BYTES_MIN: usize = 1024;
 /// A write buffer that grew beyond this is given back when it is empty.
@@ -24,6 +26,8 @@ pub(crate) struct Framing {
     codec: FrameCodec,
     is_greeted: bool,
     input: BytesMut,
+    /// Room made for the next reads.
+    read_bytes: usize,
     output: Vec<u8>,
     written: usize,
     written_in_all: u64,
@@ -32,18 +36,29 @@ pub(crate) struct Framing {
 impl Framing {
     /// `codec`: for what the other end says first.
     pub(crate) fn new(codec: FrameCodec) -> Self {
-        Self { codec, is_greeted: false, input: BytesMut::new(), output: Vec::new(), written: 0, written_in_all: 0 }
+        Self {
+            codec,
+            is_greeted: false,
+            input: BytesMut::new(),
+            read_bytes: FIRST_READ_BYTES,
+            output: Vec::new(),
+            written: 0,
+            written_in_all: 0,
+        }
     }
 
     /// Where to read to: always has room.
     pub(crate) fn read_buffer(&mut self) -> &mut BytesMut {
-        if self.input.capacity() == 0 {
-            self.input.reserve(FIRST_READ_BYTES);
-        } else if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
+        if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
             // A frame larger than the buffer makes it double, so that it is not copied for each read.
-            self.input.reserve(READ_BYTES.max(self.input.len()));
+            self.input.reserve(self.read_bytes.max(self.input.len()));
         }
         &mut self.input
+    }
+
+    /// A read took all the room there was: more was waiting, or is on its way.
+    pub(crate) fn read_was_full(&mut self) {
+        self.read_bytes = (self.read_bytes * GROWTH).min(READ_BYTES);
     }
 
     /// The next frame; `None` when it is not complete yet. On a link that may corrupt, a corrupt frame is a lost one.
@@ -104,6 +119,7 @@ impl Framing {
     pub(crate) fn rest(&mut self) {
         if self.input.is_empty() {
             self.input = BytesMut::new();
+            self.read_bytes = FIRST_READ_BYTES;
         }
         if self.output.is_empty() {
             self.output = Vec::new();
@@ -119,5 +135,38 @@ impl Framing {
     fn agree(&mut self, welcome: &Welcome) {
         self.codec = FrameCodec::after(welcome);
         self.is_greeted = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(framing: &mut Framing) -> usize {
+        let buffer = framing.read_buffer();
+        buffer.capacity() - buffer.len()
+    }
+
+    #[test]
+    fn room_for_reads_grows_with_what_comes_and_is_given_back_at_rest() {
+        let mut framing = Framing::new(FrameCodec::handshake());
+        for expected in [4, 16, 64, 64].map(|kibibytes| kibibytes * 1_024) {
+            framing.input = BytesMut::new();
+            assert_eq!(room(&mut framing), expected);
+            framing.read_was_full();
+        }
+        framing.rest();
+        assert_eq!(room(&mut framing), 4 * 1_024);
+    }
+
+    #[test]
+    fn large_frame_doubles_its_buffer_each_time() {
+        let mut framing = Framing::new(FrameCodec::handshake());
+        for _ in 0..12 {
+            let all = room(&mut framing);
+            framing.input.extend_from_slice(&vec![0; all]);
+        }
+        assert!(room(&mut framing) >= framing.input.len(), "{}", framing.input.len());
+        assert!(framing.input.len() > 4 * 1_024 * 1_024, "{}", framing.input.len());
     }
 }

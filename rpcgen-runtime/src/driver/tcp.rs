@@ -52,9 +52,13 @@ impl TcpLink {
                 return Poll::Ready(Ok(frame));
             }
             // Not `try_read_buf`: this one knows that a buffer that is not filled was all there is, and asks the kernel once, not twice.
-            let read = pin!(self.stream.read_buf(self.framing.read_buffer()));
-            if ready!(read.poll(cx))? == 0 {
-                return Poll::Ready(Err(LinkError::Closed));
+            let buffer = self.framing.read_buffer();
+            let room = buffer.capacity() - buffer.len();
+            let read = pin!(self.stream.read_buf(buffer));
+            match ready!(read.poll(cx))? {
+                0 => return Poll::Ready(Err(LinkError::Closed)),
+                read if read == room => self.framing.read_was_full(),
+                _ => {}
             }
         }
     }
