@@ -103,13 +103,14 @@ pub enum Admission<P> {
     Reject(Reject),
 }
 
+/// There is one for each session, parked ones included: what few have is elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Known<P> {
     standing: Standing,
     reason: FreshReason,
     /// For the case that the welcome of that session is lost: forgotten when the client resumes it.
-    past: Option<Past<P>>,
-    disputes: Disputes,
+    past: Option<Box<Past<P>>>,
+    disputes: Option<Box<Disputes>>,
 }
 
 /// Which client has which session.
@@ -169,8 +170,8 @@ impl<P: Payload> Registry<P> {
                 let newest = (standing.life, standing.link);
                 registry.tombstones.add(now, key, newest, Past::of(session), Some(standing), &registry.config);
             } else {
-                let (reason, disputes) = (FreshReason::NewEpoch, Disputes::default());
-                registry.sessions.insert(client, Known { standing, reason, past: None, disputes });
+                let reason = FreshReason::NewEpoch;
+                registry.sessions.insert(client, Known { standing, reason, past: None, disputes: None });
             }
         }
         registry
@@ -207,7 +208,7 @@ impl<P: Payload> Registry<P> {
             Ok(shown) => shown,
             Err(why) => return self.reject_unproven(why),
         };
-        if let Some(pause) = known.disputes.refused_for(now) {
+        if let Some(pause) = known.disputes.as_ref().and_then(|disputes| disputes.refused_for(now)) {
             self.stats.disputed += 1;
             let message = "links of this client were closed by protocol errors again and again";
             return Admission::Reject(Reject::new(RejectReason::TooManyErrors, message, pause));
@@ -246,7 +247,7 @@ impl<P: Payload> Registry<P> {
             Shown::Secret | Shown::LastSecret => FreshReason::NewEpoch,
         };
         let client = hello.client;
-        let opening = self.make(hello, reason, known.past, Some((&known.standing, shown)));
+        let opening = self.make(hello, reason, known.past.map(|past| *past), Some((&known.standing, shown)));
         if let Some(again) = self.sessions.get_mut(&client) {
             again.disputes = known.disputes;
             again.reason = known.reason;
@@ -286,7 +287,7 @@ impl<P: Payload> Registry<P> {
         let client = hello.client;
         let (reason, past) =
             if mutated!(ReplacementForgetsPast) { (FreshReason::Asked, None) } else { (known.reason, known.past) };
-        let opening = self.make(hello, reason, past, None);
+        let opening = self.make(hello, reason, past.map(|past| *past), None);
         let opening = Opening { replaces: Some(known.standing.session), ..opening };
         if let Some(again) = self.sessions.get_mut(&client) {
             again.disputes = known.disputes;
@@ -319,7 +320,7 @@ impl<P: Payload> Registry<P> {
     // spec: protocol.md 8
     pub fn disputed(&mut self, now: Instant, client: ClientId) {
         if let Some(known) = self.sessions.get_mut(&client) {
-            known.disputes.note(now);
+            known.disputes.get_or_insert_default().note(now);
         }
     }
 
@@ -383,7 +384,7 @@ impl<P: Payload> Registry<P> {
             goes_on.map_or_else(|| SessionId(self.derive("session").first_u64()), |(standing, _)| standing.session);
         let secret = self.derive("secret").0;
         let last_secret = goes_on.and_then(|(standing, shown)| match shown {
-            Shown::LastSecret => standing.last_secret,
+            Shown::LastSecret => standing.last_secret.as_deref().copied(),
             // Also where nothing was shown: whoever has it may still be the right one.
             Shown::Secret | Shown::Nonce | Shown::Unused => Some(standing.secret),
         });
@@ -394,11 +395,11 @@ impl<P: Payload> Registry<P> {
             life: hello.life,
             link: hello.link,
             secret,
-            last_secret,
+            last_secret: last_secret.map(Box::new),
             is_used,
             client_nonce: Some(hello.nonce),
         };
-        let known = Known { standing, reason, past: past.clone(), disputes: Disputes::default() };
+        let known = Known { standing, reason, past: past.clone().map(Box::new), disputes: None };
         self.sessions.insert(hello.client, known);
         let (epoch, nonce) = (self.epoch, self.derive("nonce").first_u64());
         Opening { epoch, session, secret, last_secret, is_used, nonce, reason, hello, past, replaces: None }

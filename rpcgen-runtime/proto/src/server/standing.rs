@@ -2,6 +2,8 @@
 //!
 //! Knows: lives, link numbers, secrets. Does not know: what becomes of the session then.
 
+use alloc::boxed::Box;
+
 use crate::frame::{Hello, RejectReason};
 use crate::ids::{Epoch, Incarnation, LinkNumber, SessionId};
 use crate::mutants::mutated;
@@ -19,7 +21,7 @@ pub(super) struct Standing {
     pub(super) secret: [u8; 32],
     /// Of the lanes before, until a frame has come on the present ones: a client that crashes before it has the new one on its record
     /// has only this.
-    pub(super) last_secret: Option<[u8; 32]>,
+    pub(super) last_secret: Option<Box<[u8; 32]>>,
     /// A frame has come, on these lanes or earlier ones.
     pub(super) is_used: bool,
     /// The nonce of the hello that the lanes were made for: a client that never saw the welcome says it again.
@@ -47,7 +49,7 @@ impl Standing {
             life: recorded.life,
             link: recorded.link,
             secret: recorded.secret,
-            last_secret: recorded.last_secret,
+            last_secret: recorded.last_secret.map(Box::new),
             is_used: recorded.is_used,
             client_nonce: None,
         }
@@ -55,8 +57,8 @@ impl Standing {
 
     /// Whether a hello shows anything that only the session's own client has.
     fn is_shown_by(&self, hello: &Hello) -> bool {
-        let secrets = [Some(self.secret), self.last_secret].into_iter().flatten();
-        secrets.into_iter().any(|secret| proof_holds(hello, &secret)) || Some(hello.nonce) == self.client_nonce
+        let mut secrets = [Some(&self.secret), self.last_secret.as_deref()].into_iter().flatten();
+        secrets.any(|secret| proof_holds(hello, secret)) || Some(hello.nonce) == self.client_nonce
     }
 
     /// Whether a hello may have the session. `own`: the epoch of this server.
@@ -85,7 +87,7 @@ impl Standing {
             if proof_holds(hello, &self.secret) || mutated!(ProofUnchecked) {
                 return Ok(Shown::Secret);
             }
-            if self.last_secret.is_some_and(|last| proof_holds(hello, &last)) {
+            if self.last_secret.as_deref().is_some_and(|last| proof_holds(hello, last)) {
                 return Ok(Shown::LastSecret);
             }
             if has_log && !self.is_used {
