@@ -36,15 +36,19 @@ pub async fn run_parts(serve: &Serve) -> Result<(), Failure> {
         true => Some(Bank::start(&serve.bank()).await?),
         false => None,
     };
+    if serve.node.is_some() && !serve.mode.contains(&Mode::Front) {
+        return Err("--node says which front node this process is: it needs --mode front".into());
+    }
     let mut pages = None;
     if serve.mode.contains(&Mode::Front) {
-        if !(1..=serve.fronts).contains(&serve.node) {
-            return Err(format!("there is no front node {} among {}", serve.node, serve.fronts).into());
+        let node = serve.node.unwrap_or(1);
+        if !(1..=serve.fronts).contains(&node) {
+            return Err(format!("there is no front node {node} among {}", serve.fronts).into());
         }
-        let page = serve.page(serve.node);
+        let page = serve.page(node);
         let listener = TcpListener::bind(&page).await;
         let listener = listener.map_err(|error| format!("the page cannot be served at {page}: {error}"))?;
-        let node = Node::start(&serve.front(serve.node)).await?;
+        let node = Node::start(&serve.front(node)).await?;
         pages = Some(tokio::spawn(web::serve(node, listener)));
     }
     println!("{READY}");
@@ -90,7 +94,10 @@ impl Part {
         let mut command = Command::new(program);
         command.arg("--mode").arg(if mode == Mode::Bank { "bank" } else { "front" });
         command.arg("--data").arg(&serve.data).arg("--ports").arg(serve.ports.to_string());
-        command.arg("--fronts").arg(serve.fronts.to_string()).arg("--node").arg(node.to_string());
+        command.arg("--fronts").arg(serve.fronts.to_string());
+        if mode == Mode::Front {
+            command.arg("--node").arg(node.to_string());
+        }
         command.arg("--give-up-after").arg(serve.give_up_after.to_string());
         command.arg("--drop").arg(serve.drop.to_string()).arg("--until-stdin-closes");
         // Ctrl-C is for whoever started it, who ends it then: else it would seem to have died.
@@ -261,8 +268,9 @@ async fn start_again(program: &Path, serve: &Serve, mode: Mode, node: u16, name:
 
 fn print_what_to_try(serve: &Serve) {
     println!(
-        "A bank and {} front nodes, each a process of its own; what they know is in {}.\n",
+        "A bank and {} front node{}, each a process of its own; what they know is in {}.\n",
         serve.fronts,
+        if serve.fronts == 1 { "" } else { "s" },
         serve.data.display()
     );
     for node in 1..=serve.fronts {

@@ -51,11 +51,11 @@ pub struct Serve {
     /// How many front nodes there are.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=8))]
     pub fronts: u16,
-    /// Which of them this process is, from 1.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=8))]
-    pub node: u16,
+    /// Which of them this process is, from 1. Default: 1.
+    #[arg(long, requires = "mode", value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub node: Option<u16>,
     /// A front node that is away for longer, in seconds, is given up: what was for it goes to another.
-    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
+    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
     pub give_up_after: f64,
     /// Which share of the frames is dropped, in each direction, to begin with: 0 to 0.9.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
@@ -68,6 +68,12 @@ pub struct Serve {
 fn seconds(text: &str) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.1..=3_600.0).contains(&value) { Ok(value) } else { Err("must be from 0.1 to 3600".to_owned()) }
+}
+
+/// A pause between two things that happen again and again, in seconds.
+pub(crate) fn pause(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=3_600.0).contains(&value) { Ok(value) } else { Err("must be from 0 to 3600".to_owned()) }
 }
 
 /// Which share of the frames may be dropped: with more than that nothing moves.
@@ -140,5 +146,10 @@ mod tests {
         assert!(refused.contains("--ports"), "{refused}");
         assert!(CommandLine::try_parse_from(["bank-web", "soak", "--ports", "9000"]).is_ok());
         assert!(CommandLine::try_parse_from(["bank-web", "--ports", "9000"]).is_ok());
+        assert!(CommandLine::try_parse_from(["bank-web", "--node", "2"]).is_err());
+        for pause in ["nan", "inf", "-1", "soon"] {
+            let option = format!("--wish-every={pause}");
+            assert!(CommandLine::try_parse_from(["bank-web", "soak", &option]).is_err(), "{pause}");
+        }
     }
 }

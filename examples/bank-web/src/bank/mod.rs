@@ -128,26 +128,59 @@ pub(crate) fn drop_frames(share: f64) -> FaultPlan {
 
 #[cfg(test)]
 mod tests {
+    use rpcgen_runtime::CallError;
+
     use super::*;
-    use crate::stubs::bank::BalanceError;
+    use crate::stubs::bank::{BalanceError, CreateAccountError, PayError, SendCoinsError};
+
+    fn settings() -> Settings {
+        Settings {
+            address: "tcp://127.0.0.1:0".to_owned(),
+            control: "tcp://127.0.0.1:0".to_owned(),
+            data: std::env::temp_dir().join(format!("bank-web-{}", crate::clock::random_name())),
+            reconnect_timeout: Duration::from_secs(5),
+            drop: 0.0,
+        }
+    }
 
     #[tokio::test]
     async fn bank_that_is_started_twice_keeps_its_books() {
-        let data = std::env::temp_dir().join(format!("bank-web-twice-{}", crate::clock::random_name()));
-        let settings = Settings {
-            address: "tcp://127.0.0.1:0".to_owned(),
-            control: "tcp://127.0.0.1:0".to_owned(),
-            data: data.clone(),
-            reconnect_timeout: Duration::from_secs(5),
-            drop: 0.0,
-        };
+        let settings = settings();
         let first = Bank::start(&settings).await.unwrap();
         let second = Bank::start(&settings).await.unwrap_err().to_string();
         assert!(second.contains("is another bank's"), "{second}");
         let client = bank::Client::builder().connect(&first.address()).await.unwrap();
         let answer = client.balance(APPS[0].id, "nobody").await;
-        assert_eq!(answer, Err(rpcgen_runtime::CallError::Failed(BalanceError::NoSuchUser)));
+        assert_eq!(answer, Err(CallError::Failed(BalanceError::NoSuchUser)));
         drop(first);
-        std::fs::remove_dir_all(data).unwrap();
+        std::fs::remove_dir_all(settings.data).unwrap();
+    }
+
+    #[tokio::test]
+    async fn name_is_one_account_of_each_app_and_keys_are_their_own_apps() {
+        let settings = settings();
+        let bank = Bank::start(&settings).await.unwrap();
+        let client = bank::Client::builder().connect(&bank.address()).await.unwrap();
+        let [coins, points] = APPS.map(|app| app.id);
+        client.create_account(coins, "ann", "hash of ann").await.unwrap();
+        client.create_account(coins, "ben", "hash of ben").await.unwrap();
+        client.create_account(points, "ann", "hash of another ann").await.unwrap();
+        // Whoever comes later does not get the account, nor changes it.
+        let again = client.create_account(coins, "ann", "hash of somebody else").await;
+        assert_eq!(again, Err(CallError::Failed(CreateAccountError::UserExists)));
+        let books = rusqlite::Connection::open(settings.data.join("bank.sqlite")).unwrap();
+        let hash = "SELECT password_hash FROM accounts WHERE app = ? AND user = 'ann'";
+        let hash = |app: AppId| books.query_row(hash, [app.0], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!((hash(coins), hash(points)), ("hash of ann".to_owned(), "hash of another ann".to_owned()));
+        let key = client.get_add_funds_key(coins, "ann").await.unwrap();
+        assert!(key.starts_with(APPS[0].key_prefix), "{key}");
+        let sent = client.send_coins(points, "ann", &key, 5).await;
+        assert_eq!(sent, Err(CallError::Failed(SendCoinsError::NoSuchKey)));
+        // Of the points there is nobody but ann.
+        let paid = client.pay(points, "ann", "ben", 1).await;
+        assert_eq!(paid, Err(CallError::Failed(PayError::NoSuchPayee)));
+        client.send_coins(coins, "ann", &key, 5).await.unwrap();
+        drop(bank);
+        std::fs::remove_dir_all(settings.data).unwrap();
     }
 }

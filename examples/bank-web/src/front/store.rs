@@ -220,13 +220,14 @@ impl Store {
         self.database.transaction(forget).await
     }
 
-    /// Empties a user's timeline. Keys stay, so that what is told again later does not come back; a tombstone says who and when.
+    /// Empties a user's timeline. Keys stay, so that what is told again later does not come back; a tombstone says who and when, and stays.
     /// Returns the tombstone's key.
     pub(super) async fn purge(&self, app: AppId, user: String, node: String) -> rusqlite::Result<String> {
         self.database
             .transaction(move |store| {
                 let mut count = store.prepare_cached(
-                    "SELECT count(*) FROM documents WHERE app = ? AND user = ? AND purged_by IS NULL",
+                    "SELECT count(*) FROM documents
+                     WHERE app = ? AND user = ? AND purged_by IS NULL AND kind <> 'tombstone'",
                 )?;
                 let count: i64 = count.query_row(params![app.0, user], |row| row.get(0))?;
                 let key = format!("purge/{}", crate::clock::random_name());
@@ -238,9 +239,9 @@ impl Store {
                 store
                     .prepare_cached(
                         "UPDATE documents SET purged_by = ?, text = '', about = '', amount = NULL, balance = NULL
-                         WHERE app = ? AND user = ? AND purged_by IS NULL AND seq < ?",
+                         WHERE app = ? AND user = ? AND purged_by IS NULL AND kind <> 'tombstone'",
                     )?
-                    .execute(params![seq, app.0, user, seq])?;
+                    .execute(params![seq, app.0, user])?;
                 Ok(key)
             })
             .await
@@ -305,9 +306,11 @@ fn settle_sign_in(store: &Connection, document: &Document, ended: &Ended) -> rus
             .execute(params![document.app.0, account.user, account.password_hash])?;
     }
     let state = if ended.account.is_some() { "confirmed" } else { "refused" };
-    store
-        .prepare_cached("UPDATE sign_ins SET state = ? WHERE app = ? AND user = ? AND waits_for = ?")?
-        .execute(params![state, document.app.0, document.user, ended.login])?;
+    store.prepare_cached("UPDATE sign_ins SET state = ? WHERE app = ? AND waits_for = ?")?.execute(params![
+        state,
+        document.app.0,
+        ended.login
+    ])?;
     Ok(())
 }
 

@@ -83,9 +83,11 @@ impl Tickets {
         ticket
     }
 
-    /// The ticket of a call: no other call of this node ever has it.
+    /// The ticket of a call: no other call of this node ever has it. A node whose log was removed is another client.
     fn ticket(&self, call: &PendingCall) -> String {
-        format!("{}.{:x}.{:x}", self.relay.name(), self.bank.runtime().incarnation().0, call.number().0)
+        let client = self.bank.runtime();
+        let id = client.id().0 >> 64;
+        format!("{}.{id:x}.{:x}.{:x}", self.relay.name(), client.incarnation().0, call.number().0)
     }
 
     async fn show(&self, asked: &Asked, waiting: Waiting) {
@@ -98,7 +100,11 @@ impl Tickets {
     }
 
     async fn end<A: Story>(&self, ticket: String, asked: &Asked, answer: Result<A::Output, CallError<A::Error>>) {
-        let told = stories::end_of::<A>(asked, format!("answer/{ticket}"), answer);
+        let mut told = stories::end_of::<A>(asked, format!("answer/{ticket}"), answer);
+        if told.account.is_none() && !asked.login.is_empty() {
+            // Whoever has that name now is not who wished to open the account.
+            told.document.user.clear();
+        }
         let ended = Ended { ticket: ticket.clone(), login: asked.login.clone(), account: told.account };
         self.relay.write(told.document, Some(ended)).await;
         self.open().remove(&ticket);

@@ -100,7 +100,9 @@ fn answers(store: &Connection) -> rusqlite::Result<BTreeMap<String, (String, Str
 /// Whether a wish ended as the bank can have answered it, and where it belongs.
 fn is_answer_of(accepted: &Accepted, (user, kind, text): &(String, String, String)) -> bool {
     let is_no = text.contains("there are only") || text.contains("there is nobody else of that name");
-    *user == accepted.user && (kind == accepted.ends_as || accepted.may_be_refused && kind == "refused" && is_no)
+    let is_refused = accepted.may_be_refused && kind == "refused" && is_no;
+    let is_cancelled = accepted.may_be_cancelled && kind == "cancelled";
+    *user == accepted.user && (kind == accepted.ends_as || is_refused || is_cancelled)
 }
 
 /// `tabs`: of each open tab, whose it is, and the entries that it was shown.
@@ -112,8 +114,9 @@ pub(super) fn judge(serve: &Serve, tally: &Tally, tabs: &[(String, Seen)]) -> Re
         odd_answers: tally.odd_answers.load(Ordering::Relaxed),
         ..Wrong::default()
     };
-    judge_answers(&store, &accepted, &mut wrong)?;
-    let done_unheard = judge_amounts(&bank, &store, tally.unheard(), &mut wrong)?;
+    let cancels = judge_answers(&store, &accepted, &mut wrong)?;
+    let excused = tally.unheard().into_iter().chain(cancels.unknown.iter().cloned()).collect();
+    let done_unheard = judge_amounts(&bank, &store, excused, &mut wrong)?;
     judge_tabs(&store, tabs, &mut wrong)?;
     let shown_after = shown_after_ms(&bank, &store, tabs)?;
     let of_hundred = |percent: usize| shown_after.get(shown_after.len() * percent / 100).copied().unwrap_or_default();
@@ -124,6 +127,8 @@ pub(super) fn judge(serve: &Serve, tally: &Tally, tabs: &[(String, Seen)]) -> Re
         accepted: accepted.len(),
         turned_away: tally.turned_away.load(Ordering::Relaxed),
         unheard: tally.unheard().len(),
+        cancelled: cancels.cancelled,
+        unknown_after_cancel: cancels.unknown.len(),
         done_unheard,
         coins: usize::try_from(number(&bank, "SELECT count(*) FROM coins")?)?,
         payments: usize::try_from(number(&bank, "SELECT count(*) FROM bookings WHERE why LIKE 'paid to %'")?)?,
@@ -138,17 +143,36 @@ pub(super) fn judge(serve: &Serve, tally: &Tally, tabs: &[(String, Seen)]) -> Re
     })
 }
 
-fn judge_answers(store: &Connection, accepted: &BTreeMap<String, Accepted>, wrong: &mut Wrong) -> Result<(), Failure> {
+/// What became of wishes that their persons cancelled.
+#[derive(Default)]
+struct Cancels {
+    cancelled: usize,
+    /// The bank had them already, was killed, and cannot say whether they ran: `CancelOutcome::MaybeExecuted`.
+    unknown: Vec<Entry>,
+}
+
+fn judge_answers(
+    store: &Connection,
+    accepted: &BTreeMap<String, Accepted>,
+    wrong: &mut Wrong,
+) -> Result<Cancels, Failure> {
     let answers = answers(store)?;
+    let mut cancels = Cancels::default();
     for (ticket, accepted) in accepted {
         match answers.get(ticket) {
             None => wrong.unanswered += 1,
+            Some((_, kind, _)) if kind == "unknown" && accepted.may_be_cancelled => {
+                cancels.unknown.push(accepted.booked.clone());
+            }
             Some((_, kind, _)) if kind == "unknown" => wrong.unknown += 1,
-            Some(answer) => wrong.answers_wrong += usize::from(!is_answer_of(accepted, answer)),
+            Some(answer) => {
+                cancels.cancelled += usize::from(answer.1 == "cancelled");
+                wrong.answers_wrong += usize::from(!is_answer_of(accepted, answer));
+            }
         }
     }
     wrong.answered_twice = usize::try_from(number(store, "SELECT count(*) FROM contradictions")?)?;
-    Ok(())
+    Ok(cancels)
 }
 
 /// Compares books and timelines. A wish of which its node died before it said a word may have come true and have no answer: a call's frame
@@ -287,9 +311,17 @@ mod tests {
             store.execute_batch(crate::front::SCHEMA).unwrap();
             store.execute_batch(TIMELINES).unwrap();
             let tally = Tally::default();
-            let wishes = [("t1", "ann", "key"), ("t2", "ann", "sent"), ("t3", "ann", "paid"), ("t4", "bob", "paid")];
-            for (ticket, user, ends_as) in wishes {
-                let accepted = Accepted { user: user.to_owned(), ends_as, may_be_refused: ends_as == "paid" };
+            // Of the third it was asked that it does not begin, too late.
+            let wishes = [
+                ("t1", "ann", "key", false, "key", None),
+                ("t2", "ann", "sent", false, "sent", Some(100)),
+                ("t3", "ann", "paid", true, "paid to bob", Some(40)),
+                ("t4", "bob", "paid", false, "paid to ann", Some(50)),
+            ];
+            for (ticket, user, ends_as, may_be_cancelled, booked, amount) in wishes {
+                let (user, may_be_refused) = (user.to_owned(), ends_as == "paid");
+                let booked = (booked.to_owned(), user.clone(), amount);
+                let accepted = Accepted { user, ends_as, may_be_refused, may_be_cancelled, booked };
                 tally.accept(ticket.to_owned(), accepted);
             }
             // Each was shown a hundred times its number after the beginning.
@@ -323,11 +355,12 @@ mod tests {
         else {
             panic!("that is a soak")
         };
-        let (settled, shown) = (true, 1);
+        let (settled, shown, cancelled) = (true, 1, 1);
         let (dropped_of_fronts, dropped_of_bank, kills_of_bank, kills_of_fronts) = (1, 1, 1, 1);
         let counted = Report {
             settled,
             shown,
+            cancelled,
             dropped_of_fronts,
             dropped_of_bank,
             kills_of_bank,
@@ -346,7 +379,7 @@ mod tests {
             ..counted
         };
         assert_eq!(report.objections(&plan), [""; 0]);
-        let worse: [fn(&mut Report); 13] = [
+        let worse: [fn(&mut Report); 15] = [
             |report| report.settled = false,
             |report| report.wrong.unanswered = 1,
             |report| report.sum_of_accounts += 1,
@@ -356,6 +389,8 @@ mod tests {
             |report| report.coins = 0,
             |report| report.payments = 0,
             |report| report.shown = 0,
+            |report| report.cancelled = 0,
+            |report| report.shown_after_ms_median = 1_001,
             |report| report.dropped_of_fronts = 0,
             |report| report.dropped_of_bank = 0,
             |report| report.kills_of_bank = 0,
@@ -441,6 +476,21 @@ mod tests {
             assert_eq!(house.store.execute(breach, []).unwrap(), 1, "{breach}");
             assert_eq!(house.judge().wrong, expected, "{breach}");
         }
+    }
+
+    #[test]
+    fn wish_that_was_cancelled_has_no_effect_and_ends_so_only_if_that_was_asked() {
+        let not_asked = House::new();
+        let cancel = "UPDATE documents SET kind = 'cancelled' WHERE key = ";
+        not_asked.store.execute(&format!("{cancel} 'answer/t4'"), []).unwrap();
+        assert_eq!(not_asked.judge().wrong, Wrong { answers_wrong: 1, ..Wrong::default() });
+        let ran = House::new();
+        ran.store.execute(&format!("{cancel} 'answer/t3'"), []).unwrap();
+        assert_eq!((ran.judge().cancelled, ran.judge().wrong), (1, Wrong { payments_wrong: 1, ..Wrong::default() }));
+        // Whether it ran is not known: then it may have.
+        let unknown = House::new();
+        unknown.store.execute("UPDATE documents SET kind = 'unknown' WHERE key = 'answer/t3'", []).unwrap();
+        assert_eq!((unknown.judge().unknown_after_cancel, unknown.judge().wrong), (1, Wrong::default()));
     }
 
     #[test]

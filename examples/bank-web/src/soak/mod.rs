@@ -23,7 +23,7 @@ pub use self::report::{Report, Wrong};
 use crate::Failure;
 use crate::http::ask;
 use crate::launch::Part;
-use crate::settings::{CommandLine, Mode, Serve, share};
+use crate::settings::{CommandLine, Mode, Serve, pause, share};
 
 /// When all is calm again, everything is answered and shown within this.
 const CALM_WITHIN: Duration = Duration::from_secs(120);
@@ -50,10 +50,10 @@ pub struct Plan {
     #[arg(long, default_value_t = 0.1, value_parser = share)]
     pub drop: f64,
     /// Seconds from one kill to the next, on average; 0: nothing is killed.
-    #[arg(long, default_value_t = 15.0)]
+    #[arg(long, default_value_t = 15.0, value_parser = pause)]
     pub kill_every: f64,
     /// Seconds between two wishes of a person, on average.
-    #[arg(long, default_value_t = 4.0)]
+    #[arg(long, default_value_t = 4.0, value_parser = pause)]
     pub wish_every: f64,
     /// Of whom does what when. Processes and networks have a will of their own: a run is not repeated exactly.
     #[arg(long, default_value_t = 1)]

@@ -57,11 +57,22 @@ pub(super) struct Accepted {
     pub(super) ends_as: &'static str,
     /// The bank may say no.
     pub(super) may_be_refused: bool,
+    /// The person has asked that it does not begin.
+    pub(super) may_be_cancelled: bool,
+    /// How the books would call it.
+    pub(super) booked: Entry,
 }
 
 impl Tally {
     pub(super) fn accept(&self, ticket: String, accepted: Accepted) {
         self.wishes().insert(ticket, accepted);
+    }
+
+    /// Before it is asked: nobody can tell when that arrives.
+    fn will_cancel(&self, ticket: &str) {
+        if let Some(wish) = self.wishes().get_mut(ticket) {
+            wish.may_be_cancelled = true;
+        }
     }
 
     pub(super) fn accepted(&self) -> BTreeMap<String, Accepted> {
@@ -235,8 +246,13 @@ impl Person {
             };
             match ask(&at, Method::POST, "/ask", &self.cookie, Some(&wish), ANSWER_WITHIN).await {
                 Ok(answer) if answer.body["ticket"].is_string() => {
-                    let accepted = Accepted { user, ends_as, may_be_refused: ends_as == "paid" };
-                    tally.accept(answer.body["ticket"].as_str().unwrap_or_default().to_owned(), accepted);
+                    let ticket = answer.body["ticket"].as_str().unwrap_or_default().to_owned();
+                    let may_be_refused = ends_as == "paid";
+                    let accepted = Accepted { user, ends_as, may_be_refused, may_be_cancelled: false, booked };
+                    tally.accept(ticket.clone(), accepted);
+                    if dice.below(8) == 0 {
+                        self.cancel(&ticket, &mut dice, tally).await;
+                    }
                 }
                 Ok(answer) if answer.body["error"].as_str().is_some_and(|why| why.starts_with("not accepted")) => {
                     tally.turned_away.fetch_add(1, Ordering::Relaxed);
@@ -249,6 +265,15 @@ impl Person {
                 Err(_) => tally.lose(booked),
             }
         }
+    }
+
+    /// Asks at one of the two nodes that a wish does not begin: mostly it is answered by then.
+    async fn cancel(&self, ticket: &str, dice: &mut Dice, tally: &Tally) {
+        let at = self.serve.page(self.node_of(dice.below(2)));
+        tally.will_cancel(ticket);
+        let form = json!({ "ticket": ticket });
+        // What came of it is in the timeline.
+        let _ = ask(&at, Method::POST, "/cancel", &self.cookie, Some(&form), ANSWER_WITHIN).await;
     }
 
     /// The keys that the timeline tells of.

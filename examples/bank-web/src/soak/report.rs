@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use super::Plan;
 
+/// A coin that the bank has booked is on the pages within so long, where nothing is killed.
+const SHOWN_WITHIN_MS: i64 = 1_000;
+
 /// What came of a soak.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -33,6 +36,11 @@ pub struct Report {
     pub unheard: usize,
     /// How many of those came true, without an answer in a timeline.
     pub done_unheard: usize,
+    /// Accepted wishes that were cancelled before they began.
+    pub cancelled: usize,
+    /// Accepted wishes that were cancelled when a bank that was killed may have run them: of these, and of no others, the end may be
+    /// unknown.
+    pub unknown_after_cancel: usize,
     /// Keys that coins can be sent to.
     pub keys: usize,
     /// Coins on the network.
@@ -120,6 +128,11 @@ impl Report {
             (self.keys == 0, "nobody has a key"),
             (self.coins == 0, "no coin was sent"),
             (self.payments == 0, "nobody paid"),
+            (self.cancelled == 0, "no wish was cancelled"),
+            (
+                self.shown_after_ms_median > SHOWN_WITHIN_MS,
+                "half of the coins took longer than a second to reach the pages",
+            ),
             (self.shown == 0, "no tab was shown anything as it came"),
             (drops && self.dropped_of_fronts == 0, "no frame of a front node was dropped"),
             (drops && self.dropped_of_bank == 0, "no frame of the bank was dropped"),

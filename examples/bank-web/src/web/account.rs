@@ -44,6 +44,8 @@ pub(super) struct AskForm {
     /// The tab that asks.
     #[serde(default)]
     session: String,
+    /// The account that its page shows; a program may leave it out.
+    account: Option<String>,
     #[serde(flatten)]
     wish: WishForm,
 }
@@ -61,12 +63,14 @@ enum WishForm {
 pub(super) struct CancelForm {
     #[serde(default)]
     session: String,
+    account: Option<String>,
     ticket: String,
 }
 
 /// Who wants the timeline emptied.
 #[derive(Deserialize)]
 pub(super) struct PurgeForm {
+    account: Option<String>,
     password: String,
 }
 
@@ -87,7 +91,7 @@ pub(super) async fn sign_in(State(web): State<Web>, Json(form): Json<SignInForm>
         return Err(bad(NO_NAME));
     }
     if form.password.chars().count() < PASSWORD_CHARS_MIN || form.password.len() > PASSWORD_BYTES_MAX {
-        return Err(bad("a password has at least 8 characters"));
+        return Err(bad("a password has 8 characters at least, and 256 bytes at most"));
     }
     let token = web.node.sign_in(AppId(form.app), &form.user, form.password).await;
     match token.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))? {
@@ -108,7 +112,7 @@ pub(super) async fn ask(
     headers: HeaderMap,
     Json(form): Json<AskForm>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let browser = browser(&web, &headers).await?.confirmed()?;
+    let browser = browser(&web, &headers).await?.shown_as(form.account.as_deref())?.confirmed()?;
     let wish = match form.wish {
         WishForm::Key => Wish::NewKey,
         WishForm::Pay { amount: 0, .. } | WishForm::Coins { amount: 0, .. } => return Err(bad(NO_AMOUNT)),
@@ -131,7 +135,7 @@ pub(super) async fn cancel(
     headers: HeaderMap,
     Json(form): Json<CancelForm>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let browser = browser(&web, &headers).await?;
+    let browser = browser(&web, &headers).await?.shown_as(form.account.as_deref())?;
     let gone = || Problem::new(StatusCode::NOT_FOUND, "that does not wait any more");
     let waiting = web.node.waiting(browser.app, &browser.user).await?;
     let is_theirs = |login: &str| browser.sign_in.is_confirmed || login == browser.sign_in.waits_for;
@@ -157,7 +161,7 @@ pub(super) async fn purge(
     headers: HeaderMap,
     Json(form): Json<PurgeForm>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let browser = browser(&web, &headers).await?.confirmed()?;
+    let browser = browser(&web, &headers).await?.shown_as(form.account.as_deref())?.confirmed()?;
     if form.password.len() <= PASSWORD_BYTES_MAX && web.node.purge(browser.app, &browser.user, form.password).await? {
         return Ok(Json(json!({})));
     }

@@ -73,6 +73,8 @@ impl Tab {
                     continue;
                 }
             };
+            // Signed out, maybe in another window: then it is told nothing more.
+            browser(&self.web, &self.headers).await.ok()?;
             if !self.browser.sign_in.is_confirmed {
                 // Whether the account is this browser's may have been settled: the page begins again.
                 let waiting = self.waiting().await?;
@@ -94,6 +96,7 @@ impl Tab {
         let (app, user) = (self.browser.app, self.browser.user.clone());
         let mut state = json!({
             "session": self.session.name(),
+            "account": self.browser.account(),
             "user": user,
             "app": APPS.iter().find(|known| known.id == app).map(|app| app.name),
             "node": self.web.node.name(),

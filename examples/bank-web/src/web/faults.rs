@@ -138,6 +138,10 @@ pub(super) async fn crash(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     only_here(peer, &headers)?;
+    // It would wait, and kill the next one.
+    if !web.node.control().runtime().stats().is_linked {
+        return Err(Problem::new(StatusCode::CONFLICT, "the bank is away already"));
+    }
     ordered(web.node.control().crash(CONTROL).send().await.map(drop))
 }
 

@@ -107,12 +107,49 @@ struct Browser {
 }
 
 impl Browser {
+    /// What a page calls its account by.
+    fn account(&self) -> String {
+        format!("{}/{}", self.app.0, self.user)
+    }
+
+    /// One whose page shows its own account: a cookie is all windows', and one of them may have signed in as somebody else meanwhile.
+    fn shown_as(self, account: Option<&str>) -> Result<Self, Problem> {
+        match account {
+            Some(account) if account != self.account() => Err(Problem::new(
+                StatusCode::CONFLICT,
+                "this browser has signed in as somebody else meanwhile; reload this page",
+            )),
+            _ => Ok(self),
+        }
+    }
+
     /// One whose account is there.
     fn confirmed(self) -> Result<Self, Problem> {
         if self.sign_in.is_confirmed {
             Ok(self)
         } else {
             Err(Problem::new(StatusCode::FORBIDDEN, "the bank has not opened this account yet"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody whose account is there.
+    pub(super) fn browser_of(user: &str) -> Browser {
+        let (app, user, waits_for) = (AppId(7), user.to_owned(), String::new());
+        let sign_in = SignIn { app, user: user.clone(), is_confirmed: true, is_refused: false, waits_for };
+        Browser { app, user, sign_in }
+    }
+
+    #[test]
+    fn page_of_one_account_does_not_act_for_another() {
+        assert!(browser_of("ann").shown_as(Some("7/ann")).is_ok());
+        assert!(browser_of("ann").shown_as(None).is_ok());
+        for other in ["7/ben", "8/ann", "ann", ""] {
+            assert!(browser_of("ann").shown_as(Some(other)).is_err(), "{other}");
         }
     }
 }

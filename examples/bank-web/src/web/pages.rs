@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::Html;
 
-use super::{Problem, Web, faults, guard};
+use super::{Browser, Problem, Web, faults, guard};
 use crate::bank::APPS;
 
 /// The account's page, or the way there.
@@ -20,12 +20,12 @@ pub(super) async fn home(
     let node = web.node.name();
     let has_faults = faults::only_here(peer, &headers).is_ok();
     Ok(Html(match guard::browser(&web, &headers).await {
-        Ok(browser) if browser.sign_in.is_refused => {
-            sign_in(node, "That name belongs to somebody else. Take another one.")
-        }
-        Ok(browser) if browser.sign_in.is_confirmed => {
-            account(node, &browser.user, app_name(browser.app.0), has_faults)
-        }
+        Ok(browser) if browser.sign_in.is_refused => sign_in(
+            node,
+            "That account was not opened by this window: the name is somebody else's, or you opened it in another window, or \
+                 cancelled. Sign in once more, or take another name.",
+        ),
+        Ok(browser) if browser.sign_in.is_confirmed => account(node, &browser, has_faults),
         Ok(browser) => opening(node, &browser.user),
         Err(_) => sign_in(node, ""),
     }))
@@ -128,11 +128,11 @@ const NOTIFIER: &str = r#"<footer class="notifier" id="notifier" data-count="0" 
 </footer>"#;
 
 /// `has_faults`: whether this browser may see the fault page.
-fn account(node: &str, user: &str, app: &str, has_faults: bool) -> String {
-    let (user, app) = (escaped(user), escaped(app));
+fn account(node: &str, browser: &Browser, has_faults: bool) -> String {
+    let (account, user, app) = (escaped(&browser.account()), escaped(&browser.user), escaped(app_name(browser.app.0)));
     let to_faults = if has_faults { r#"<a class="quiet" id="to-faults" href="/faults">Pull cables</a>"# } else { "" };
     let body = format!(
-        r#"<main>
+        r#"<main data-account="{account}">
 <section class="card owned">
 <div>
 <p class="quiet"><span id="user">{user}</span> · {app}</p>
@@ -224,17 +224,18 @@ pub(super) fn faults(node: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::tests::browser_of;
 
     #[test]
     fn text_of_a_visitor_is_never_markup() {
-        let html = account("front-1", "<script>alert('x')</script>", "Coins", true);
+        let html = account("front-1", &browser_of("<script>alert('x')</script>"), true);
         assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"));
         assert!(!html.contains("<script>alert"));
     }
 
     #[test]
     fn way_to_the_fault_page_is_shown_to_whom_it_is_open() {
-        let has_way = |has_faults| account("front-1", "alice", "Coins", has_faults).contains(r#"href="/faults""#);
+        let has_way = |has_faults| account("front-1", &browser_of("alice"), has_faults).contains(r#"href="/faults""#);
         assert_eq!((has_way(true), has_way(false)), (true, false));
     }
 }

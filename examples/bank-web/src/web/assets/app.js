@@ -16,6 +16,8 @@ let session = "";
 let clockAhead = 0; // The node's clock, seen from ours.
 let waiting = new Map(); // By ticket: what waits, and what was answered a moment ago.
 const isAccount = $("balance") !== null;
+// What this page shows: another window may sign in as somebody else, and the cookie is then theirs.
+const account = document.querySelector("main").dataset.account;
 
 function element(name, className, text) {
   const made = document.createElement(name);
@@ -85,7 +87,7 @@ function showDocuments(documents, isNew) {
   if (!isAccount) return;
   const timeline = $("timeline");
   for (const one of documents) {
-    if (one.kind === "tombstone") timeline.replaceChildren();
+    if (one.kind === "tombstone") timeline.querySelectorAll("li:not([data-kind=tombstone])").forEach((entry) => entry.remove());
     const entry = entryOf(one);
     if (isNew) {
       entry.classList.add("new");
@@ -142,7 +144,7 @@ function rowOf(ticket, one) {
   cancel.addEventListener("click", async () => {
     cancel.disabled = true;
     try {
-      const { text } = await post("/cancel", { session, ticket });
+      const { text } = await post("/cancel", { session, account, ticket });
       what.querySelector("small").textContent = text;
     } catch (problem) {
       what.querySelector("small").textContent = problem.message;
@@ -162,11 +164,17 @@ function drawRow(row, one, now) {
   row.querySelector("button").style.visibility = !one.answeredAt && age >= CANCEL_AFTER_MS ? "visible" : "hidden";
 }
 
+// The stream of what happens. A page that is not looked at has none, and is told all when it is: a browser keeps six connections to a
+// node at most, and whatever else a seventh page asked for would wait.
+let events = null;
+
 function listen() {
-  const events = new EventSource("/events");
-  events.addEventListener("state", (event) => {
+  if (document.hidden || events !== null) return;
+  const stream = new EventSource("/events");
+  events = stream;
+  stream.addEventListener("state", (event) => {
     const state = JSON.parse(event.data);
-    if (!isAccount && state.summary) return location.reload();
+    if (isAccount ? state.account !== account : state.summary) return location.reload();
     session = state.session;
     clockAhead = state.now - Date.now();
     $("node").textContent = state.node;
@@ -177,22 +185,30 @@ function listen() {
     showWaiting(state.waiting);
     document.body.dataset.ready = "true";
   });
-  events.addEventListener("news", (event) => {
+  stream.addEventListener("news", (event) => {
     const news = JSON.parse(event.data);
     clockAhead = news.now - Date.now();
     showSummary(news.summary);
     showDocuments(news.documents, true);
     showWaiting(news.waiting);
   });
-  events.addEventListener("begin", () => location.reload());
-  events.addEventListener("bank", (event) => showBank(JSON.parse(event.data).linked));
-  events.addEventListener("error", () => {
+  stream.addEventListener("begin", () => location.reload());
+  stream.addEventListener("bank", (event) => showBank(JSON.parse(event.data).linked));
+  stream.addEventListener("error", () => {
     document.body.dataset.ready = "false";
     showLink("gone", "front node away: reconnecting");
     // The browser comes back by itself, unless it was told no: then it is signed out, in another window or because nobody knows it any more.
-    if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 1000);
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 1000);
   });
 }
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && events !== null) {
+    events.close();
+    events = null;
+  }
+  listen();
+});
 
 // ---- what a person asks for ----------------------------------------------------------------------------------------
 
@@ -213,15 +229,15 @@ function onSubmit(id, problemId, act) {
 if (isAccount) {
   $("get-key").addEventListener("click", () => {
     complain("problem", null);
-    post("/ask", { session, wish: "key" }).catch((problem) => complain("problem", problem));
+    post("/ask", { session, account, wish: "key" }).catch((problem) => complain("problem", problem));
   });
 }
 onSubmit("send-coins", "problem", (form) =>
-  post("/ask", { session, wish: "coins", key: $("key").textContent, amount: Number(form.get("amount")) }));
+  post("/ask", { session, account, wish: "coins", key: $("key").textContent, amount: Number(form.get("amount")) }));
 onSubmit("pay", "problem", (form) =>
-  post("/ask", { session, wish: "pay", to: form.get("to"), amount: Number(form.get("amount")) }));
+  post("/ask", { session, account, wish: "pay", to: form.get("to"), amount: Number(form.get("amount")) }));
 onSubmit("purge", "purge-problem", async (fields, form) => {
-  await post("/purge", { password: fields.get("password") });
+  await post("/purge", { account, password: fields.get("password") });
   form.reset();
   $("purge-box").open = false;
 });
