@@ -110,10 +110,10 @@ macro_rules! include_rpc {
             rustdoc::all,
             reason = "generated code: nobody can act on it there"
         )]
-        mod generated {
+        mod __rpcgen_generated {
             include!(concat!(env!("OUT_DIR"), "/", $package, ".rs"));
         }
         #[allow(unused_imports, unreachable_pub, reason = "a program need not use all of a service")]
-        pub use generated::*;
+        pub use self::__rpcgen_generated::*;
     };
 }

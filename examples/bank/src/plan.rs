@@ -9,7 +9,7 @@ use rpcgen_runtime::{Config, FaultPlan};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bank", version)]
 pub(crate) struct Plan {
-    /// Seed of the faults and of the work; a run is repeated with it.
+    /// Seed of the faults and of the work. Processes and networks have a will of their own: a run is not repeated exactly.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Which share of the frames is dropped, in each direction: 0 to 0.5. Beyond, a message needs so many sends that a run takes hours.

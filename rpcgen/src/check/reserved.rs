@@ -84,8 +84,17 @@ fn becomes(name: &Name, rust: &str) -> Option<String> {
     (name.text != rust).then(|| format!("`{}` becomes `{rust}`", name.text))
 }
 
+/// The crate that generated code names: a module of that name would hide it.
+const RUNTIME: &str = "rpcgen_runtime";
+
 /// Types, constants, modules of imported packages, and what one service adds, or one module for each of several services.
 fn package(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
+    if let Some(path) =
+        scope.units[unit].file.package.as_ref().filter(|path| Casing::Snake.apply(&path.text()) == RUNTIME)
+    {
+        let message = format!("a module `{RUNTIME}` would hide the crate of that name, which generated code uses");
+        sink.push(Diagnostic::new(Code::Reserved, path.last.span, message).with_help("give the package another name"));
+    }
     let items = &scope.units[unit].file.items;
     let services: Vec<&Service> = services_of(items);
     let single = services.len() == 1;
