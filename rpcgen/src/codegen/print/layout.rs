@@ -45,7 +45,7 @@ impl Sign {
     }
 }
 
-/// A place where a line may end. Small: a package of 10,000 lines has half a million of them.
+/// A place where a line may end. Small: a large package has hundreds of thousands of them.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Break {
     /// Blanks where it does not.
