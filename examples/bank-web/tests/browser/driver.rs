@@ -110,6 +110,24 @@ impl Browser {
         self.command(Method::POST, "/url", Some(&json!({ "url": url }))).await;
     }
 
+    /// The tab that commands go to.
+    pub(crate) async fn tab(&self) -> String {
+        self.command(Method::GET, "/window", None).await.as_str().expect("a tab").to_owned()
+    }
+
+    /// Opens another tab in front of the others.
+    pub(crate) async fn open_tab(&self) -> String {
+        let made = self.command(Method::POST, "/window/new", Some(&json!({ "type": "tab" }))).await;
+        let tab = made["handle"].as_str().unwrap_or_else(|| panic!("no tab: {made}")).to_owned();
+        self.switch_to(&tab).await;
+        tab
+    }
+
+    /// Brings a tab to the front.
+    pub(crate) async fn switch_to(&self, tab: &str) {
+        self.command(Method::POST, "/window", Some(&json!({ "handle": tab }))).await;
+    }
+
     /// What a script in the page returns.
     pub(crate) async fn script(&self, script: &str) -> Value {
         self.command(Method::POST, "/execute/sync", Some(&json!({ "script": script, "args": [] }))).await

@@ -312,6 +312,45 @@ async fn timeline_is_purged_with_the_password_and_with_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn page_follows_its_browser_that_has_signed_in_as_somebody_else() {
+    let driver = driver_or_skip!();
+    let house = House::open("two-accounts", "5").await;
+    let browser = driver.browser(1_000, 900).await;
+    house.sign_in(&browser, 1, "alice").await;
+    let of_alice = browser.tab().await;
+    // The cookie is both tabs'.
+    browser.open_tab().await;
+    browser.open(&house.url(2, "")).await;
+    browser.click("#sign-out").await;
+    browser.until("return document.getElementById('sign-in') !== null;").await;
+    house.sign_in(&browser, 2, "ben").await;
+    browser.switch_to(&of_alice).await;
+    browser.until_text("#user", "ben").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_tabs_of_one_browser_all_live() {
+    let driver = driver_or_skip!();
+    let house = House::open("tabs", "5").await;
+    let browser = driver.browser(1_000, 900).await;
+    house.sign_in(&browser, 1, "alice").await;
+    let mut tabs = vec![browser.tab().await];
+    // More than the connections that a browser keeps to a server.
+    for _ in 0..7 {
+        tabs.push(browser.open_tab().await);
+        browser.open(&house.url(1, "")).await;
+        browser.until("return document.body.dataset.ready === 'true';").await;
+    }
+    browser.click("#get-key").await;
+    for tab in &tabs {
+        browser.switch_to(tab).await;
+        browser.until_text("#timeline li", "New key").await;
+    }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn name_that_somebody_has_is_not_given_to_another() {
     let driver = driver_or_skip!();
     let house = House::open("names", "5").await;
