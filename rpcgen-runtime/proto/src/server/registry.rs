@@ -122,7 +122,7 @@ pub struct Registry<P> {
     /// Makes session ids, nonces and secrets. Never leaves the registry.
     key: [u8; 32],
     opened: u64,
-    sessions: BTreeMap<ClientId, Known<P>>,
+    sessions: BTreeMap<ClientId, Box<Known<P>>>,
     tombstones: Tombstones<P>,
     admissions: Admissions,
     is_shutting_down: bool,
@@ -171,7 +171,7 @@ impl<P: Payload> Registry<P> {
                 registry.tombstones.add(now, key, newest, Past::of(session), Some(standing), &registry.config);
             } else {
                 let reason = FreshReason::NewEpoch;
-                registry.sessions.insert(client, Known { standing, reason, past: None, disputes: None });
+                registry.sessions.insert(client, Box::new(Known { standing, reason, past: None, disputes: None }));
             }
         }
         registry
@@ -400,7 +400,7 @@ impl<P: Payload> Registry<P> {
             client_nonce: Some(hello.nonce),
         };
         let known = Known { standing, reason, past: past.clone().map(Box::new), disputes: None };
-        self.sessions.insert(hello.client, known);
+        self.sessions.insert(hello.client, Box::new(known));
         let (epoch, nonce) = (self.epoch, self.derive("nonce").first_u64());
         Opening { epoch, session, secret, last_secret, is_used, nonce, reason, hello, past, replaces: None }
     }
@@ -439,7 +439,7 @@ impl<P: Payload> Registry<P> {
         let is_known = self.sessions.get(&ended.client).is_some_and(|known| known.standing.session == ended.session);
         let known = if is_known { self.sessions.remove(&ended.client) } else { None };
         let newest = |known: &Known<P>| (known.standing.life, known.standing.link);
-        let newest = known.as_ref().map_or((Life(0), LinkNumber(0)), newest);
+        let newest = known.as_deref().map_or((Life(0), LinkNumber(0)), newest);
         if ended.reason == EndReason::Expired && !mutated!(TombstoneForgotten) {
             // A session that is on record goes on under its name: so its records stay where they are.
             let standing = known.map(|known| known.standing).filter(|_| self.is_durable());
