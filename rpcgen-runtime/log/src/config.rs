@@ -5,14 +5,25 @@
 use crate::error::LogError;
 use crate::format::SECTOR_BYTES;
 
+/// Which space a record may use when the disk is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Not the reserve: it begins something, and is refused.
+    Ordinary,
+    /// Half of the reserve: it goes on with something that may have begun before. The other half is for what ends such things.
+    Again,
+    /// All of the reserve: it completes something that was accepted.
+    Reserved,
+}
+
 /// The settings of a log.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The size of a segment file: 16 MiB. At least 16 KiB, at most 1 GiB, a multiple of 512. Larger: fewer files, more memory in recovery
     /// and compaction (one segment each), and more space for a small log. It cannot be changed once a log exists; what is there counts.
     pub segment_bytes: u64,
-    /// The space that ordinary records leave free when the disk is full, for completions, releases and compaction: half a segment.
-    /// At most a segment less 4 KiB.
+    /// The space that ordinary records leave free when the disk is full, for what was begun before, for releases and for compaction: half a
+    /// segment. At most a segment less 4 KiB. [`Room`] says who may use how much of it.
     pub reserve_bytes: u64,
 }
 
@@ -36,6 +47,15 @@ impl Config {
     #[must_use]
     pub const fn record_bytes_max(&self) -> usize {
         (self.segment_bytes / 8) as usize
+    }
+
+    /// What a record of this kind leaves free.
+    pub(crate) const fn left_free_by(&self, room: Room) -> u64 {
+        match room {
+            Room::Ordinary => self.reserve_bytes,
+            Room::Again => self.reserve_bytes / 2,
+            Room::Reserved => 0,
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), LogError> {

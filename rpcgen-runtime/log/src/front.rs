@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, Room};
 use crate::format::{Batch, Content, SECTOR_BYTES, Seed};
 use crate::ids::{SegmentNumber, Sequence, StreamId};
 use crate::index::Index;
@@ -70,9 +70,9 @@ impl Front {
         self.tail.header().number.0 - self.oldest.0 + 1
     }
 
-    fn push(&mut self, stream: StreamId, content: Content<'_>, reserve: bool) -> Result<Sequence, NoRoom> {
+    fn push(&mut self, stream: StreamId, content: Content<'_>, room: Room) -> Result<Sequence, NoRoom> {
         let before = self.tail.header().number;
-        let (sequence, location) = self.tail.push(stream, content, reserve)?;
+        let (sequence, location) = self.tail.push(stream, content, self.config.left_free_by(room))?;
         if self.tail.header().number != before {
             self.ends.insert(before, self.tail.header().previous_end);
         }
@@ -85,13 +85,13 @@ impl Front {
         Ok(sequence)
     }
 
-    pub(crate) fn append(&mut self, stream: StreamId, payload: &[u8], reserve: bool) -> Result<Sequence, NoRoom> {
-        self.push(stream, Content::Data(payload), reserve)
+    pub(crate) fn append(&mut self, stream: StreamId, payload: &[u8], room: Room) -> Result<Sequence, NoRoom> {
+        self.push(stream, Content::Data(payload), room)
     }
 
     /// A record that had its sequence in another log.
     pub(crate) fn restore(&mut self, stream: StreamId, sequence: Sequence, payload: &[u8]) -> Result<Sequence, NoRoom> {
-        self.push(stream, Content::Moved(sequence, payload), false)
+        self.push(stream, Content::Moved(sequence, payload), Room::Ordinary)
     }
 
     /// Releases, in memory at once; on the disk with the next commit.
@@ -101,13 +101,13 @@ impl Front {
             return Ok(0);
         }
         if !mutated!(ReleaseNotWritten) {
-            self.push(stream, Content::Released(first, last), true)?;
+            self.push(stream, Content::Released(first, last), Room::Reserved)?;
         }
         Ok(self.index.release(stream, sequences))
     }
 
     pub(crate) fn close(&mut self) -> Result<(), NoRoom> {
-        self.push(StreamId(0), Content::Closed, true).map(|_| ())
+        self.push(StreamId(0), Content::Closed, Room::Reserved).map(|_| ())
     }
 
     /// Whether less than half of a segment that is closed lives.
@@ -152,7 +152,7 @@ impl Front {
             return result;
         }
         let below = work.victim.next();
-        match self.push(StreamId(0), Content::Retired(below), true) {
+        match self.push(StreamId(0), Content::Retired(below), Room::Reserved) {
             Ok(sequence) => self.retiring = Some((work.victim, sequence)),
             Err(no_room) => {
                 self.compaction = Some(work);
@@ -183,7 +183,7 @@ impl Front {
                     .is_some_and(|location| location.segment == work.victim && location.offset == record.offset);
                 let forgotten = mutated!(LiveForgotten) && sequence.0 % 7 == 3;
                 if (lives && !forgotten) || mutated!(DeadRevived) {
-                    self.push(record.stream, Content::Moved(sequence, payload), true)?;
+                    self.push(record.stream, Content::Moved(sequence, payload), Room::Reserved)?;
                     copied += payload.len() as u64;
                     self.copied_bytes += payload.len() as u64;
                 }

@@ -49,7 +49,7 @@ mod tail;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use config::Config;
+pub use config::{Config, Room};
 pub use disk::{Disk, FileEntry, RealDisk};
 pub use error::{Damage, LogError};
 pub use format::{FORMAT_VERSION, SECTOR_BYTES};

@@ -4,7 +4,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::config::Config;
+use crate::config::{Config, Room};
 use crate::disk::Disk;
 use crate::error::LogError;
 use crate::format::SECTOR_BYTES;
@@ -122,28 +122,24 @@ impl<D: Disk> Log<D> {
     /// # Errors
     /// [`LogError::Full`]: nothing happened, ask again later; [`LogError::TooLarge`]; [`LogError::Poisoned`].
     pub fn append(&mut self, stream: StreamId, payload: &[u8]) -> Result<Sequence, LogError> {
-        self.add(stream, payload, false)
+        self.append_in(stream, payload, Room::Ordinary)
     }
 
-    /// The same for what completes accepted work: may use the reserve of a full disk.
+    /// The same for what may use space that is kept for it on a full disk.
     ///
     /// # Errors
     /// As [`Self::append`].
-    pub fn append_reserved(&mut self, stream: StreamId, payload: &[u8]) -> Result<Sequence, LogError> {
-        self.add(stream, payload, true)
+    pub fn append_in(&mut self, stream: StreamId, payload: &[u8], room: Room) -> Result<Sequence, LogError> {
+        let bytes_max = self.front.config().record_bytes_max();
+        if payload.len() > bytes_max {
+            return Err(LogError::TooLarge { bytes: payload.len(), bytes_max });
+        }
+        self.with_room(|front| front.append(stream, payload, room))
     }
 
     /// Enters a record of another log under the sequence that it had there.
     pub(crate) fn restore(&mut self, stream: StreamId, sequence: Sequence, payload: &[u8]) -> Result<(), LogError> {
         self.with_room(|front| front.restore(stream, sequence, payload)).map(|_| ())
-    }
-
-    fn add(&mut self, stream: StreamId, payload: &[u8], reserve: bool) -> Result<Sequence, LogError> {
-        let bytes_max = self.front.config().record_bytes_max();
-        if payload.len() > bytes_max {
-            return Err(LogError::TooLarge { bytes: payload.len(), bytes_max });
-        }
-        self.with_room(|front| front.append(stream, payload, reserve))
     }
 
     /// Does it; if there is no room, commits to make some, and does it then.

@@ -69,7 +69,7 @@ pub(crate) fn begin<D: Disk>(disk: D, id: LogId, mut config: Config, mut found: 
         let newest = segment.number == newest_number;
         (segment.number, if newest { found.proven_end.min(segment.end) } else { segment.end })
     });
-    let tail = Tail::new(header, FIRST_BATCH + bytes.len() as u64, next, config.reserve_bytes);
+    let tail = Tail::new(header, FIRST_BATCH + bytes.len() as u64, next);
     Ok(Log { front: Front::new(tail, index, config, ends), back, torn: found.torn })
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::config::Room;
 use crate::disk::Disk;
 use crate::error::LogError;
 use crate::front::Front;
@@ -105,13 +106,13 @@ impl<D: Disk + Send + 'static> SharedLog<D> {
     }
 
     /// Adds a record that belongs together with others that follow: it is committed when [`Self::commit_soon`] is called or somebody else
-    /// commits, and at the latest after 50 ms. `reserve`: as [`Self::append_reserved`].
+    /// commits, and at the latest after 50 ms. `room`: as in [`Self::append_in`].
     ///
     /// # Errors
     /// As [`Self::append`].
-    pub fn append_later(&self, stream: StreamId, payload: &[u8], reserve: bool) -> Result<Sequence, LogError> {
+    pub fn append_later(&self, stream: StreamId, payload: &[u8], room: Room) -> Result<Sequence, LogError> {
         self.check_length(payload)?;
-        self.with_room(false, |front| front.append(stream, payload, reserve))
+        self.with_room(false, |front| front.append(stream, payload, room))
     }
 
     /// Commits what was appended, as soon as no commit is under way. Does not wait for it.
@@ -129,20 +130,16 @@ impl<D: Disk + Send + 'static> SharedLog<D> {
     /// # Errors
     /// [`LogError::Full`], [`LogError::TooLarge`], [`LogError::Poisoned`].
     pub fn append(&self, stream: StreamId, payload: &[u8]) -> Result<Sequence, LogError> {
-        self.add(stream, payload, false)
+        self.append_in(stream, payload, Room::Ordinary)
     }
 
-    /// The same for what completes accepted work: may use the reserve of a full disk.
+    /// The same for what may use space that is kept for it on a full disk.
     ///
     /// # Errors
     /// As [`Self::append`].
-    pub fn append_reserved(&self, stream: StreamId, payload: &[u8]) -> Result<Sequence, LogError> {
-        self.add(stream, payload, true)
-    }
-
-    fn add(&self, stream: StreamId, payload: &[u8], reserve: bool) -> Result<Sequence, LogError> {
+    pub fn append_in(&self, stream: StreamId, payload: &[u8], room: Room) -> Result<Sequence, LogError> {
         self.check_length(payload)?;
-        self.with_room(true, |front| front.append(stream, payload, reserve))
+        self.with_room(true, |front| front.append(stream, payload, room))
     }
 
     fn check_length(&self, payload: &[u8]) -> Result<(), LogError> {
@@ -436,7 +433,7 @@ mod tests {
         let log = SharedLog::start(open(&disk).0, |_| ()).unwrap();
         let refused = (0..100).find_map(|_| log.append(StreamId(1), &[1; 1000]).err());
         assert!(matches!(refused, Some(LogError::Full)), "{refused:?}");
-        log.append_reserved(StreamId(2), b"completion").unwrap();
+        log.append_in(StreamId(2), b"completion", Room::Reserved).unwrap();
         disk.set_bytes_max(None);
         // The first that asks makes the log look for space.
         while log.append(StreamId(1), &[2; 1000]).is_err() {

@@ -143,7 +143,7 @@ fn begin_after<D: Disk>(old: SegmentHeader, scan: &Scan, mut disk: D) -> Result<
         return Err(LogError::Full);
     }
     back.begin_recovered(&header, None)?;
-    let tail = Tail::new(header, FIRST_BATCH, header.first, config.reserve_bytes);
+    let tail = Tail::new(header, FIRST_BATCH, header.first);
     let mut log = Log { front: Front::new(tail, crate::index::Index::default(), config, []), back, torn: None };
     log.back.prepare().map(|spare| log.front.tail.set_spare(spare))?;
     Ok(log)

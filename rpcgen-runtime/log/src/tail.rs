@@ -47,14 +47,13 @@ pub(crate) struct Tail {
     durable: Sequence,
     /// Whether another segment is prepared.
     spare: bool,
-    reserve_bytes: u64,
     /// What the next segment will say of the oldest that is needed.
     oldest: SegmentNumber,
 }
 
 impl Tail {
     /// Goes on in a segment that is on the disk up to `offset`, all before `next` durable.
-    pub(crate) fn new(header: SegmentHeader, offset: u64, next: Sequence, reserve_bytes: u64) -> Self {
+    pub(crate) fn new(header: SegmentHeader, offset: u64, next: Sequence) -> Self {
         let seed = Seed::of(&header.encode());
         let open = vec![0; BATCH_HEADER_BYTES];
         Self {
@@ -68,7 +67,6 @@ impl Tail {
             next,
             durable: next,
             spare: false,
-            reserve_bytes,
             oldest: header.oldest,
         }
     }
@@ -112,13 +110,12 @@ impl Tail {
         self.left() + if self.spare { self.header.segment_bytes - SECTOR_BYTES } else { 0 }
     }
 
-    /// Adds a record to the next commit. Its sequence and where its payload will be. With `reserve` it may use the space
-    /// that is kept for what the log itself and the completion of accepted work need.
+    /// Adds a record to the next commit. Its sequence and where its payload will be. `kept`: so much of the space stays free.
     pub(crate) fn push(
         &mut self,
         stream: StreamId,
         content: Content<'_>,
-        reserve: bool,
+        kept: u64,
     ) -> Result<(Sequence, Location), NoRoom> {
         let payload = match content {
             Content::Data(payload) | Content::Moved(_, payload) => payload.len(),
@@ -126,7 +123,7 @@ impl Tail {
             Content::Retired(_) | Content::Closed => 0,
         };
         let bytes = (RECORD_HEADER_BYTES + payload) as u64;
-        let kept = if reserve || mutated!(ReserveIgnored) { 0 } else { self.reserve_bytes };
+        let kept = if mutated!(ReserveIgnored) { 0 } else { kept };
         if self.room() < bytes + kept {
             return Err(NoRoom);
         }

@@ -158,6 +158,7 @@ mutants! {
     RetiredBeforeRecord "no_lost_answer" "A hello says that answers are not needed any more which are not on record yet."
     CancelBeforeRecord "cancel_xor_execute" "The outcome of a cancel is told before its record is durable."
     OpenNotRerun "no_lost_answer" "An action that a server finds open in its log is not run until its client asks for it."
+    SentBeforeRefused "no_lost_answer" "A server whose log is full refuses an action that may have run before."
     OtherMomentBegins "restore_detected" "A server begins with a log and a database that are not of the same moment."
     VolatileTakenForRolledBack "no_lost_answer" "An action without a record that is sent again is taken for one of a rolled back client."
 

@@ -120,6 +120,8 @@ pub enum ServerRecord<P> {
         method: MethodId,
         /// Of the method and the request: a re-sent action with another one is an error, never answered with this one's answer.
         digest: u64,
+        /// It may have run before: nobody can say of it that it did not. So a full log does not refuse it.
+        sent_before: bool,
         /// The request.
         payload: P,
     },
@@ -155,10 +157,16 @@ pub enum ServerRecord<P> {
 }
 
 impl<P> ServerRecord<P> {
-    /// Whether a full log may refuse it ([`crate::session::Input::NoSpace`]). All others complete what was accepted: they take the
-    /// log's reserve, and wait for space if even that is used up.
+    /// Whether a full log refuses it ([`crate::session::Input::NoSpace`]). All others complete what was accepted, or go on with what may
+    /// have begun: they take the log's reserve, and wait for space if that is used up.
     #[must_use]
     pub const fn is_refusable(&self) -> bool {
+        matches!(self, Self::Action { sent_before: false, .. })
+    }
+
+    /// Whether the session can go on without it: where it can never be written, too long for the log, say.
+    #[must_use]
+    pub const fn is_dispensable(&self) -> bool {
         matches!(self, Self::Action { .. })
     }
 }

@@ -58,10 +58,10 @@ impl Records {
 
     /// Puts a record into the log.
     pub(super) fn persist(&mut self, mark: Mark, record: ServerRecord<Carried>) -> Recorded {
-        let may_be_refused = record.is_refusable();
+        let (may_be_refused, is_dispensable) = (record.is_refusable(), record.is_dispensable());
         let Some(record) = encoded(record) else {
             // Between threads, sent again: a handler of an earlier server took the message with it. What became of that is not known.
-            return if may_be_refused { Recorded::NoSpace } else { Recorded::Failed };
+            return if is_dispensable { Recorded::NoSpace } else { Recorded::Failed };
         };
         if !self.blocked.is_empty() {
             if may_be_refused {
@@ -79,7 +79,8 @@ impl Records {
             }
             // A broadcast that is not on record was assigned: there is none with a durable log.
             Ok(None) => Recorded::Failed,
-            Err(LogError::Full | LogError::TooLarge { .. }) if may_be_refused => Recorded::NoSpace,
+            Err(LogError::Full) if may_be_refused => Recorded::NoSpace,
+            Err(LogError::TooLarge { .. }) if is_dispensable => Recorded::NoSpace,
             Err(error) => match kept.filter(|_| matches!(error, LogError::Full)) {
                 Some(record) => {
                     self.blocked.push(mark, record);
@@ -93,8 +94,9 @@ impl Records {
         }
     }
 
-    /// Tries again what had no space.
-    pub(super) fn retry(&mut self, cx: &mut Context<'_>) {
+    /// Tries again what had no space. What can never be written.
+    pub(super) fn retry(&mut self, cx: &mut Context<'_>) -> Vec<Mark> {
+        let mut refused = Vec::new();
         while let Some((mark, record)) = self.blocked.take_due(cx) {
             match self.store.record(&mut &**self.on_the_way.log(), record.clone()) {
                 Ok(sequence) if matches!(record, ServerRecord::Begun { .. }) => {
@@ -102,11 +104,13 @@ impl Records {
                     begins.into_iter().for_each(|(action, times)| self.note_beginning(sequence, action, times));
                 }
                 Ok(sequence) => sequence.into_iter().for_each(|sequence| self.on_the_way.push(mark, sequence)),
+                Err(LogError::TooLarge { .. }) if record.is_dispensable() => refused.push(mark),
                 // A log that has stopped says so to everybody.
                 Err(_) => self.blocked.put_back(mark, record),
             }
         }
         self.on_the_way.commit_soon();
+        refused
     }
 
     /// How often it was on record, before this server began, that an action begins.
@@ -194,8 +198,8 @@ impl Records {
 /// What is on disk is encoded, also between threads. `None`: a message is gone that cannot be.
 fn encoded(record: ServerRecord<Carried>) -> Option<ServerRecord<Carried>> {
     Some(match record {
-        ServerRecord::Action { number, method, digest, payload } => {
-            ServerRecord::Action { number, method, digest, payload: payload.converted(false)? }
+        ServerRecord::Action { number, method, digest, sent_before, payload } => {
+            ServerRecord::Action { number, method, digest, sent_before, payload: payload.converted(false)? }
         }
         ServerRecord::Answer { number, method, digest, answer } => {
             let answer = match answer {

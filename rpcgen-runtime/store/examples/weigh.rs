@@ -86,7 +86,13 @@ fn session_record(session: u64) -> ServerRecord<Bytes> {
 
 fn action(number: u64, bytes: usize) -> ServerRecord<Bytes> {
     let payload = Bytes::from(vec![number as u8; bytes]);
-    ServerRecord::Action { number: CallNumber(number), method: MethodId(0), digest: number, payload }
+    ServerRecord::Action {
+        number: CallNumber(number),
+        method: MethodId(0),
+        digest: number,
+        sent_before: false,
+        payload,
+    }
 }
 
 fn answer(number: u64, bytes: usize) -> ServerRecord<Bytes> {

@@ -2,16 +2,8 @@
 //!
 //! Knows: append, release. Does not know: commits; whoever has the log sees to them.
 
+pub use rpcgen_log::Room;
 use rpcgen_log::{Disk, Log, LogError, Sequence, SharedLog, StreamId};
-
-/// Which space a record may use when the disk is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
-    /// Not the reserve: it begins something, and is refused.
-    Ordinary,
-    /// The reserve too: it completes something that was accepted.
-    Reserved,
-}
 
 /// A log that takes records and forgets them.
 pub trait RecordLog {
@@ -30,10 +22,7 @@ pub trait RecordLog {
 
 impl<D: Disk> RecordLog for Log<D> {
     fn append(&mut self, stream: StreamId, payload: &[u8], room: Room) -> Result<Sequence, LogError> {
-        match room {
-            Room::Ordinary => Self::append(self, stream, payload),
-            Room::Reserved => self.append_reserved(stream, payload),
-        }
+        self.append_in(stream, payload, room)
     }
 
     fn release(&mut self, stream: StreamId, first: Sequence, last: Sequence) -> Result<(), LogError> {
@@ -44,10 +33,7 @@ impl<D: Disk> RecordLog for Log<D> {
 /// What belongs together is one commit: whoever appends says when it is complete, with [`SharedLog::commit_soon`].
 impl<D: Disk + Send + 'static> RecordLog for &SharedLog<D> {
     fn append(&mut self, stream: StreamId, payload: &[u8], room: Room) -> Result<Sequence, LogError> {
-        match room {
-            Room::Ordinary => self.append_later(stream, payload, false),
-            Room::Reserved => self.append_later(stream, payload, true),
-        }
+        self.append_later(stream, payload, room)
     }
 
     fn release(&mut self, stream: StreamId, first: Sequence, last: Sequence) -> Result<(), LogError> {

@@ -94,7 +94,12 @@ fn server_log(directory: &Path) -> Log<RealDisk> {
     let (method, digest) = (MethodId(2), 77);
     for number in 10..13 {
         let payload = Bytes::from_static(b"a request");
-        session.record(&mut log, ServerRecord::Action { number: CallNumber(number), method, digest, payload }).unwrap();
+        session
+            .record(
+                &mut log,
+                ServerRecord::Action { number: CallNumber(number), method, digest, sent_before: false, payload },
+            )
+            .unwrap();
     }
     session.record::<Bytes>(&mut log, ServerRecord::Begun { number: CallNumber(11) }).unwrap();
     let answer = Answer::Failure(Bytes::from_static(b"no"));

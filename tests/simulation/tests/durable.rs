@@ -35,6 +35,7 @@ const OUTCOMES: &[&str] = &[
     "cancelled",
     "poisoned",
     "unknown",
+    "no_space",
     "broadcasts",
     "broadcasts_found",
     "lanes_begun",

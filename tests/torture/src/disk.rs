@@ -5,8 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Bytes of the file system.
-const BYTES_MAX: u64 = 512 << 20;
+/// Bytes of the file system, and those more for each transfer of the run: in PostgreSQL one takes 700 in tables, beside its log of
+/// changes. The file is sparse: it takes what is written.
+const BYTES: u64 = 512 << 20;
+const BYTES_PER_TRANSFER: u64 = 2 << 10;
 
 /// Seconds that a command may take.
 const COMMAND_WITHIN: &str = "60";
@@ -16,6 +18,7 @@ const COMMAND_WITHIN: &str = "60";
 pub(crate) struct Disk {
     image: PathBuf,
     mount: PathBuf,
+    bytes: u64,
 }
 
 /// Runs a command; what it said, if it failed.
@@ -37,14 +40,15 @@ fn text(path: &Path) -> &str {
 }
 
 impl Disk {
-    /// Makes one, and proves that it loses what was not synced, and nothing else.
+    /// Makes one for a run of so many transfers, and proves that it loses what was not synced, and nothing else.
     ///
     /// # Errors
     /// It cannot be had here: no root, no loop device, no tools, or the shutdown does not do what it should.
-    pub(crate) fn make(folder: &Path) -> Result<Self, String> {
-        let disk = Self { image: folder.join("disk.img"), mount: folder.join("disk") };
+    pub(crate) fn make(folder: &Path, transfers: u64) -> Result<Self, String> {
+        let bytes = (BYTES + transfers * BYTES_PER_TRANSFER).next_multiple_of(1 << 20);
+        let disk = Self { image: folder.join("disk.img"), mount: folder.join("disk"), bytes };
         std::fs::create_dir_all(&disk.mount).map_err(|error| error.to_string())?;
-        run("truncate", &["-s", &BYTES_MAX.to_string(), text(&disk.image)])?;
+        run("truncate", &["-s", &disk.bytes.to_string(), text(&disk.image)])?;
         // Without a reserve for root: a full disk is full.
         run("mkfs.ext4", &["-q", "-F", "-m", "0", text(&disk.image)])?;
         disk.power_on()?;
@@ -90,7 +94,7 @@ impl Disk {
 
     /// Takes all space that there is.
     pub(crate) fn fill(&self) {
-        let (mut bytes, mut taken) = (BYTES_MAX, 0);
+        let (mut bytes, mut taken) = (self.bytes, 0);
         while bytes >= 4096 {
             // More than there is cannot be had: then half of it is tried.
             match run("fallocate", &["-o", &taken.to_string(), "-l", &bytes.to_string(), text(&self.filling())]) {

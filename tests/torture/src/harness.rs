@@ -82,7 +82,7 @@ pub(crate) async fn run(plan: Plan) -> Result<bool, Failure> {
     std::fs::create_dir_all(&folder)?;
     let mut run = Run::start(plan, &folder).await?;
     run.go().await?;
-    let found = verdict(&run.store.read(&run.data).await?, &run.record, run.unknowns_explained);
+    let found = verdict(&run.store.read(&run.data).await?, &run.record);
     let (seconds, database) = (began.elapsed().as_secs_f64(), run.plan.database.name());
     let report = Report { seed: run.plan.seed, database, counts: &run.counts, verdict: &found, seconds };
     for finding in &found.findings {
@@ -118,8 +118,6 @@ pub(crate) struct Run {
     pub(crate) counts: Counts,
     /// The server's log: the next one is another's, after a take-over.
     pub(crate) server_log: u64,
-    /// A call that is sent again to a server whose disk is full ends as `Unknown` (decision 0026): as many as were open then.
-    pub(crate) unknowns_explained: u64,
     /// The disk fails on purpose: who ends by itself now has a reason, and is noted here.
     pub(crate) given_up: Option<Vec<Part>>,
     /// The lives of the clients that have said that they are linked.
@@ -142,7 +140,11 @@ impl Run {
     async fn start(plan: Plan, folder: &Path) -> Result<Self, Failure> {
         let (said, heard) = mpsc::channel(65_536);
         let (mut faults, mut counts) = (Faults::new(&plan), Counts::default());
-        let disk = if plan.power_losses == 0 { None } else { Disk::make(folder).map_err(|why| skip(&why)).ok() };
+        let disk = if plan.power_losses == 0 {
+            None
+        } else {
+            Disk::make(folder, plan.transfers).map_err(|why| skip(&why)).ok()
+        };
         if disk.is_none() {
             counts.power_losses_skipped = faults.leave_out(Fault::PowerLoss);
             counts.disk_faults_skipped = faults.leave_out(Fault::FillDisk);
@@ -169,7 +171,6 @@ impl Run {
             due: None,
             counts,
             server_log: 0,
-            unknowns_explained: 0,
             given_up: None,
             excused: Vec::new(),
             late: Vec::new(),

@@ -241,11 +241,9 @@ impl Run {
     /// The disk is full for a while. Nobody may end of it, but the database may.
     async fn fill_disk(&mut self) -> Result<(), Failure> {
         let Some(disk) = &self.disk else { return Ok(()) };
-        let unknown_before = self.record.unknown;
         disk.fill();
         self.counts.full_disks += 1;
         self.hear_for(FULL_FOR, |_| false).await?;
-        self.unknowns_explained += self.record.open() as u64 + self.record.unknown - unknown_before;
         if let Some(disk) = &self.disk {
             disk.free()?;
         }

@@ -1,7 +1,7 @@
 //! Kill anything at any moment, lose nothing: a bank whose server and clients are real processes, over a real database and a real disk.
 //!
 //! `cargo run --release -p torture -- --kills N --power-losses M --seed S [--json]`. Exits with 1 unless nothing was lost, nothing was
-//! done twice, and every call whose outcome is unknown is explained by a fault. The last line is JSON.
+//! done twice, and no call was left in doubt. The last line is JSON.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a command talks to its user, and its processes to each other")]
 

@@ -13,7 +13,7 @@ pub(crate) const SEGMENT_BYTES: u64 = 256 << 10;
 /// What each has at first.
 pub(crate) const FIRST_BALANCE: u64 = 1_000;
 
-/// A bank of real processes, killed at any moment. Exits 1 if anything was lost, done twice, or is unexplained.
+/// A bank of real processes, killed at any moment. Exits 1 if anything was lost, done twice, or left in doubt.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "torture", version)]
 pub(crate) struct Plan {

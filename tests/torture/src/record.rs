@@ -37,8 +37,6 @@ pub(crate) struct Record {
     pub(crate) ids: HashMap<u32, String>,
     /// How many calls are answered.
     pub(crate) answered: u64,
-    /// How many of them with an outcome that nobody knows.
-    pub(crate) unknown: u64,
     /// Answers that a later life found again, the same: the earlier one was killed right after it had taken them.
     pub(crate) found_again: u64,
     /// All others that came a second time.
@@ -57,10 +55,7 @@ impl Record {
     pub(crate) fn answered(&mut self, call: CallId, life: u64, outcome: Outcome) {
         let known = self.calls.entry(call).or_default();
         match &known.answer {
-            None => {
-                self.answered += 1;
-                self.unknown += u64::from(outcome == Outcome::Unknown);
-            }
+            None => self.answered += 1,
             Some((earlier, same)) if *earlier != life && *same == outcome => self.found_again += 1,
             Some(_) => self.answered_twice.push(call),
         }

@@ -1,6 +1,6 @@
 //! What the bank's database says, beside what the clients said.
 //!
-//! Knows: the journal, the accounts. Does not know: faults, but whether they explain an unknown outcome.
+//! Knows: the journal, the accounts. Does not know: faults.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -48,8 +48,7 @@ impl Verdict {
     }
 }
 
-/// `unknowns_explained`: how many outcomes may be unknown, by the faults that there were.
-pub(crate) fn verdict(books: &Books, record: &Record, unknowns_explained: u64) -> Verdict {
+pub(crate) fn verdict(books: &Books, record: &Record) -> Verdict {
     let mut verdict = Verdict { found_again: record.found_again, ..Verdict::default() };
     for call in &record.answered_twice {
         verdict.doubled += 1;
@@ -78,7 +77,8 @@ pub(crate) fn verdict(books: &Books, record: &Record, unknowns_explained: u64) -
         verdict.doubled = twice;
     }
     verdict.money = books.sum - (ACCOUNTS * FIRST_BALANCE).cast_signed();
-    verdict.unexplained = verdict.unknown.saturating_sub(unknowns_explained);
+    // No fault that there is leaves a call in doubt.
+    verdict.unexplained = verdict.unknown;
     verdict
 }
 
@@ -138,28 +138,28 @@ mod tests {
 
     #[test]
     fn what_was_answered_and_is_there_once_is_good() {
-        let found = verdict(&books(vec![row(1, 7)]), &record(), 0);
+        let found = verdict(&books(vec![row(1, 7)]), &record());
         assert!(found.is_good(), "{found:?}");
         assert_eq!(found.transfers, 1);
     }
 
     #[test]
     fn each_kind_of_damage_is_found() {
-        let lost_effect = verdict(&books(vec![]), &record(), 0);
+        let lost_effect = verdict(&books(vec![]), &record());
         assert_eq!(lost_effect.lost, 1);
-        let same_key_twice = verdict(&books(vec![row(1, 7), row(1, 7)]), &record(), 0);
+        let same_key_twice = verdict(&books(vec![row(1, 7), row(1, 7)]), &record());
         assert_eq!(same_key_twice.doubled, 1);
-        let two_keys = verdict(&books(vec![row(1, 7), row(2, 7)]), &record(), 0);
+        let two_keys = verdict(&books(vec![row(1, 7), row(2, 7)]), &record());
         assert_eq!((two_keys.doubled, two_keys.unaccepted), (1, 1));
-        let another_call = verdict(&books(vec![row(1, 8)]), &record(), 0);
+        let another_call = verdict(&books(vec![row(1, 8)]), &record());
         assert_eq!(another_call.wrong, 1);
         let mut open = record();
         open.accepted((0, 2), 9);
-        assert_eq!(verdict(&books(vec![row(1, 7), row(2, 9)]), &open, 0).lost, 1);
+        assert_eq!(verdict(&books(vec![row(1, 7), row(2, 9)]), &open).lost, 1);
         open.answered((0, 2), 0, Outcome::Unknown);
-        assert_eq!(verdict(&books(vec![row(1, 7), row(2, 9)]), &open, 0).unexplained, 1);
+        assert_eq!(verdict(&books(vec![row(1, 7), row(2, 9)]), &open).unexplained, 1);
         let mut money = books(vec![row(1, 7)]);
         money.sum -= 1;
-        assert_eq!(verdict(&money, &record(), 0).money, -1);
+        assert_eq!(verdict(&money, &record()).money, -1);
     }
 }

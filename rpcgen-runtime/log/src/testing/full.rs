@@ -4,7 +4,7 @@
 
 use super::model::{Content, Model, told, violated};
 use super::{Landing, Random, SimDisk, Violation};
-use crate::{Config, Log, LogError, LogId, Sequence, StreamId};
+use crate::{Config, Log, LogError, LogId, Room, Sequence, StreamId};
 
 const SEGMENT_BYTES: u64 = 16 << 10;
 /// For accepted work; smaller than the reserve by what batches and padding cost.
@@ -45,9 +45,24 @@ pub fn fill(seed: u64) -> Result<(), Violation> {
             log.commit().or_else(|error| refused("commit", &error))?;
         }
     }
+    // What may have begun before goes on, for a while.
+    let mut again = 0;
+    loop {
+        let payload = vec![random.next() as u8; usize::try_from(random.below(300)).unwrap_or(0)];
+        match log.append_in(stream, &payload, Room::Again) {
+            Ok(sequence) => model.appended(log.next(), stream, sequence, payload),
+            Err(LogError::Full) => break,
+            Err(error) => return refused("append again", &error),
+        }
+        again += 1;
+    }
+    if again == 0 {
+        return violated("reserve_is_kept", "nothing that may have begun before goes on");
+    }
     // What was accepted can be completed, and each completion is durable.
     for _ in 0..COMPLETIONS {
-        let sequence = log.append_reserved(StreamId(2), b"done").or_else(|error| refused("complete", &error))?;
+        let sequence =
+            log.append_in(StreamId(2), b"done", Room::Reserved).or_else(|error| refused("complete", &error))?;
         model.appended(log.next(), StreamId(2), sequence, b"done".to_vec());
     }
     log.commit().or_else(|error| refused("commit", &error))?;

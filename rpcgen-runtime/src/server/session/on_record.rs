@@ -20,12 +20,13 @@ impl SessionTask {
     pub(super) fn poll_durable(&mut self, cx: &mut Context<'_>) -> usize {
         let port = &self.port;
         let Some(records) = &mut self.driver.side.records else { return 0 };
-        records.retry(cx);
+        let refused = records.retry(cx);
         let news = records.look(|| Arc::<Port>::clone(port));
-        if news.mark.is_none() && news.begun.is_empty() {
+        if news.mark.is_none() && news.begun.is_empty() && refused.is_empty() {
             return 0;
         }
         self.driver.command(cx, |side, now| {
+            refused.into_iter().for_each(|mark| side.session.handle(now, Input::NoSpace(mark)));
             if let Some(mark) = news.mark {
                 side.session.handle(now, Input::Persisted(mark));
             }

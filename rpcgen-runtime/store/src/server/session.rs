@@ -102,9 +102,10 @@ impl SessionStore {
     ) -> Result<Option<Sequence>, LogError> {
         match record {
             ServerRecord::Session(session) => self.begin(log, session).map(Some),
-            ServerRecord::Action { number, method, digest, payload } => {
+            ServerRecord::Action { number, method, digest, sent_before, payload } => {
                 let bytes = self.encode(&ServerEntry::Action { number, method, digest, payload });
-                let sequence = self.actions.append(log, &bytes, Room::Ordinary)?;
+                let room = if sent_before { Room::Again } else { Room::Ordinary };
+                let sequence = self.actions.append(log, &bytes, room)?;
                 self.scratch = bytes;
                 self.entered(number, |kept| kept.action.push(sequence));
                 Ok(Some(sequence))

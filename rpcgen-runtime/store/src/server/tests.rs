@@ -41,7 +41,13 @@ fn session(client: u64, life: u64) -> RecordedSession {
 
 fn action(number: u64) -> ServerRecord<Bytes> {
     let payload = Bytes::from(number.to_le_bytes().to_vec());
-    ServerRecord::Action { number: CallNumber(number), method: MethodId(1), digest: number, payload }
+    ServerRecord::Action {
+        number: CallNumber(number),
+        method: MethodId(1),
+        digest: number,
+        sent_before: false,
+        payload,
+    }
 }
 
 fn answer(number: u64) -> ServerRecord<Bytes> {

@@ -29,7 +29,7 @@ mod found {
     use crate::command::arguments::Arguments;
 
     /// Of every family a few that are found soon: for each change of the protocol or of the simulator.
-    const SMOKE: [Mutant; 17] = [
+    const SMOKE: [Mutant; 18] = [
         Mutant::BitsBeginTooLate,
         Mutant::BitsMoveWithControlFrames,
         Mutant::ResumeSkipsOne,
@@ -47,6 +47,7 @@ mod found {
         Mutant::SlotBeforeBit,
         Mutant::OpenNotRerun,
         Mutant::OtherMomentBegins,
+        Mutant::SentBeforeRefused,
     ];
 
     /// How a mistake was found.

@@ -62,7 +62,7 @@ struct Sent {
 pub(super) struct Book {
     pub(super) calls: BTreeMap<Tag, Record>,
     broadcasts: BTreeMap<Tag, Sent>,
-    /// A disk was full, or the server's log restored: "unknown" may be the truth of any call.
+    /// The server's log was restored: "unknown" may be the truth of any call.
     pub(super) may_not_know: bool,
     /// A server's log was restored: what it promised before may be forgotten.
     pub(super) server_restored: bool,

@@ -61,6 +61,8 @@ pub struct DurableOptions {
     pub database: bool,
     /// It is restored.
     pub restored_databases: bool,
+    /// The server's log keeps most of its space in reserve: a full disk is felt at once.
+    pub tight_log: bool,
 }
 
 impl DurableOptions {
@@ -103,6 +105,7 @@ impl DurableOptions {
             copies: later.chance(0.15),
             database: databases.chance(0.25),
             restored_databases: databases.chance(0.7),
+            tight_log: databases.chance(0.2),
         }
     }
 }

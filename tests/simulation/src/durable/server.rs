@@ -20,7 +20,7 @@ use super::book::Tag;
 use super::client::config;
 use super::database::{BadBegin, Database, Found};
 use super::options::DurableOptions;
-use super::storage::Storage;
+use super::storage::{Storage, Tightness};
 use super::world::{METHOD, SERVICE, schema_of};
 use crate::load::Load;
 
@@ -104,8 +104,15 @@ pub(super) const RETENTION: Retention =
 
 impl Server {
     pub(super) fn new(options: &DurableOptions) -> Self {
+        let tightness = match options.tight_log {
+            false => Tightness::Roomy,
+            true if options.seed.is_multiple_of(2) => Tightness::Kept,
+            true => Tightness::Used,
+        };
+        let mut storage = Storage::new(1 << 64);
+        storage.tightness = tightness;
         Self {
-            storage: Storage::new(1 << 64),
+            storage,
             database: options.database.then(|| Database::new(options.seed)),
             process: None,
             begins_at: Instant::START,
@@ -288,17 +295,21 @@ impl Server {
     }
 
     fn persist(&mut self, now: Instant, id: SessionId, mark: Mark, record: ServerRecord<Load>, commit_in: Duration) {
+        let is_refused = self.storage.refuses(record.is_refusable());
         let (Some(process), Some(log)) = (&mut self.process, &mut self.storage.log) else { return };
         process.commits_at.get_or_insert(now + commit_in);
         let Some(seat) = process.seats.get_mut(&id) else { return };
         if let ServerRecord::Action { number, .. } | ServerRecord::Answer { number, .. } = &record {
             self.known.insert((seat.owner.0, *number));
         }
-        if !seat.waiting.is_empty() && !record.is_refusable() {
-            seat.waiting.push_back((mark, record));
-            return;
+        if !seat.waiting.is_empty() {
+            if record.is_refusable() {
+                return seat.session.handle(now, Input::NoSpace(mark));
+            }
+            return seat.waiting.push_back((mark, record));
         }
-        match seat.store.record(log, record.clone()) {
+        let recorded = if is_refused { Err(LogError::Full) } else { seat.store.record(log, record.clone()) };
+        match recorded {
             Ok(Some(sequence)) => seat.marks.push(mark, sequence),
             Ok(None) => {}
             Err(LogError::Full) if record.is_refusable() => seat.session.handle(now, Input::NoSpace(mark)),
@@ -380,9 +391,14 @@ impl Server {
         // One that began too often is not run again, but its effect may be in the database, with its answer.
         let is_there = begun + 1 > BEGUN_MAX && self.find(id, action.number) != Found::Nothing;
         let times = if is_there { BEGUN_MAX } else { begun + 1 };
+        let is_refused = self.storage.refuses(false);
         let (Some(process), Some(log)) = (&mut self.process, &mut self.storage.log) else { return };
         let Some(seat) = process.seats.get_mut(&id) else { return };
-        let recorded = seat.store.record::<Load>(log, ServerRecord::Begun { number: action.number });
+        // Its own record may be among those that wait.
+        let recorded = match seat.waiting.is_empty() && !is_refused {
+            true => seat.store.record::<Load>(log, ServerRecord::Begun { number: action.number }),
+            false => Err(LogError::Full),
+        };
         if !matches!(recorded, Err(LogError::Full)) {
             *self.begins.entry((seat.owner.0, action.number)).or_default() += 1;
         }
@@ -400,6 +416,7 @@ impl Server {
     pub(super) fn commit(&mut self, now: Instant, later: Duration) {
         let stalled = self.process.as_mut().map(|process| std::mem::take(&mut process.stalled));
         stalled.into_iter().flatten().for_each(|(id, action, begun)| self.begin_on_record(now, id, action, begun));
+        let is_refused = self.storage.refuses(false);
         let (Some(process), Some(log)) = (&mut self.process, &mut self.storage.log) else { return };
         process.commits_at = None;
         if process.is_stopped {
@@ -407,7 +424,7 @@ impl Server {
         }
         let mut is_waiting = !process.stalled.is_empty();
         for seat in process.seats.values_mut() {
-            while let Some((mark, record)) = seat.waiting.front() {
+            while let Some((mark, record)) = seat.waiting.front().filter(|_| !is_refused) {
                 match seat.store.record(log, record.clone()) {
                     Ok(Some(sequence)) => seat.marks.push(*mark, sequence),
                     Ok(None) => {}

@@ -11,6 +11,18 @@ use rpcgen_store::FoundRecords;
 /// Small segments, so that a run has many of them.
 const SEGMENT_BYTES: u64 = 16 << 10;
 
+/// What is left of a log's space when its disk is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tightness {
+    /// Enough.
+    #[default]
+    Roomy,
+    /// The reserve.
+    Kept,
+    /// Nothing.
+    Used,
+}
+
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Death {
@@ -52,6 +64,7 @@ pub(super) struct Storage {
     /// What was there before an older state was put in its place, of when, and its life.
     right: Option<(SimDisk, Moments, u64)>,
     is_full: bool,
+    pub(super) tightness: Tightness,
 }
 
 impl Storage {
@@ -65,7 +78,13 @@ impl Storage {
             snapshot: None,
             right: None,
             is_full: false,
+            tightness: Tightness::default(),
         }
+    }
+
+    /// What is in it is small, and makes room for itself: so a full disk is felt by what the log would say if it were not.
+    pub(super) fn refuses(&self, is_refusable: bool) -> bool {
+        self.is_full && (self.tightness == Tightness::Used || self.tightness == Tightness::Kept && is_refusable)
     }
 
     /// Opens the log. What was found in it.

@@ -172,7 +172,7 @@ impl<P: Payload> ServerSession<P> {
         let redelivered = maybe_sent && !mutated!(RedeliveryNotSaid);
         let waits = self.is_paused || self.actions.executing() >= self.lanes.config.handlers_max;
         let payload = if waits { payload.compacted() } else { payload };
-        let bit = self.record_action(ActionHandle { number, slot }, method, digest, &payload);
+        let bit = self.record_action(ActionHandle { number, slot }, method, digest, maybe_sent, &payload);
         // What may have run before may be what killed its server, before anything of it was on record: now it is, before it runs again.
         let on_record = redelivered && self.keeps(method) && !mutated!(PoisonWithoutRecord);
         self.actions.put(slot, Action { state: ActionState::Queued { redelivered, on_record, payload }, ..action });

@@ -127,12 +127,20 @@ impl<P: Payload> ServerSession<P> {
 
     /// The bit of an action waits until it is on record.
     // spec: protocol.md 4
-    pub(super) fn record_action(&mut self, action: ActionHandle, method: MethodId, digest: u64, payload: &P) -> Bit {
+    pub(super) fn record_action(
+        &mut self,
+        action: ActionHandle,
+        method: MethodId,
+        digest: u64,
+        maybe_sent: bool,
+        payload: &P,
+    ) -> Bit {
         if !self.keeps(method) {
             return Bit::ONE;
         }
-        let (number, payload) = (action.number, payload.clone());
-        let Some(after) = self.persist(ServerRecord::Action { number, method, digest, payload }) else {
+        let (number, payload, sent_before) =
+            (action.number, payload.clone(), maybe_sent && !mutated!(SentBeforeRefused));
+        let Some(after) = self.persist(ServerRecord::Action { number, method, digest, sent_before, payload }) else {
             return Bit::ONE;
         };
         if let Some(records) = &mut self.records {
@@ -265,7 +273,7 @@ impl<P: Payload> ServerSession<P> {
         }
     }
 
-    /// There was no space for an action: it is refused, and was not handed out yet.
+    /// There is no space for an action, or it can never be written: it is refused, and was not handed out yet.
     // spec: protocol.md 4
     pub(super) fn on_no_space(&mut self, mark: Mark) {
         let Some(records) = &mut self.records else { return };

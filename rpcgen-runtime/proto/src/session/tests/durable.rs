@@ -351,6 +351,28 @@ fn a_full_log_of_the_server_refuses_and_the_action_does_not_run() {
 
 // spec: protocol.md 4
 #[test]
+fn an_action_that_may_have_run_is_not_refused_by_a_full_log_and_what_is_new_behind_it_is() {
+    let mut pair = linked(flush_at_once(), true, true);
+    pair.hold_syncs(false, true);
+    pair.answers = false;
+    let sent = pair.send(1);
+    pair.run_for(SOON);
+    assert_eq!(pair.begun.len(), 1);
+    // Its record was on its way to the disk: the next server knows nothing of it.
+    pair.crash_server();
+    pair.hold_syncs(false, false);
+    pair.server_log.as_mut().unwrap().is_full = true;
+    pair.answers = true;
+    let new = pair.send(2);
+    pair.connect();
+    pair.run_until_answered(2, Duration::from_secs(5));
+    assert_eq!(pair.begun.len(), 1, "it ran again, and the new one did not");
+    assert!(matches!(pair.answered[&sent.number], Answer::Response(_)), "{:?}", pair.answered);
+    assert_eq!(pair.answered[&new.number], Answer::Refused(Refusal::NoSpace));
+}
+
+// spec: protocol.md 4
+#[test]
 fn of_a_log_that_has_stopped_nothing_is_said_that_waited_for_it() {
     let mut pair = linked(flush_at_once(), true, true);
     pair.hold_syncs(true, true);

@@ -101,7 +101,7 @@ impl ToyLog<Entry> {
                     session = Some(recorded);
                     expired = false;
                 }
-                Entry::Record(ServerRecord::Action { number, method, digest, payload }) => {
+                Entry::Record(ServerRecord::Action { number, method, digest, payload, .. }) => {
                     called_below = called_below.max(CallNumber(number.0 + 1));
                     forgotten.remove(&number);
                     open.insert(number, (method, digest, payload, 0));

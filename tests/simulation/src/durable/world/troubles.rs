@@ -69,9 +69,12 @@ impl World {
             }
             5 if self.options.full_disks => {
                 self.count("full_disks", index);
-                self.book.may_not_know = true;
                 self.storage(is_server, index).set_full(true);
                 self.full_until = Some(self.now + self.up_to(Duration::from_secs(2)));
+                // The next life takes what was prepared, and is asked again what the last one had not on record.
+                if self.options.tight_log && is_server {
+                    self.kill_server(Death::Process);
+                }
             }
             6 if self.options.restored_clients && !is_server => self.restore_client(index),
             6 if self.options.restored_servers && is_server => self.restore_server(),
