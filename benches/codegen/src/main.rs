@@ -10,7 +10,7 @@ mod schema;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// So many actions.
 const ACTIONS_COUNT: usize = 100;
@@ -38,14 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(folder.join("ours_used.rs"), schema::ours_used(ACTIONS_COUNT))?;
     fs::write(folder.join("theirs_used.rs"), schema::theirs_used(ACTIONS_COUNT))?;
 
-    let size = |side: &Side<'_>| -> Result<(usize, usize), std::io::Error> {
-        let text = fs::read_to_string(&side.generated)?;
-        Ok((text.len(), text.lines().filter(|line| !line.trim().is_empty()).count()))
-    };
-    let ((our_bytes, our_lines), (their_bytes, their_lines)) = (size(&ours)?, size(&theirs)?);
     println!("{ACTIONS_COUNT} actions          rpcgen    tonic + prost   ratio");
-    row("bytes generated", our_bytes as f64, their_bytes as f64, 0);
-    row("lines generated", our_lines as f64, their_lines as f64, 0);
+    rows_of_size("generated", &fs::read_to_string(&ours.generated)?, &fs::read_to_string(&theirs.generated)?);
+    // prost leaves to a derive what our text says: what rustc sees of both is comparable.
+    rows_of_size("expanded", &ours.expanded()?, &theirs.expanded()?);
     let rounds_count =
         std::env::var("CODEGEN_BENCH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS_COUNT);
     for (name, arguments) in WAYS {
@@ -60,11 +56,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         row(&format!("{name}, s"), median(our_seconds), median(their_seconds), 2);
     }
+    row("bytes of the .rlib, release", ours.library_bytes()? as f64, theirs.library_bytes()? as f64, 0);
     Ok(())
 }
 
+fn rows_of_size(of_what: &str, ours: &str, theirs: &str) {
+    let lines = |text: &str| text.lines().filter(|line| !line.trim().is_empty()).count();
+    row(&format!("bytes {of_what}"), ours.len() as f64, theirs.len() as f64, 0);
+    row(&format!("lines {of_what}"), lines(ours) as f64, lines(theirs) as f64, 0);
+}
+
 fn row(name: &str, ours: f64, theirs: f64, digits: usize) {
-    println!("{name:<24} {ours:>10.digits$} {theirs:>12.digits$} {:>8.2}", ours / theirs);
+    println!("{name:<28} {ours:>10.digits$} {theirs:>12.digits$} {:>8.2}", ours / theirs);
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -115,21 +118,43 @@ impl Side<'_> {
         Ok(busy - idle)
     }
 
+    /// The crate's text when all macros of it are expanded. The flag is an unstable one, which rustc takes from whoever asks so.
+    fn expanded(&self) -> Result<String, Box<dyn Error>> {
+        let output =
+            self.command(&["rustc"]).args(["--", "-Zunpretty=expanded"]).env("RUSTC_BOOTSTRAP", "1").output()?;
+        self.said(output)
+    }
+
+    /// What `cargo build --release` left.
+    fn library_bytes(&self) -> Result<u64, Box<dyn Error>> {
+        let library = self.home.join("target/compiled/release").join(format!("lib{}.rlib", self.package));
+        Ok(fs::metadata(library)?.len())
+    }
+
     fn cargo(&self, arguments: &[&str]) -> Result<f64, Box<dyn Error>> {
         let before = children_seconds()?;
-        let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        self.said(self.command(arguments).output()?)?;
+        Ok(children_seconds()? - before)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command
             .args(arguments)
             .args(["--package", self.package, "--quiet", "--target-dir"])
             .arg(self.home.join("target/compiled"))
             .current_dir(self.home)
             .env("CARGO_INCREMENTAL", "0")
             .env(self.variable, &self.generated)
-            .env(format!("{}_USED", self.variable), self.folder.join(format!("{}_used.rs", self.package)))
-            .output()?;
+            .env(format!("{}_USED", self.variable), self.folder.join(format!("{}_used.rs", self.package)));
+        command
+    }
+
+    fn said(&self, output: Output) -> Result<String, Box<dyn Error>> {
         if !output.status.success() {
             return Err(format!("{}: {}", self.package, String::from_utf8_lossy(&output.stderr)).into());
         }
-        Ok(children_seconds()? - before)
+        Ok(String::from_utf8(output.stdout)?)
     }
 }
 
