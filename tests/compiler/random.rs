@@ -168,7 +168,8 @@ impl Writer {
         match self.numbers.below(4) {
             0 => {
                 let variants: Vec<String> = (0..=count).map(|index| self.name(index)).collect();
-                writeln!(self.text, "{gap}enum {name} {{ {} }}", variants.join(", ")).unwrap();
+                let behind = self.numbers.pick(&["", "", " @deprecated(\"old\")"]);
+                writeln!(self.text, "{gap}enum {name} {{ {}{behind} }}", variants.join(", ")).unwrap();
                 self.plain.push((name, variants[0].clone()));
             }
             1 => {
@@ -177,7 +178,8 @@ impl Writer {
                     let (variant, many) = (self.name(index), self.numbers.below(3));
                     let fields = self.fields(many, Some(&name));
                     let body = if many > 0 { format!(" {{ {fields} }}") } else { String::new() };
-                    write!(variants, "{variant}{body},").unwrap();
+                    let behind = self.numbers.pick(&["", "", " @deprecated(\"old, (sic)\")"]);
+                    write!(variants, "{variant}{body}{behind},").unwrap();
                 }
                 writeln!(self.text, "{gap}enum {name} {{ {variants} }}").unwrap();
                 self.types.push(name);
@@ -294,7 +296,8 @@ fn print_variants(model: &Model, variants: &[Variant]) -> String {
     let one = |variant: &Variant| {
         let fields = print_fields(model, &variant.fields);
         let fields = if fields.is_empty() { fields } else { format!(" {{\n{fields}}}") };
-        format!("{}{}{fields},\n", docs("///", &variant.docs), variant.name)
+        let deprecated = variant.deprecated.as_ref().map_or_else(String::new, |why| format!(" @deprecated({why:?})"));
+        format!("{}{}{fields}{deprecated},\n", docs("///", &variant.docs), variant.name)
     };
     variants.iter().map(one).collect()
 }

@@ -65,7 +65,10 @@ impl Taken {
     /// `wanted`, or what it becomes so that no two names are one and it begins with a letter: with `suffix`, then with a number.
     pub(crate) fn take(&mut self, wanted: &str, suffix: &str, casing: Casing) -> String {
         let begins = casing.key(wanted).starts_with(|c: char| c.is_ascii_alphabetic());
-        let wanted = if begins { wanted.to_owned() } else { format!("{}{wanted}", casing.key("x_")) };
+        // Variants are written in small letters, though they are camels in Rust.
+        let x =
+            if suffix.starts_with('_') && matches!(casing, Casing::Camel) { "x".to_owned() } else { casing.key("x_") };
+        let wanted = if begins { wanted.to_owned() } else { format!("{x}{wanted}") };
         let numbered = (2..).map(|number| format!("{wanted}{suffix}{number}"));
         let mut candidates = [wanted.clone(), format!("{wanted}{suffix}")].into_iter().chain(numbered);
         let free = candidates.find(|name| !self.0.contains(&casing.key(name))).unwrap_or(wanted);

@@ -105,7 +105,8 @@ fn package(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
             Item::Constant(_) => Casing::Shouty,
             // Several services stand in modules of their own, away from the types.
             Item::Service(_) if !single => Casing::Snake,
-            Item::External(_) => continue,
+            // What cannot be read may have another name, or none: a package that lacks its `;` is no declaration.
+            Item::External(_) | Item::Lost(_) => continue,
             _ => Casing::Camel,
         };
         top.take(casing.apply(&name.text), Taken::Written(name), sink);

@@ -10,10 +10,15 @@ pub(super) fn doc(lines: &Docs) -> Code {
     lines.iter().map(|text| line(text)).collect()
 }
 
-/// One line of a doc comment.
+/// One line of a doc comment. What rustc refuses in one becomes a space: a carriage return, and marks that turn the direction of writing.
 pub(super) fn line(text: &str) -> Code {
     let mut code = Code::new();
-    code.doc("///", text);
+    let is_refused = |c: char| matches!(c, '\r' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.contains(is_refused) {
+        code.doc("///", &text.replace(is_refused, " "));
+    } else {
+        code.doc("///", text);
+    }
     code
 }
 

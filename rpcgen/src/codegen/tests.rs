@@ -132,3 +132,11 @@ fn two_items_of_one_name_are_an_error_and_not_code_that_fails() {
     let Err(CodegenError::NameClash { name, first, second }) = error else { panic!("a clash is expected") };
     assert_eq!((name.as_str(), first.as_str(), second.as_str()), ("Order", "the type `Order`", "the type `order`"));
 }
+
+#[test]
+fn documentation_is_what_rustc_takes_as_such() {
+    const TEXTS: &[(&str, &str)] =
+        &[("a.rpc", "package a;\n/// one\rtwo\n/// three\u{202e}four\u{2066}\nstruct S { a: u8 }\n")];
+    let generated = text(&model(TEXTS), &Settings::default());
+    assert!(generated.contains("/// one two\n") && generated.contains("/// three four\n"), "{generated}");
+}

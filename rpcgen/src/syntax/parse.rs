@@ -181,7 +181,11 @@ impl<'a> Parser<'a> {
         }
         let docs = self.take_docs(range, false);
         let code = self.pieces.trim(range);
-        let groups = if has_pieces_inside(rule) { self.pieces.groups(code) } else { Vec::new() };
+        let mut groups = if has_pieces_inside(rule) { self.pieces.groups(code) } else { Vec::new() };
+        if rule == Rule::variant {
+            // The parentheses of a variant are those of the annotations behind it.
+            groups.retain(|group| self.pieces.text(Range { start: group.open, end: group.close }).starts_with('{'));
+        }
         let text = self.pieces.emptied(code, &groups);
         match grammar::PieceParser::parse(rule, &text) {
             Ok(pairs) => {
