@@ -47,10 +47,11 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-        let file = std::fs::File::options().read(true).open(path)?;
-        if !file.metadata()?.is_file() {
+        // Before it is opened: a pipe would wait for somebody who writes.
+        if !std::fs::metadata(path)?.is_file() {
             return Err(io::Error::other("it is not a file"));
         }
+        let file = std::fs::File::options().read(true).open(path)?;
         let mut bytes = Vec::new();
         file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
         Ok(bytes)

@@ -65,3 +65,14 @@ fn mistakes_of_a_large_text_stand_in_its_order() {
     let first: Vec<u32> = text.match_indices('|').take(200).filter_map(|(at, _)| u32::try_from(at).ok()).collect();
     assert_eq!(starts, first);
 }
+
+#[test]
+fn types_in_one_another_are_told_by_their_depth_and_not_by_a_size() {
+    let chain = |length: usize| {
+        let links = (0..length).map(|link| format!("struct Link{link} {{ inner: Link{} }}\n", link + 1));
+        format!("package chain;\n{}struct Link{length} {{ value: u8 }}\n", links.collect::<String>())
+    };
+    assert!(check(&chain(200)).model.is_some());
+    let told = check(&chain(300)).diagnostics.to_human(false);
+    assert!(told.contains("more than 256 deep") && !told.contains("scalars"), "{told}");
+}

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use rpcgen::Config;
-use rpcgen::breaking::{Baseline, BaselineError, Report};
+use rpcgen::breaking::{Baseline, Report};
 
 use crate::args::{BreakingArgs, Format};
 use crate::exit::{End, colours, complain, say, show};
@@ -19,12 +19,18 @@ pub(crate) fn run(args: &BreakingArgs) -> rpcgen::Result<End> {
     };
     let old = Baseline::parse(old, Some(Path::new(new)));
     let new = Baseline::parse(new, None);
-    let report = match compare(args, &old, &new) {
+    let config = args.search_paths.iter().fold(Config::new(), Config::search_path);
+    // Where there is nothing to compare, nothing breaks: that is another end.
+    let (old_checked, new_checked) = match (old.check(&config), new.check(&config)) {
+        (Ok(old), Ok(new)) => (old, new),
+        (Err(error), _) | (_, Err(error)) => return Ok(usage(&error.to_string())),
+    };
+    for checked in [&old_checked, &new_checked].into_iter().filter(|checked| checked.model.is_none()) {
+        show(&checked.diagnostics);
+    }
+    let report = match Report::new(old_checked, new_checked) {
         Ok(report) => report,
-        Err(error) => {
-            complain(&format!("error: {error}\n"));
-            return Ok(End::Findings);
-        }
+        Err(error) => return Ok(usage(&error.to_string())),
     };
     let old_name = match &old {
         Baseline::Git { revision, .. } => format!("git:{revision}:"),
@@ -39,15 +45,6 @@ pub(crate) fn run(args: &BreakingArgs) -> rpcgen::Result<End> {
     }
     let is_fine = report.breaking_count() == 0 && (!args.strict || report.findings().is_empty());
     Ok(if is_fine { End::Fine } else { End::Findings })
-}
-
-fn compare(args: &BreakingArgs, old: &Baseline, new: &Baseline) -> Result<Report, BaselineError> {
-    let config = args.search_paths.iter().fold(Config::new(), Config::search_path);
-    let (old, new) = (old.check(&config)?, new.check(&config)?);
-    for checked in [&old, &new].into_iter().filter(|checked| checked.model.is_none()) {
-        show(&checked.diagnostics);
-    }
-    Report::new(old, new)
 }
 
 fn summary(report: &Report) {

@@ -82,6 +82,7 @@ fn title(kind: Kind) -> &'static str {
         Kind::Option => "options",
         Kind::Default => "defaults",
         Kind::Alias => "second names of values",
+        Kind::Reserved => "reservations",
         Kind::Meaning => "meanings",
         Kind::Renamed => "names that met others",
         Kind::MissingImport => "imports",

@@ -191,7 +191,7 @@ fn the_old_version_may_be_a_git_revision() {
     let wrong = ["git:HEAD:nowhere", "git:v9:.", "git:--all:.", "git:HEAD:../../..", "nowhere.rpc"];
     for old in wrong {
         let (code, text) = rpcgen(&inside, &["breaking", old, "main.rpc"]);
-        assert_eq!(code, Some(1), "{text}");
+        assert_eq!(code, Some(2), "{text}");
         assert!(text.contains("error"), "{text}");
     }
 }

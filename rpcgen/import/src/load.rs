@@ -113,6 +113,7 @@ impl Loader<'_> {
 }
 
 fn parse(path: &str, text: &str) -> Result<FileDescriptorProto, Refused> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if first_word(text) == "edition" {
         let message = format!("{path} has an edition: only `syntax = \"proto2\"` and `syntax = \"proto3\"` are read");
         return Err(Refused::new(Reason::Edition, message));

@@ -17,6 +17,8 @@ pub enum Kind {
     Default,
     /// A second name of an enum's value.
     Alias,
+    /// Numbers and names that were not to be used again.
+    Reserved,
     /// The type of a field means less: what is inside stays encoded by protobuf.
     Meaning,
     /// Something has another name here.

@@ -17,8 +17,14 @@ const MAX_MAX: u64 = u32::MAX as u64;
 /// Scalars that a value may hold in place, through arrays and structs: it lives on the stack.
 const SCALARS_MAX: u64 = 65_536;
 
-/// Named types may hold named types in place, so deep.
-const DEPTH_MAX: u32 = 64;
+/// Named types may hold named types in place, so deep: whoever counts recurses.
+const DEPTH_MAX: u32 = 256;
+
+/// The size of what nests deeper. No count gets there.
+const TOO_DEEP: u64 = u64::MAX;
+
+/// Where counting ends.
+const HUGE: u64 = 1 << 40;
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
     for (unit, ty) in walk::type_exprs(scope.units) {
@@ -95,8 +101,14 @@ fn deadline(head: &Head, sink: &mut Sink) {
 fn sizes(scope: &Scope<'_>, sink: &mut Sink) {
     let mut sizes = Sizes { scope, known: HashMap::new() };
     for (id, site) in scope.types.iter().enumerate() {
-        let is_large = sizes.of_named(id, 0).is_some_and(|size| size > SCALARS_MAX);
-        if is_large && !sizes.has_large_part(site.unit, site.item) {
+        let size = sizes.of_named(id, 0).unwrap_or(0);
+        if size == TOO_DEEP {
+            let message = format!("`{}` holds types in one another, more than {DEPTH_MAX} deep", site.name.text);
+            let diagnostic = Diagnostic::new(Code::InPlace, site.name.span, message);
+            // One is enough: all that hold it are as deep.
+            return sink.push(diagnostic.with_help("leave levels out, or hold the inner ones in a list"));
+        }
+        if size > SCALARS_MAX && !sizes.has_large_part(site.unit, site.item) {
             let message = format!("a value of `{}` holds more than {SCALARS_MAX} scalars in place", site.name.text);
             too_large(message, site.name.span, sink);
         }
@@ -141,7 +153,7 @@ impl Sizes<'_, '_> {
             return *known;
         }
         if depth == DEPTH_MAX {
-            return Some(u64::MAX);
+            return Some(TOO_DEEP);
         }
         let site = self.scope.types[id];
         // A type that contains itself holds the inner one elsewhere; one that does so without end is reported by `recursion`.
@@ -163,7 +175,10 @@ impl Sizes<'_, '_> {
     }
 
     fn of_fields(&mut self, unit: usize, list: &FieldList, depth: u32) -> Option<u64> {
-        list.fields.iter().try_fold(0_u64, |sum, field| Some(sum.saturating_add(self.of(unit, &field.ty, depth)?)))
+        list.fields.iter().try_fold(0_u64, |sum, field| {
+            let size = self.of(unit, &field.ty, depth)?;
+            Some(if sum == TOO_DEEP || size == TOO_DEEP { TOO_DEEP } else { (sum + size).min(HUGE) })
+        })
     }
 
     fn of(&mut self, unit: usize, ty: &TypeExpr, depth: u32) -> Option<u64> {
@@ -177,7 +192,9 @@ impl Sizes<'_, '_> {
             TypeKind::Optional(inner) => Some(self.of(unit, inner, depth).unwrap_or(1)),
             TypeKind::Array(element, length) => {
                 let length = self.scope.count(unit, length).filter(|length| *length <= SCALARS_MAX)?;
-                Some(self.of(unit, element, depth)?.saturating_mul(length))
+                let size = self.of(unit, element, depth)?;
+                // Neither is more than 2^40, or the product is counted no further.
+                Some(if size == TOO_DEEP { TOO_DEEP } else { size.saturating_mul(length).min(HUGE) })
             }
             TypeKind::List(_) | TypeKind::Map(..) => Some(1),
         }

@@ -237,7 +237,13 @@ impl<'a> Parser<'a> {
             _ => format!("expected {expected}, found `{}`", found.escape_debug()),
         };
         let diagnostic = Diagnostic::new(Code::Syntax, span, message).with_label(format!("expected {expected}"));
-        self.sink.push(diagnostic.with_help(form(rule)));
+        let is_foreign_letter = |c: char| !c.is_ascii() && c.is_alphanumeric();
+        let help = if found.starts_with(is_foreign_letter) {
+            "names have letters of ASCII, digits and `_`"
+        } else {
+            form(rule)
+        };
+        self.sink.push(diagnostic.with_help(help));
     }
 
     /// The name that something broken most likely has.
@@ -283,6 +289,10 @@ impl<'a> Parser<'a> {
             return self.sink.push(diagnostic.with_fix("remove it", span, ""));
         }
         let diagnostic = Diagnostic::new(Code::UnknownMember, span, message);
+        let behind = self.pieces.text(Range { start: code.start + found.len(), end: self.pieces.whole().end });
+        if ["action", "broadcast"].contains(&behind.split_whitespace().next().unwrap_or_default()) {
+            return self.sink.push(diagnostic.with_fix("leave it out", span, ""));
+        }
         self.sink.push(match foreign::member(found).or_else(|| nearest(found, ["action", "broadcast"])) {
             Some(word) => diagnostic.with_fix("did you mean", span, word),
             None => diagnostic.with_help("a service has actions and broadcasts, each ended by `;`"),

@@ -9,6 +9,7 @@ mod convert;
 mod findings;
 mod outline;
 mod state;
+mod wire;
 
 use std::path::PathBuf;
 
@@ -38,12 +39,13 @@ pub(crate) struct LspArgs {
 
 #[expect(clippy::unnecessary_wraps, reason = "every command has the same end")]
 pub(crate) fn run(args: &LspArgs) -> rpcgen::Result<End> {
-    let (connection, threads) = Connection::stdio();
+    let (connection, carriers) = wire::connect();
     let end = session(&connection, args);
     // The writer ends when nobody can write to it any more.
     drop(connection);
-    let joined = threads.join().map_err(|error| error.to_string());
-    Ok(match end.and(joined) {
+    let joined = carriers.join().map_err(|error| error.to_string());
+    // What is wrong with a message says more than that the session ended.
+    Ok(match joined.and(end) {
         Ok(()) => End::Fine,
         Err(error) => {
             complain(&format!("error: {error}\n"));

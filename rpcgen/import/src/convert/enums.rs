@@ -10,6 +10,7 @@ use prost_types::{EnumDescriptorProto, EnumValueDescriptorProto};
 
 use super::Writer;
 use super::fields::deprecated;
+use super::messages::reservation;
 use crate::comments::tag;
 use crate::loss::Kind;
 use crate::names::{Casing, Taken};
@@ -27,7 +28,8 @@ pub(super) struct Value<'a> {
 /// The variants, by their numbers; a second name of a number is none.
 fn values(one: &EnumDescriptorProto) -> Vec<Value<'_>> {
     let mut order: Vec<(usize, &EnumValueDescriptorProto)> = one.value.iter().enumerate().collect();
-    order.sort_by_key(|(_, value)| value.number());
+    // The first one is what a new value is: proto's zero. What a later version adds comes behind, with negative numbers too.
+    order.sort_by_key(|(_, value)| (value.number() < 0, value.number().unsigned_abs()));
     order.dedup_by_key(|(_, value)| value.number());
     let mut taken = Taken::default();
     order
@@ -82,6 +84,9 @@ impl Writer<'_, '_> {
         for (_, value) in one.value.iter().enumerate().filter(|(index, _)| !kept.contains(index)) {
             let what = format!("{}: another name of the value {}", value.name(), value.number());
             self.lose(file, &path, Kind::Alias, what);
+        }
+        if !(one.reserved_range.is_empty() && one.reserved_name.is_empty()) {
+            self.lose(file, &path, Kind::Reserved, reservation(one.name()));
         }
     }
 }

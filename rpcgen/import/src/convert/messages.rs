@@ -48,6 +48,11 @@ fn below(path: &[i32], kind: i32, index: usize) -> Vec<i32> {
     path.iter().copied().chain([kind, i32::try_from(index).unwrap_or_default()]).collect()
 }
 
+/// What is said of `reserved`.
+pub(super) fn reservation(of: &str) -> String {
+    format!("what {of} reserves: there are no numbers here, and `rpcgen breaking` watches over names")
+}
+
 impl Writer<'_, '_> {
     pub(super) fn message(&mut self, id: DeclaredId, message: &DescriptorProto) -> Result<(), Refused> {
         let (file, path) = (self.symbols.list[id].file, self.symbols.list[id].path.clone());
@@ -140,6 +145,9 @@ impl Writer<'_, '_> {
         for extension in &message.extension {
             let what = format!("extension of {}: no message is extended from outside", extension.extendee());
             self.lose(file, path, Kind::Extension, what);
+        }
+        if !(message.reserved_range.is_empty() && message.reserved_name.is_empty()) {
+            self.lose(file, path, Kind::Reserved, reservation(message.name()));
         }
         if !message.extension_range.is_empty() {
             let what = format!("extensions of {}: no message is extended from outside", message.name());
