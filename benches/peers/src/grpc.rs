@@ -83,7 +83,7 @@ pub(crate) async fn unary(workload: Workload, time: Duration) -> Result<Figure, 
 /// One loop that keeps so many requests outstanding on one stream: no call has a future of its own.
 pub(crate) async fn stream(workload: Workload, time: Duration) -> Result<Figure, Failure> {
     let outstanding = match workload {
-        Workload::Tasks(outstanding) | Workload::OneTask(outstanding) => outstanding,
+        Workload::Tasks(outstanding) | Workload::OneTask(outstanding) | Workload::Calls(outstanding) => outstanding,
         Workload::Clients { .. } => return Err("one stream has one client".into()),
     };
     let mut client = connect(Business).await?;
