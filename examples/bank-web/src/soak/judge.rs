@@ -518,9 +518,15 @@ mod tests {
     }
 
     #[test]
+    fn key_that_nobody_was_told_of_is_seen() {
+        let house = House::new();
+        house.bank.execute("INSERT INTO keys VALUES ('k2', 7, 'ann')", []).unwrap();
+        assert_eq!(house.judge().wrong, Wrong { keys_wrong: 1, ..Wrong::default() });
+    }
+
+    #[test]
     fn what_the_bank_did_a_second_time_is_seen() {
         let twice = [
-            ("INSERT INTO keys VALUES ('k2', 7, 'ann')", Wrong { keys_wrong: 1, ..Wrong::default() }),
             (
                 "INSERT INTO coins VALUES ('c2', 7, 'k1', 'ann', 100, 2, 0, 0)",
                 Wrong { coins_missing: 2, coins_unasked: 1, ..Wrong::default() },
@@ -537,7 +543,9 @@ mod tests {
         for (breach, expected) in twice {
             let house = House::new();
             house.bank.execute(breach, []).unwrap();
-            assert_eq!(house.judge().wrong, expected, "{breach}");
+            let report = house.judge();
+            assert_eq!(report.wrong, expected, "{breach}");
+            assert!(report.sum_of_bookings != report.sum_of_accounts || report.sum_of_coins != report.sum_of_accounts);
         }
     }
 }
