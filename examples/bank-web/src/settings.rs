@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -65,21 +66,24 @@ pub struct Serve {
     pub until_stdin_closes: bool,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+fn number_within(text: &str, range: RangeInclusive<f64>) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.1..=3_600.0).contains(&value) { Ok(value) } else { Err("must be from 0.1 to 3600".to_owned()) }
+    let (least, most) = (range.start(), range.end());
+    if range.contains(&value) { Ok(value) } else { Err(format!("must be from {least} to {most}")) }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    number_within(text, 0.1..=3_600.0)
 }
 
 /// A pause between two things that happen again and again, in seconds.
 pub(crate) fn pause(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.0..=3_600.0).contains(&value) { Ok(value) } else { Err("must be from 0 to 3600".to_owned()) }
+    number_within(text, 0.0..=3_600.0)
 }
 
 /// Which share of the frames may be dropped: with more than that nothing moves.
 pub(crate) fn share(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.0..=0.9).contains(&value) { Ok(value) } else { Err("must be from 0 to 0.9".to_owned()) }
+    number_within(text, 0.0..=0.9)
 }
 
 impl Serve {
