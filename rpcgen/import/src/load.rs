@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use prost_types::FileDescriptorProto;
 
-use crate::comments::Comments;
+use crate::comments::{Comments, scan};
 use crate::{Reason, Refused, wellknown};
 
 /// One file is no longer.
@@ -80,13 +80,14 @@ impl Loader<'_> {
     }
 
     fn take(&mut self, path: &str, name: &str, text: &str, asked: bool, at: Option<&Path>) -> Result<(), Refused> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let descriptor = parse(path, text)?;
         let number = self.files.len();
         self.waiting
             .extend(descriptor.dependency.iter().map(|import| (number, at.map(Path::to_path_buf), import.clone())));
         let prefix = descriptor.package().to_owned();
         let package = if prefix.is_empty() { package_of(path) } else { prefix.clone() };
-        let comments = Comments::of(&descriptor);
+        let comments = Comments::of(&descriptor, text);
         let (path, name) = (path.to_owned(), name.to_owned());
         self.files.push(ProtoFile { path, name, package, prefix, asked, descriptor, comments, missing: Vec::new() });
         Ok(())
@@ -113,7 +114,6 @@ impl Loader<'_> {
 }
 
 fn parse(path: &str, text: &str) -> Result<FileDescriptorProto, Refused> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if first_word(text) == "edition" {
         let message = format!("{path} has an edition: only `syntax = \"proto2\"` and `syntax = \"proto3\"` are read");
         return Err(Refused::new(Reason::Edition, message));
@@ -147,7 +147,7 @@ fn is_too_deep(text: &str) -> bool {
             b'/' if tail.starts_with('/') => tail.find('\n').map_or("", |end| &tail[end..]),
             b'/' if tail.starts_with('*') => tail[1..].find("*/").map_or("", |end| &tail[end + 3..]),
             b'/' => tail,
-            quote => behind_string(tail, quote),
+            _ => &rest[scan::string_end(rest.as_bytes(), found)..],
         };
         if depth > NESTING_MAX {
             return true;
@@ -156,24 +156,9 @@ fn is_too_deep(text: &str) -> bool {
     false
 }
 
-/// What stands behind the string whose opening quote stands before `text`. A string ends with its line at the latest.
-fn behind_string(text: &str, quote: u8) -> &str {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'\n' => return &text[at..],
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            _ if byte == quote => return &text[at + 1..],
-            _ => {}
-        }
-    }
-    ""
-}
-
 /// The first word of a text that stands in no comment.
 fn first_word(text: &str) -> &str {
-    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    let mut rest = text.trim_start();
     loop {
         rest = if rest.starts_with("//") {
             rest.find('\n').map_or("", |end| &rest[end..])

@@ -79,9 +79,17 @@ impl Writer<'_, '_> {
             }
             let _ = writeln!(self.text, "{}{},", deprecated(options.deprecated), value.name);
         }
-        self.text.push_str("}\n");
         let kept: BTreeSet<usize> = values.iter().map(|value| value.index).collect();
-        for (_, value) in one.value.iter().enumerate().filter(|(index, _)| !kept.contains(index)) {
+        let others = || {
+            (0..).zip(&one.value).filter(|(index, _)| !usize::try_from(*index).is_ok_and(|index| kept.contains(&index)))
+        };
+        for (index, _) in others() {
+            let path: Vec<i32> = path.iter().copied().chain([tag::VALUE, index]).collect();
+            self.as_remarks(file, &path);
+        }
+        self.end_remarks(file, &path);
+        self.text.push_str("}\n");
+        for (_, value) in others() {
             let what = format!("{}: another name of the value {}", value.name(), value.number());
             self.lose(file, &path, Kind::Alias, what);
         }

@@ -90,6 +90,7 @@ impl Writer<'_, '_> {
                 }
             }
         }
+        self.end_remarks(file, &declared.path);
         Ok(())
     }
 
@@ -128,6 +129,7 @@ impl Writer<'_, '_> {
                 };
                 let _ = writeln!(self.text, "{}{name}{data},", deprecated(options.deprecated));
             }
+            self.end_remarks(file, &below(&declared.path, tag::ONEOF, index));
             self.text.push_str("}\n");
         }
         Ok(())

@@ -90,6 +90,8 @@ impl Writer<'_, '_> {
             for (index, service) in file.descriptor.service.iter().enumerate() {
                 self.service(number, index, service)?;
             }
+            self.text.push('\n');
+            self.end_remarks(number, &[]);
         }
         Ok(())
     }
@@ -117,6 +119,18 @@ impl Writer<'_, '_> {
         let comments = &self.symbols.files[file].comments;
         remark(&mut self.text, comments.detached(path));
         document(&mut self.text, &comments.docs(path));
+    }
+
+    /// All that is said of something that is not here.
+    fn as_remarks(&mut self, file: usize, path: &[i32]) {
+        let comments = &self.symbols.files[file].comments;
+        remark(&mut self.text, comments.detached(path));
+        remark(&mut self.text, &comments.docs(path));
+    }
+
+    /// Remarks at the end of what is declared there.
+    fn end_remarks(&mut self, file: usize, path: &[i32]) {
+        remark(&mut self.text, self.symbols.files[file].comments.end(path));
     }
 
     fn lose(&mut self, file: usize, path: &[i32], kind: Kind, what: impl Into<String>) {

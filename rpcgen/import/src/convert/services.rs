@@ -28,7 +28,8 @@ impl Writer<'_, '_> {
         self.options(file, &path, &options);
         self.text.push('\n');
         let Some(name) = self.names.services.get(&(file, index)) else {
-            // Nothing of it is left but what is said of its streams.
+            // Nothing of it is left but what is said of it and of its streams.
+            self.as_remarks(file, &path);
             remark(
                 &mut self.text,
                 &[format!(
@@ -36,7 +37,9 @@ impl Writer<'_, '_> {
                     service.name()
                 )],
             );
-            return self.methods(file, &path, service);
+            self.methods(file, &path, service)?;
+            self.end_remarks(file, &path);
+            return Ok(());
         };
         self.remarks(file, &path);
         if options.deprecated {
@@ -44,6 +47,7 @@ impl Writer<'_, '_> {
         }
         let _ = writeln!(self.text, "service {name} {{");
         self.methods(file, &path, service)?;
+        self.end_remarks(file, &path);
         self.text.push_str("}\n");
         Ok(())
     }
@@ -84,7 +88,9 @@ impl Writer<'_, '_> {
             (true, true) => "An action for each element, and a broadcast `to origin of` it, may take its place.",
         };
         self.text.push('\n');
-        let docs = self.symbols.files[file].comments.docs(path);
+        let comments = &self.symbols.files[file].comments;
+        let docs = comments.docs(path);
+        remark(&mut self.text, comments.detached(path));
         remark(&mut self.text, &[format!("Not imported: {what}."), instead.to_owned()]);
         remark(&mut self.text, &docs.iter().map(|line| format!("| {line}")).collect::<Vec<_>>());
         self.text.push('\n');
@@ -98,6 +104,9 @@ impl Writer<'_, '_> {
         let request = self.symbols.resolve(file, &scope, method.input_type())?;
         let response = self.symbols.resolve(file, &scope, method.output_type())?;
         self.text.push('\n');
+        for id in [request, response] {
+            self.remarks_of_inlined(id);
+        }
         self.remarks(file, path);
         for (what, id) in [("Request", request), ("Response", response)] {
             self.docs_of_inlined(what, id);
@@ -114,6 +123,18 @@ impl Writer<'_, '_> {
         }
         self.text.push_str(";\n");
         Ok(())
+    }
+
+    /// What stands before a message that has no declaration of its own, and at its end if it has no fields to stand behind.
+    fn remarks_of_inlined(&mut self, id: DeclaredId) {
+        let declared = &self.symbols.list[id];
+        if !self.names.inlined.contains(&id) {
+            return;
+        }
+        remark(&mut self.text, self.symbols.files[declared.file].comments.detached(&declared.path));
+        if self.is_nothing(id) {
+            self.end_remarks(declared.file, &declared.path);
+        }
     }
 
     /// The message has no declaration of its own that could carry them.
