@@ -114,9 +114,8 @@ impl Loader<'_> {
 }
 
 fn parse(path: &str, text: &str) -> Result<FileDescriptorProto, Refused> {
-    if first_word(text) == "edition" {
-        let message = format!("{path} has an edition: only `syntax = \"proto2\"` and `syntax = \"proto3\"` are read");
-        return Err(Refused::new(Reason::Edition, message));
+    if let Some(edition) = edition(text) {
+        return Err(Refused::new(Reason::Edition, of_edition(path, edition)));
     }
     if is_too_deep(text) {
         return Err(Refused::new(Reason::Syntax, format!("{path}: brackets nest more than {NESTING_MAX} deep")));
@@ -156,8 +155,23 @@ fn is_too_deep(text: &str) -> bool {
     false
 }
 
-/// The first word of a text that stands in no comment.
-fn first_word(text: &str) -> &str {
+/// What a file of an edition is told.
+fn of_edition(path: &str, edition: &str) -> String {
+    format!(
+        "{path} has edition {edition}: only `syntax = \"proto2\"` and `syntax = \"proto3\"` are read. Begin a copy of it with \
+         `syntax = \"proto3\";`, write `optional` before each field that has no \
+         `features.field_presence = IMPLICIT`, and leave out all `features`; docs/import.md tells more"
+    )
+}
+
+/// The edition that a text begins with, as it is written.
+fn edition(text: &str) -> Option<&str> {
+    let behind = first_code(text).strip_prefix("edition")?.trim_start().strip_prefix('=')?;
+    Some(behind.split(';').next().unwrap_or_default().lines().next().unwrap_or_default().trim())
+}
+
+/// The text from where it is no comment.
+fn first_code(text: &str) -> &str {
     let mut rest = text.trim_start();
     loop {
         rest = if rest.starts_with("//") {
@@ -165,11 +179,10 @@ fn first_word(text: &str) -> &str {
         } else if rest.starts_with("/*") {
             rest.find("*/").map_or("", |end| &rest[end + 2..])
         } else {
-            break;
+            return rest;
         }
         .trim_start();
     }
-    rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default()
 }
 
 /// `shop/v1/Shop-Items.proto` without a package is `shop_items`.
@@ -199,8 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_word_is_found_behind_comments() {
-        assert_eq!(first_word("// syntax\n/* a */ edition = \"2023\";"), "edition");
-        assert_eq!(first_word(""), "");
+    fn an_edition_is_found_behind_comments() {
+        assert_eq!(edition("// syntax\n/* a */ edition = \"2023\"; // b"), Some("\"2023\""));
+        assert_eq!(edition("edition = '2024'"), Some("'2024'"));
+        assert_eq!(edition("/* edition = \"2023\"; */ syntax = \"proto3\";"), None);
+        assert_eq!(edition(""), None);
     }
 }

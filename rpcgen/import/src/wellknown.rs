@@ -32,6 +32,7 @@ pub(crate) fn text(import: &str) -> Option<&'static str> {
     Some(match import.strip_prefix("google/protobuf/")? {
         "any.proto" => ANY_PROTO,
         "api.proto" => API_PROTO,
+        "descriptor.proto" => include_str!("wellknown/descriptor.proto"),
         "duration.proto" => DURATION_PROTO,
         "empty.proto" => EMPTY_PROTO,
         "field_mask.proto" => FIELD_MASK_PROTO,
