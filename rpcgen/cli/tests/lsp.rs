@@ -227,10 +227,14 @@ fn names_are_shown_found_and_renamed_in_all_files_of_the_folder() {
     }
     let place =
         json!({ "textDocument": { "uri": editor.uri("bank.rpc") }, "position": { "line": 8, "character": 22 } });
-    let mut wrong = place;
-    wrong["newName"] = json!("two words");
-    let refused = editor.ask_for_all("textDocument/rename", wrong);
-    assert!(refused["error"]["message"].as_str().unwrap().contains("a name has ASCII letters"), "{refused}");
+    for (name, why) in
+        [("two words", "a name has ASCII letters"), ("string", "`string` is a type of the language (E018)")]
+    {
+        let mut wrong = place.clone();
+        wrong["newName"] = json!(name);
+        let refused = editor.ask_for_all("textDocument/rename", wrong);
+        assert!(refused["error"]["message"].as_str().unwrap().contains(why), "{refused}");
+    }
     assert_eq!(editor.leave(), Some(0));
 }
 

@@ -10,6 +10,7 @@ mod index;
 mod lexer;
 mod rename;
 mod tokens;
+mod trial;
 mod uses;
 mod words;
 

@@ -1,12 +1,13 @@
 //! Another name for something, wherever it is named.
 //!
-//! Knows: what has to be renamed together, what is no name. Does not know: whether the new name meets another one: the check says it.
+//! Knows: what has to be renamed together, what is no name. Does not know: what the check says of the new name (`trial`).
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::Project;
 use super::index::{Kind, Occurrence, Role, SymbolId};
+use super::{Project, trial};
+use crate::diagnostic::Code;
 use crate::source::{SourceId, Span};
 
 /// A place and what is to stand there.
@@ -19,7 +20,7 @@ pub struct Edit {
 }
 
 /// Why something is not renamed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RenameError {
     /// No name of the project stands there.
@@ -28,6 +29,15 @@ pub enum RenameError {
     AppId,
     /// The new name has other characters than letters, digits and `_`, or begins with a digit.
     NoName,
+    /// With the new name, the check would find an error that it does not find now: the name is taken, or the language's own.
+    Refused {
+        /// The rule that it would break.
+        code: Code,
+        /// What the check would say.
+        message: String,
+    },
+    /// With the new name, some name would stand for something else than it does now.
+    OtherMeaning,
 }
 
 impl fmt::Display for RenameError {
@@ -36,6 +46,8 @@ impl fmt::Display for RenameError {
             Self::Nothing => "there is no name here that is declared in these files",
             Self::AppId => "the first field of every action and broadcast is called app_id",
             Self::NoName => "a name has ASCII letters, digits and `_`, and does not begin with a digit",
+            Self::Refused { code, message } => return write!(f, "with this name, {message} ({})", code.id()),
+            Self::OtherMeaning => "with this name, something else would be meant in another place",
         })
     }
 }
@@ -76,8 +88,10 @@ impl Project {
         let together = self.together(here);
         let is_meant =
             |one: &&Occurrence| one.role != Role::Import && one.symbols.iter().any(|id| together.contains(id));
-        let edits = self.index.occurrences().iter().filter(is_meant);
-        Ok(edits.map(|one| Edit { at: one.at, text: name.to_owned() }).collect())
+        let meant = self.index.occurrences().iter().filter(is_meant);
+        let edits: Vec<Edit> = meant.map(|one| Edit { at: one.at, text: name.to_owned() }).collect();
+        trial::passes(self, &edits)?;
+        Ok(edits)
     }
 
     /// What has to keep one name with what is named here.

@@ -120,6 +120,50 @@ fn what_is_no_name_is_not_renamed() {
 }
 
 #[test]
+fn a_name_that_the_check_would_refuse_is_not_given() {
+    let refused = |behind: &str, name: &str| {
+        let (project, source, at) = in_bank(behind);
+        project.rename(source, at, name).map(|edits| edits.len()).map_err(|error| error.to_string())
+    };
+    for (behind, name, why) in [
+        ("struct Acc", "Currency", "this package has two of `Currency` (E010)"),
+        ("struct Acc", "currency", "`Currency` and `currency` differ only in casing and underscores (E012)"),
+        ("struct Acc", "string", "`string` is a type of the language (E018)"),
+        ("struct Acc", "none", "`none` is a value of the language (E018)"),
+        ("struct Acc", "Client", "the generated code has a `Client` already (E013)"),
+        ("struct Acc", "_7", "`_7` cannot be a name in the generated code (E019)"),
+        ("action op", "paid", "this service has two of `paid` (E010)"),
+        ("enum Currency { bt", "usd", "this enum has two of `usd` (E010)"),
+        ("    ba", "id", "this list of fields has two of `id` (E010)"),
+        ("balance: mon", "bank", "two files"),
+    ] {
+        let found = refused(behind, name).expect_err(name);
+        assert!(found.starts_with("with this name, ") && found.contains(why), "{behind} -> {name}: {found}");
+    }
+    // Words of the language and of Rust are names like any other.
+    assert_eq!(refused("struct Acc", "service"), Ok(2));
+    assert_eq!(refused("    ba", "type"), Ok(1));
+}
+
+#[test]
+fn a_rename_does_not_change_what_another_place_means() {
+    // By `user` the answer's field would count from then on, with the same type.
+    let text = "package a;\nservice S {\n    action open(app_id: AppId, user: string) -> (ow|ner: string);\n    \
+                broadcast paid(app_id: AppId, user: string) to origin of open by user;\n}\n";
+    let (project, source, at) = ask(text);
+    assert_eq!(project.rename(source, at, "user"), Err(RenameError::OtherMeaning));
+    assert_eq!(project.rename(source, at, "holder").map(|edits| edits.len()), Ok(1));
+}
+
+#[test]
+fn errors_that_are_there_already_hinder_no_rename() {
+    let text = "package a;\nstruct A { b: Missing, c: u8 = true }\nstruct |A2 { a: A }\nstruct ( \n";
+    let (project, source, at) = ask(text);
+    assert_eq!(project.rename(source, at, "B").map(|edits| edits.len()), Ok(1));
+    assert!(project.rename(source, at, "A").is_err());
+}
+
+#[test]
 fn hover_shows_the_declaration_and_its_documentation() {
     let text = |behind: &str| {
         let (project, source, at) = in_bank(behind);
