@@ -49,7 +49,8 @@ fn three_comments_around_one_field_are_three() {
     let path = folder.join("three.proto");
     let message = "message M {\n  string a = 1; /* first */\n  // second\n\n  // third\n  string b = 2; // fourth\n}\n";
     fs::write(&path, format!("syntax = \"proto3\";\npackage p;\n{message}")).unwrap();
-    let expected = "struct M {\n    /// first\n    a: string,\n    // second\n\n    /// third\n    ///\n    /// fourth\n    b: string,\n}\n";
+    let docs = ["/// first\n    a: string,", "// second\n\n    /// third\n    ///\n    /// fourth\n    b: string,"];
+    let expected = format!("struct M {{\n    {}\n}}\n", docs.join("\n    "));
     let text = imported(&path);
-    assert!(text.ends_with(expected), "{text}");
+    assert!(text.ends_with(&expected), "{text}");
 }
