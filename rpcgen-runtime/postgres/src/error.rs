@@ -23,9 +23,12 @@ pub enum Error {
     /// Another attempt at the same call ended in between; the next one finds out how.
     #[error("another attempt at the same call has just ended")]
     Raced,
-    /// A handler's statement ended its transaction. What it did before is committed, and its answer is not.
-    #[error("a handler ended its transaction by itself")]
-    EndedByHandler,
+    /// A handler's statement would end its transaction: what it did before would be committed, and its answer not. It did not run.
+    #[error("a handler's statement would end its transaction: return `Effect::Keep` or `Effect::Undo` instead")]
+    EndsTransaction,
+    /// There is a record without an answer, as no version of this writes it.
+    #[error("a row of rpcgen_completions has no answer")]
+    NoAnswer,
     /// A row of `rpcgen_logs` was written by somebody else.
     #[error("the mark of a log in rpcgen_logs is not 16 bytes long")]
     NoMark,
@@ -41,7 +44,7 @@ impl Error {
         match self {
             Self::Raced => Failure::Transient,
             Self::TakenOver { .. } => Failure::Stopped,
-            Self::EndedByHandler | Self::NoMark => Failure::Permanent,
+            Self::EndsTransaction | Self::NoAnswer | Self::NoMark => Failure::Permanent,
             Self::Postgres(error) => of_postgres(error),
         }
     }

@@ -31,14 +31,15 @@
 //! # Limits
 //!
 //! No TLS yet: a Unix socket, the loopback, or a network that is your own. `synchronous_commit` has to be on, as it is by default. A
-//! handler's statements must not end the transaction: `commit` in one of them leaves an effect without an answer, and its call then
-//! ends as "the handler panicked".
+//! handler's statement that would end the transaction (`commit`, `end`, `abort`, `rollback` but to a savepoint) does not run: nothing
+//! remains of the handler's work, and its call ends as "the handler panicked".
 #![forbid(unsafe_code)]
 
 mod error;
 mod session;
 mod store;
 mod transaction;
+mod words;
 
 use std::fmt;
 use std::str::FromStr as _;

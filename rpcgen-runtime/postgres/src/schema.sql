@@ -1,5 +1,6 @@
 -- Completion records of rpcgen: one row for each call whose answer its caller may still ask for.
--- A row is inserted first in the transaction that has the call's effect, as its lock; it goes, in batches, once the caller has the answer.
+-- A row is inserted last in the transaction that has the call's effect, which does not commit without it; it goes, in batches, once the caller
+-- has the answer.
 -- Never delete a row by hand: its call could then run again.
 
 create table if not exists rpcgen_completions (
@@ -10,10 +11,10 @@ create table if not exists rpcgen_completions (
     digest       bigint   not null,  -- FNV-1a 64 of method and request: the same key with another one is an error
     owner_epoch  bigint   not null,  -- which server wrote it: see rpcgen_owner
     begun_at     timestamptz not null default now(),  -- for people
-    is_failure   boolean,            -- true: the answer is the action's typed error. Null only within the transaction
-    answer       bytea,              -- as it travels. Null only within the transaction
+    is_failure   boolean,            -- true: the answer is the action's typed error. Never null
+    answer       bytea,              -- as it travels. Never null
     primary key (client, incarnation, number)  -- finds a record, and what a client has retired: there is no other index
-) with (fillfactor = 80);  -- the answer is written into the row's own page
+);
 
 -- Who may write completion records: one row. A server that opens the database counts it up; one that finds another number has been
 -- taken over, and commits nothing any more.

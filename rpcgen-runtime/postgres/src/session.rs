@@ -10,9 +10,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use crate::Error;
+use crate::words::ends_transaction;
 
 /// Statements that a connection keeps compiled; beyond, it forgets them all.
 const STATEMENTS_MAX: usize = 256;
+
+/// Whose a statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    Store,
+    Handler,
+}
 
 /// A connection.
 pub(crate) struct Session {
@@ -28,9 +36,12 @@ impl Session {
         Ok(Self { client, statements: HashMap::new() })
     }
 
-    pub(crate) async fn statement(&mut self, sql: &str) -> Result<Statement, Error> {
+    pub(crate) async fn statement(&mut self, sql: &str, of: Of) -> Result<Statement, Error> {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
+        }
+        if of == Of::Handler && ends_transaction(sql) {
+            return Err(Error::EndsTransaction);
         }
         if self.statements.len() >= STATEMENTS_MAX {
             self.statements.clear();

@@ -1,4 +1,4 @@
-//! Completion records: locked first, answered last, in the handler's transaction.
+//! Completion records: written last in the handler's transaction, which does not commit without.
 //!
 //! Knows: the tables of `schema.sql`. Does not know: what handlers do.
 
@@ -11,17 +11,17 @@ use rpcgen_runtime::completion::{
 };
 use rpcgen_runtime::{CallKey, CallNumber, ClientId, Incarnation};
 use tokio::sync::watch;
+use tokio_postgres::error::SqlState;
 
-use crate::session::{Lent, Pool, Session};
+use crate::session::{Of, Pool, Session};
 use crate::{Error, Postgres, Transaction};
 
-/// Waits for another attempt at the same call, if there is one. No row comes of an owner that is none any more, nor of a call whose client
-/// has had the answer.
-const LOCK: &str = "insert into rpcgen_completions (client, incarnation, number, method, digest, owner_epoch)
-    select $1, $2, $3, $4, $5, $6 from rpcgen_owner where epoch = $6
-    and not exists (select 1 from rpcgen_retired where client = $1 and incarnation = $2 and below > $3) on conflict do nothing";
-const ANSWER: &str = "update rpcgen_completions set is_failure = $4, answer = $5
-    where client = $1 and incarnation = $2 and number = $3";
+/// Waits for another attempt at the same call, if one is about to commit. It fails if there is a record; and, as the owner must not be
+/// null, of an owner that is none any more, and of a call whose client has had the answer.
+const RECORD: &str = "insert into rpcgen_completions
+    (client, incarnation, number, method, digest, owner_epoch, is_failure, answer) values ($1, $2, $3, $4, $5,
+    (select epoch from rpcgen_owner where epoch = $6
+    and not exists (select 1 from rpcgen_retired where client = $1 and incarnation = $2 and below > $3)), $7, $8)";
 const FIND: &str = "select digest, is_failure, answer from rpcgen_completions
     where client = $1 and incarnation = $2 and number = $3";
 const RETIRED: &str = "select below from rpcgen_retired where client = $1 and incarnation = $2";
@@ -32,7 +32,7 @@ const RETIRE: &str = "with retired as (insert into rpcgen_retired (client, incar
     delete from rpcgen_completions where client = $1 and incarnation = $2 and number < least($3, coalesce(
     (select number from rpcgen_completions where client = $1 and incarnation = $2 order by number limit 1 offset 1000), $3))";
 const KNOWN_LOG: &str = "select number, mark from rpcgen_logs where log = $1";
-/// Of the owner alone, as [`LOCK`].
+/// Of the owner alone.
 const NEW_LOG: &str = "insert into rpcgen_logs (log, number, mark)
     select $1, $2, $3 from rpcgen_owner where epoch = $4 on conflict do nothing";
 const TAKE_LOG: &str = "update rpcgen_logs set number = $2, mark = $3, marked_at = now() where log = $1 and mark = $5
@@ -56,32 +56,20 @@ impl From<CallKey> for Key {
 }
 
 impl Postgres {
-    /// Begins and locks, in one round trip. `false`: there is a row, or this is no owner.
-    async fn lock(&self, session: &mut Session, call: &CallRecord) -> Result<bool, Error> {
-        let statement = session.statement(LOCK).await?;
-        let (key, client) = (Key::from(call.key), &session.client);
-        let (method, digest) = (call.method.0.cast_signed(), call.digest.cast_signed());
-        let epoch = self.pool.epoch.cast_signed();
-        let params: crate::Params<'_> = &[&&key.client[..], &key.incarnation, &key.number, &method, &digest, &epoch];
-        let (begun, inserted) = tokio::join!(client.batch_execute("begin"), client.execute(&statement, params));
-        begun?;
-        Ok(inserted? == 1)
-    }
-
     async fn find_with(session: &mut Session, call: CallKey) -> Result<Found, Error> {
-        let (statement, key) = (session.statement(FIND).await?, Key::from(call));
+        let (statement, key) = (session.statement(FIND, Of::Store).await?, Key::from(call));
         let row = session.client.query_opt(&statement, &[&&key.client[..], &key.incarnation, &key.number]).await?;
         // Second: a record that goes between the two leaves this.
         let Some(row) = row else { return Self::find_retired(session, call).await };
         let (Some(is_failure), Some(answer)) = (row.get::<_, Option<bool>>(1), row.get::<_, Option<Vec<u8>>>(2)) else {
-            return Err(Error::EndedByHandler);
+            return Err(Error::NoAnswer);
         };
         let answer = RecordedAnswer { is_failure, bytes: answer.into() };
         Ok(Found::Completed(Completion { digest: row.get::<_, i64>(0).cast_unsigned(), answer }))
     }
 
     async fn find_retired(session: &mut Session, call: CallKey) -> Result<Found, Error> {
-        let (statement, key) = (session.statement(RETIRED).await?, Key::from(call));
+        let (statement, key) = (session.statement(RETIRED, Of::Store).await?, Key::from(call));
         let row = session.client.query_opt(&statement, &[&&key.client[..], &key.incarnation]).await?;
         let is_retired = row.is_some_and(|row| key.number < row.get(0));
         Ok(if is_retired { Found::Retired } else { Found::Nothing })
@@ -89,7 +77,7 @@ impl Postgres {
 
     async fn known(&self, log: LogId) -> Result<Option<KnownLog>, Error> {
         let mut lent = self.pool.lend().await?;
-        let statement = lent.session.statement(KNOWN_LOG).await?;
+        let statement = lent.session.statement(KNOWN_LOG, Of::Store).await?;
         let row = lent.session.client.query_opt(&statement, &[&&log.0[..]]).await?;
         self.pool.check_owner(&lent.session).await?;
         self.pool.take_back(lent);
@@ -106,12 +94,12 @@ impl Postgres {
         let (number, epoch) = (now.number.cast_signed(), self.pool.epoch.cast_signed());
         let taken = match was {
             Some(was) => {
-                let statement = session.statement(TAKE_LOG).await?;
+                let statement = session.statement(TAKE_LOG, Of::Store).await?;
                 let params: crate::Params<'_> = &[&&log.0[..], &number, &&now.mark.0[..], &epoch, &&was.0[..]];
                 session.client.execute(&statement, params).await?
             }
             None => {
-                let statement = session.statement(NEW_LOG).await?;
+                let statement = session.statement(NEW_LOG, Of::Store).await?;
                 let params: crate::Params<'_> = &[&&log.0[..], &number, &&now.mark.0[..], &epoch];
                 session.client.execute(&statement, params).await?
             }
@@ -135,26 +123,25 @@ impl SqlDatabase for Postgres {
     type Transaction = Transaction;
     type Error = Error;
 
-    async fn begin(&self, call: &CallRecord) -> Result<Begun<Transaction>, Error> {
-        let lent = self.pool.lend().await?;
-        let mut transaction = Transaction::new(lent, Arc::clone(&self.pool));
-        if self.lock(&mut transaction.lent().session, call).await? {
-            return Ok(Begun::New(transaction));
+    async fn begin(&self, call: &CallRecord, may_have_run: bool) -> Result<Begun<Transaction>, Error> {
+        let mut lent = self.pool.lend().await?;
+        if may_have_run {
+            self.pool.check_owner(&lent.session).await?;
+            let before = match Self::find_with(&mut lent.session, call.key).await? {
+                Found::Nothing => None,
+                Found::Completed(completion) => Some(Begun::Completed(completion)),
+                Found::Retired => Some(Begun::Retired),
+            };
+            if let Some(before) = before {
+                self.pool.take_back(lent);
+                return Ok(before);
+            }
         }
-        let Lent { session, .. } = transaction.lent();
-        self.pool.check_owner(session).await?;
-        match Self::find_with(session, call.key).await? {
-            Found::Completed(completion) => Ok(Begun::Completed(completion)),
-            Found::Retired => Ok(Begun::Retired),
-            Found::Nothing => Err(Error::Raced),
-        }
+        Ok(Begun::New(Transaction::new(lent, Arc::clone(&self.pool))))
     }
 
-    /// The row goes with the rest, and is inserted again: who was quicker meanwhile is found by the next attempt.
-    async fn undo(&self, transaction: &mut Transaction, call: &CallRecord) -> Result<(), Error> {
-        let session = &mut transaction.lent().session;
-        session.client.batch_execute("rollback").await?;
-        if self.lock(session, call).await? { Ok(()) } else { Err(Error::Raced) }
+    async fn undo(&self, transaction: &mut Transaction) -> Result<(), Error> {
+        transaction.roll_back().await
     }
 
     async fn commit(
@@ -163,17 +150,25 @@ impl SqlDatabase for Postgres {
         call: &CallRecord,
         answer: &RecordedAnswer,
     ) -> Result<(), Error> {
-        let session = &mut transaction.lent().session;
-        let (statement, key) = (session.statement(ANSWER).await?, Key::from(call.key));
-        let params: crate::Params<'_> =
-            &[&&key.client[..], &key.incarnation, &key.number, &answer.is_failure, &&answer.bytes[..]];
-        let client = &session.client;
-        // One round trip: where the first fails, PostgreSQL makes a rollback of the second.
-        let (answered, committed) = tokio::join!(client.execute(&statement, params), client.batch_execute("commit"));
-        let answered = answered?;
-        committed?;
-        transaction.ended();
-        if answered == 1 { Ok(()) } else { Err(Error::EndedByHandler) }
+        let statement = transaction.lent().session.statement(RECORD, Of::Store).await?;
+        let (key, epoch) = (Key::from(call.key), self.pool.epoch.cast_signed());
+        let (method, digest) = (call.method.0.cast_signed(), call.digest.cast_signed());
+        let params: crate::Params<'_> = &[
+            &&key.client[..],
+            &key.incarnation,
+            &key.number,
+            &method,
+            &digest,
+            &epoch,
+            &answer.is_failure,
+            &&answer.bytes[..],
+        ];
+        let recorded = transaction.end_with(&statement, params).await?;
+        match recorded {
+            Ok(()) => Ok(()),
+            Err(error) if is_refused(&error) => Err(Error::Raced),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn failure(error: &Error) -> Failure {
@@ -204,6 +199,11 @@ impl CompletionStore for Postgres {
     }
 }
 
+/// Whether [`RECORD`] found that there may be no such record.
+fn is_refused(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| [SqlState::UNIQUE_VIOLATION, SqlState::NOT_NULL_VIOLATION].contains(code))
+}
+
 fn in_words(error: Error) -> StoreError {
     match error.failure() {
         Failure::Transient => StoreError::Unavailable(error.to_string()),
@@ -232,7 +232,7 @@ pub(crate) async fn clean_up(pool: Weak<Pool>, mut news: watch::Receiver<()>) {
 
 async fn delete_some(pool: &Pool, key: CallKey) -> Result<u64, Error> {
     let mut lent = pool.lend().await?;
-    let (statement, key) = (lent.session.statement(RETIRE).await?, Key::from(key));
+    let (statement, key) = (lent.session.statement(RETIRE, Of::Store).await?, Key::from(key));
     let params: crate::Params<'_> = &[&&key.client[..], &key.incarnation, &key.number];
     let deleted = lent.session.client.execute(&statement, params).await?;
     pool.take_back(lent);

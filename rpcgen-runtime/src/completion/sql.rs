@@ -1,7 +1,7 @@
 //! Exactly-once effects in any SQL database with asynchronous transactions.
 //!
-//! Knows: the order of things: lock the call's row, let the handler work, write its answer, commit, and only then answer. Does not know:
-//! a database; a [`SqlDatabase`] does, in four functions.
+//! Knows: the order of things: let the handler work, write the record of its answer, commit, and only then answer. Does not know: a
+//! database; a [`SqlDatabase`] does, in four functions.
 //!
 //! A table that serves has one row for each call key, and a unique index over it:
 //!
@@ -47,7 +47,7 @@ impl<R> Effect<R> {
 /// A transaction that was begun for a call.
 #[derive(Debug)]
 pub enum Begun<T> {
-    /// The call's row is inserted, and locks out any other attempt.
+    /// As far as anybody looked there is no record of the call: it may run.
     New(T),
     /// The call was completed before; nothing is open.
     Completed(Completion),
@@ -75,18 +75,20 @@ pub trait SqlDatabase: Send + Sync {
     /// The driver's error.
     type Error: Error + Send + 'static;
 
-    /// Begins a transaction and, before anything else, inserts the row of the call: so two attempts never both run to their end. Fails
-    /// with an error that is [`Failure::Stopped`] unless this process still owns the records ("where owner_epoch = mine", trap T9).
-    fn begin(&self, call: &CallRecord) -> impl Future<Output = Result<Begun<Self::Transaction>, Self::Error>> + Send;
-
-    /// Rolls back what was done in the transaction since [`Self::begin`], but for the row of the call.
-    fn undo(
+    /// Begins a transaction. `may_have_run`: looks for the call's record before that, and fails with an error that is [`Failure::Stopped`]
+    /// unless this process still owns the records (trap T9). Otherwise there is no need to look: [`Self::commit`] does.
+    fn begin(
         &self,
-        transaction: &mut Self::Transaction,
         call: &CallRecord,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+        may_have_run: bool,
+    ) -> impl Future<Output = Result<Begun<Self::Transaction>, Self::Error>> + Send;
 
-    /// Writes the answer into the row, and commits. Returns when that is durable.
+    /// Rolls back what was done in the transaction; what follows is a new one.
+    fn undo(&self, transaction: &mut Self::Transaction) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Inserts the call's row, with its answer, and commits. Returns when that is durable. Nothing of the transaction remains, and the
+    /// error is [`Failure::Transient`], where there is such a row (so of two attempts one has its effect), where the client has retired it, and
+    /// where this process is no owner any more ("where owner_epoch = mine"): the next attempt looks, and says which.
     fn commit(
         &self,
         transaction: Self::Transaction,
@@ -116,37 +118,43 @@ where
     F: AsyncFnMut(&mut D::Transaction) -> Result<Effect<R>, D::Error>,
 {
     let record = call.record();
+    let mut may_have_run = call.redelivered();
     let mut backoff = Backoff::default();
     loop {
-        let error = match attempt(database, &record, &mut work).await {
+        let error = match attempt(database, &record, may_have_run, &mut work).await {
             Ok(answer) => return answer,
             Err(error) => error,
         };
+        // A first attempt may have met what another has left: its rows, say. Who looks for the record is not misled by them.
+        let has_looked = std::mem::replace(&mut may_have_run, true);
         match D::failure(&error) {
+            Failure::Permanent if has_looked => {
+                panic!("a handler's transaction failed and was rolled back: {}", chain(&error))
+            }
+            Failure::Permanent => {}
             Failure::Transient => {
                 tracing::warn!(key = %record.key, %error, "a transaction is tried again");
                 backoff.wait().await;
             }
             Failure::Stopped => leave_open(&record, error.to_string()).await,
-            Failure::Permanent => panic!("a handler's transaction failed and was rolled back: {}", chain(&error)),
         }
     }
 }
 
-async fn attempt<D, R, F>(database: &D, record: &CallRecord, work: &mut F) -> Result<R, D::Error>
+async fn attempt<D, R, F>(database: &D, record: &CallRecord, may_have_run: bool, work: &mut F) -> Result<R, D::Error>
 where
     D: SqlDatabase,
     R: Send + 'static,
     F: AsyncFnMut(&mut D::Transaction) -> Result<Effect<R>, D::Error>,
 {
-    let mut transaction = match database.begin(record).await? {
+    let mut transaction = match database.begin(record, may_have_run).await? {
         Begun::New(transaction) => transaction,
         Begun::Completed(completion) => return Ok(answer_of(record, &completion)),
         Begun::Retired => refuse_retired(record),
     };
     let (answer, keep) = work(&mut transaction).await?.into_parts();
     if !keep {
-        database.undo(&mut transaction, record).await?;
+        database.undo(&mut transaction).await?;
     }
     let (recorded, answer) = record.encode(answer).unwrap_or_else(|error| unfit(&error));
     database.commit(transaction, record, &recorded).await?;
