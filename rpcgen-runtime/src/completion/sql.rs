@@ -87,8 +87,8 @@ pub trait SqlDatabase: Send + Sync {
     fn undo(&self, transaction: &mut Self::Transaction) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Inserts the call's row, with its answer, and commits. Returns when that is durable. Nothing of the transaction remains, and the
-    /// error is [`Failure::Transient`], where there is such a row (so of two attempts one has its effect), where the client has retired it, and
-    /// where this process is no owner any more ("where owner_epoch = mine"): the next attempt looks, and says which.
+    /// error is [`Failure::Transient`], where there is such a row (so of two attempts one has its effect), where the client has retired
+    /// it, and where this process is no owner any more ("where owner_epoch = mine"): the next attempt looks, and says which.
     fn commit(
         &self,
         transaction: Self::Transaction,
