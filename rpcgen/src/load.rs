@@ -182,6 +182,9 @@ impl Loader<'_> {
     }
 
     fn import(&mut self, unit: usize, import: &ast::Import) -> Option<usize> {
+        if import.lost {
+            return None;
+        }
         let written = Path::new(&import.path);
         let relative = written
             .components()

@@ -4,11 +4,11 @@
 
 use std::collections::HashMap;
 
-use super::scope::Scope;
-use super::walk;
+use super::scope::{Missing, Scope, built_in};
+use super::{names, walk};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::syntax::ast::{
-    Action, Attribute, Field, Head, Import, Item, Literal, LiteralKind, Member, TypeKind, VariantList,
+    Action, Attribute, Field, Head, Import, Item, Literal, LiteralKind, Member, Path, TypeKind, VariantList,
 };
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
@@ -109,11 +109,17 @@ fn unused(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
     if one.file.items.iter().any(lost) || walk::field_lists(scope.units).into_iter().any(incomplete) {
         return;
     }
-    let used = prefixes(scope, unit);
+    let paths = paths(scope, unit);
+    let mut used: Vec<String> = paths.iter().map(|path| path.prefix_text()).collect();
+    used.sort_unstable();
+    used.dedup();
     for (import, target) in one.file.imports.iter().zip(&one.imports) {
         let Some(target) = *target else { continue };
         let package = scope.package(target);
-        if target != unit && !package.is_empty() && !used.iter().any(|prefix| prefix == package) {
+        let is_used = || used.iter().any(|prefix| prefix == package);
+        // Who writes `Limit` for `limits.Limit` is told so, and has used the import.
+        let is_meant = || paths.iter().any(|path| is_meant(scope, unit, path, target));
+        if target != unit && !package.is_empty() && !is_used() && !is_meant() {
             let message = format!("nothing of package `{package}` is used");
             let diagnostic = Diagnostic::new(Code::UnusedImport, import.span, message);
             sink.push(diagnostic.with_help("remove the import"));
@@ -121,8 +127,19 @@ fn unused(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
     }
 }
 
-/// Every prefix that a type or a value of this unit is written with.
-fn prefixes(scope: &Scope<'_>, unit: usize) -> Vec<String> {
+/// Whether a name that stands for nothing may have been meant for what an import declares.
+fn is_meant(scope: &Scope<'_>, unit: usize, path: &Path, target: usize) -> bool {
+    match scope.lookup(unit, path) {
+        Err(Missing::Name) if path.prefix.is_empty() && built_in(path).is_none() => {
+            scope.units[target].file.items.iter().any(|item| item.name().text == path.last.text)
+        }
+        Err(Missing::Package) => names::has_near(scope, target, path),
+        _ => false,
+    }
+}
+
+/// Every path that a type or a value of this unit is.
+fn paths<'a>(scope: &Scope<'a>, unit: usize) -> Vec<&'a Path> {
     let mut paths = Vec::new();
     for (_, ty) in walk::type_exprs(scope.units).into_iter().filter(|(home, _)| *home == unit) {
         match &ty.kind {
@@ -133,13 +150,10 @@ fn prefixes(scope: &Scope<'_>, unit: usize) -> Vec<String> {
         paths.extend(ty.attributes.iter().flat_map(|attribute| &attribute.arguments).filter_map(in_literal));
     }
     paths.extend(literals(&scope.units[unit].file.items).into_iter().filter_map(in_literal));
-    let mut prefixes: Vec<String> = paths.into_iter().map(crate::syntax::ast::Path::prefix_text).collect();
-    prefixes.sort_unstable();
-    prefixes.dedup();
-    prefixes
+    paths
 }
 
-fn in_literal(literal: &Literal) -> Option<&crate::syntax::ast::Path> {
+fn in_literal(literal: &Literal) -> Option<&Path> {
     match &literal.kind {
         LiteralKind::Path(path) => Some(path),
         _ => None,

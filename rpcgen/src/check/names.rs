@@ -79,13 +79,20 @@ fn is_a_type(scope: &Scope<'_>, unit: usize, path: &Path, sink: &mut Sink) {
     sink.push(diagnostic.with_help("a type is built in, or declared by `struct`, `enum` or `alias`"));
 }
 
+/// Whether a unit declares something with nearly the last name of a path.
+pub(super) fn has_near(scope: &Scope<'_>, unit: usize, path: &Path) -> bool {
+    nearest(&path.last.text, scope.units[unit].file.items.iter().map(|item| item.name().text.as_str())).is_some()
+}
+
 /// No import has the prefix; shared with the rules that look for values.
 pub(super) fn unknown_package(scope: &Scope<'_>, unit: usize, path: &Path) -> Diagnostic {
     let prefix = path.prefix_text();
     let first = path.prefix.first().unwrap_or(&path.last);
     let span = path.prefix.last().map_or(first.span, |last| first.span.to(last.span));
     let diagnostic = Diagnostic::new(Code::UnknownPackage, span, format!("no import has package `{prefix}`"));
-    let imported = scope.units[unit].imports.iter().flatten().map(|import| scope.package(*import));
+    // A package that has nothing of such a name is not meant, however near its own name is.
+    let has_it = |import: &&usize| has_near(scope, **import, path);
+    let imported = scope.units[unit].imports.iter().flatten().filter(has_it).map(|import| scope.package(*import));
     match nearest(&prefix, imported) {
         Some(near) => diagnostic.with_fix("did you mean", span, near),
         None => diagnostic

@@ -2,6 +2,8 @@
 //!
 //! Knows: which named type holds which. Does not know: sizes (`limits`).
 
+use std::collections::HashMap;
+
 use super::scope::{Declared, Scope};
 use super::walk;
 use crate::diagnostic::{Code, Diagnostic, Sink};
@@ -16,13 +18,19 @@ struct Edge {
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
     let held = held_without_end(scope);
-    for circle in circles(&held) {
-        let help =
-            "put one of them into a list, a map or an optional, which can be empty, or into one variant of several";
-        report(scope, &circle, help, sink);
+    for circle in together(circles(&held)) {
+        let which = match circle.as_slice() {
+            [_] => "it",
+            // One variant that ends is enough.
+            [(from, edge), ..] if *from == edge.to && !is_enum(scope, *from) => "each of them",
+            _ => "one of them",
+        };
+        let into = "into a list, a map or an optional, which can be empty, or into one variant of several";
+        let help = format!("put {which} {into}");
+        report(scope, &circle, &help, sink);
     }
     let named: Vec<Vec<Edge>> = scope.types.iter().map(|site| aliases_named_by(scope, site.unit, site.item)).collect();
-    for circle in circles(&named) {
+    for circle in together(circles(&named)) {
         // A circle of direct holding has been reported above.
         let direct = circle.iter().all(|(from, edge)| held[*from].iter().any(|other| other.to == edge.to));
         if !direct {
@@ -37,6 +45,10 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
     constants(scope, sink);
 }
 
+fn is_enum(scope: &Scope<'_>, index: usize) -> bool {
+    matches!(scope.types[index].item, Item::Enum(_))
+}
+
 fn report(scope: &Scope<'_>, circle: &[(usize, &Edge)], help: &str, sink: &mut Sink) {
     let Some((start, _)) = circle.first() else { return };
     let name = &scope.types[*start].name;
@@ -47,6 +59,25 @@ fn report(scope: &Scope<'_>, circle: &[(usize, &Edge)], help: &str, sink: &mut S
         diagnostic = diagnostic.with_secondary(edge.span, format!("`{from}` holds `{to}` here"));
     }
     sink.push(diagnostic.with_help(help));
+}
+
+/// One circle for all places in which a type holds itself: they are one mistake.
+fn together(circles: Vec<Vec<(usize, &Edge)>>) -> Vec<Vec<(usize, &Edge)>> {
+    let mut kept: Vec<Vec<(usize, &Edge)>> = Vec::new();
+    let mut of_one: HashMap<usize, usize> = HashMap::new();
+    for circle in circles {
+        if let [alone] = circle.as_slice() {
+            match of_one.get(&alone.0) {
+                Some(first) => {
+                    kept[*first].push(*alone);
+                    continue;
+                }
+                None => of_one.insert(alone.0, kept.len()),
+            };
+        }
+        kept.push(circle);
+    }
+    kept
 }
 
 /// The circles that a walk over the graph closes, each with the edges that make it. No recursion: a chain may be as long as a file.

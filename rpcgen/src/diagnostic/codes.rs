@@ -96,7 +96,7 @@ codes! {
     AngleBrackets      "E050" "a type in angle brackets";
     UnnamedResponse    "E051" "a response without names";
     Comment            "E052" "a comment of another language";
-    Separator          "E053" "a comma or semicolon in the wrong place";
+    Separator          "E053" "a comma or semicolon in the wrong place, or none";
     UnknownDeclaration "E054" "a word that begins no declaration";
     UnknownMember      "E055" "a word that begins no member of a service";
     TypeFirst          "E056" "a type before its name";
@@ -106,7 +106,7 @@ codes! {
     UnclosedString     "E060" "a string that does not end";
     Escape             "E061" "an escape that nothing knows";
     TimeUnit           "E062" "a unit of time that nothing knows";
-    Quotes             "E063" "a string in single quotes";
+    Quotes             "E063" "a string that is not in double quotes";
     Modifier           "E064" "a modifier of another language";
     TupleVariant       "E065" "a variant whose data have no names";
     VariantNumber      "E066" "a variant with a number";
@@ -122,6 +122,8 @@ codes! {
     StrayBracket       "E076" "a bracket that closes nothing";
     TooDeep            "E077" "brackets that nest too deep";
     NothingReserved    "E078" "something reserved, where nothing is removed";
+    Protobuf           "E079" "a file of protobuf";
+    ElsewhereType      "E080" "a type that is written as elsewhere";
     UnusedImport       "W001" "an import that nothing uses";
     LostDoc            "W002" "a doc comment that documents nothing";
     NoEffect           "W003" "something that changes nothing";

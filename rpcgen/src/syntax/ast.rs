@@ -79,6 +79,8 @@ pub struct Import {
     pub path: String,
     /// The string with its quotes.
     pub span: Span,
+    /// It could not be read, which was reported: nobody knows what it would have brought.
+    pub lost: bool,
 }
 
 /// What a file declares.

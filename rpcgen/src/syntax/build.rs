@@ -109,13 +109,16 @@ impl Builder<'_, '_> {
         let mut list = FieldList { span: self.group_span(group), ..FieldList::default() };
         for range in self.parser.pieces.cut(group.inside(), Cut::List, &mut self.parser.sink) {
             let empty = self.parser.is_empty_piece(range, "a field");
-            let field = if empty {
-                None
-            } else {
-                self.parser.piece(range, Rule::field, |builder, pairs, _| builder.field(pairs))
+            if empty {
+                continue;
+            }
+            let parse = |parser: &mut Parser<'_>, range| {
+                parser.piece(range, Rule::field, |builder, pairs, _| builder.field(pairs))
             };
-            list.incomplete |= field.is_none() && !empty;
-            list.fields.extend(field);
+            for field in self.parser.with_commas(range, parse) {
+                list.incomplete |= field.is_none();
+                list.fields.extend(field);
+            }
         }
         list
     }
@@ -125,13 +128,16 @@ impl Builder<'_, '_> {
         let mut list = VariantList { span: self.group_span(group), ..VariantList::default() };
         for range in self.parser.pieces.cut(group.inside(), Cut::List, &mut self.parser.sink) {
             let empty = self.parser.is_empty_piece(range, "a variant");
-            let variant = if empty {
-                None
-            } else {
-                self.parser.piece(range, Rule::variant, |builder, pairs, groups| builder.variant(pairs, groups))
+            if empty {
+                continue;
+            }
+            let parse = |parser: &mut Parser<'_>, range| {
+                parser.piece(range, Rule::variant, |builder, pairs, groups| builder.variant(pairs, groups))
             };
-            list.incomplete |= variant.is_none() && !empty;
-            list.variants.extend(variant);
+            for variant in self.parser.with_commas(range, parse) {
+                list.incomplete |= variant.is_none();
+                list.variants.extend(variant);
+            }
         }
         list
     }
@@ -227,8 +233,8 @@ impl Builder<'_, '_> {
     fn value(&mut self, pair: Pair<'_, Rule>) -> Option<Literal> {
         let span = self.span(&pair);
         let inner = pair.into_inner().next()?;
-        let text = inner.as_str();
-        let kind = match inner.as_rule() {
+        let (text, rule) = (inner.as_str(), inner.as_rule());
+        let kind = match rule {
             Rule::string => literal::string(text).map(LiteralKind::String),
             Rule::bytes => literal::bytes(text).map(LiteralKind::Bytes),
             Rule::number => literal::number(text),
@@ -239,22 +245,29 @@ impl Builder<'_, '_> {
         };
         match kind {
             Ok(kind) => Some(Literal { kind, span }),
-            Err(why) => self.bad_literal(span, why),
+            Err((code, why)) => {
+                let diagnostic = Diagnostic::new(code, span, why);
+                let number = if rule == Rule::number { literal::without_type(text) } else { None };
+                self.bad_literal(match number {
+                    Some(number) => diagnostic.with_fix("write", span, number),
+                    None => diagnostic,
+                })
+            }
         }
     }
 
     fn import(&mut self, pair: &Pair<'_, Rule>) -> Import {
         let span = self.span(pair);
-        let path = literal::string(pair.as_str()).unwrap_or_else(|why| {
-            self.bad_literal::<()>(span, why);
+        let path = literal::string(pair.as_str()).unwrap_or_else(|(code, why)| {
+            self.bad_literal::<()>(Diagnostic::new(code, span, why));
             String::new()
         });
-        Import { path, span }
+        Import { path, span, lost: false }
     }
 
-    fn bad_literal<T>(&mut self, span: Span, (code, why): literal::Wrong) -> Option<T> {
+    fn bad_literal<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
         self.sound = false;
-        self.parser.sink.push(Diagnostic::new(code, span, why));
+        self.parser.sink.push(diagnostic);
         None
     }
 

@@ -5,17 +5,27 @@
 use super::ast::{File, Import, Item, Path};
 use super::build::Declaration;
 use super::parse::{Parsed, Parser};
+use super::protobuf;
 use super::split::{Cut, Pieces, Range};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::source::SourceId;
 
 /// Reads `text`, the text of `source`.
 pub fn parse(source: SourceId, text: &str, sink: &mut Sink) -> File {
-    let pieces = Pieces::scan(source, text, sink);
+    let mut found = Sink::default();
+    let pieces = Pieces::scan(source, text, &mut found);
+    let ranges = pieces.cut(pieces.whole(), Cut::Items, &mut found);
     let mut reader = Reader { pieces: &pieces, parser: Parser::new(&pieces), file: File { source, ..File::default() } };
+    if let Some(diagnostic) = protobuf::recognize(&pieces, &ranges) {
+        sink.push(diagnostic);
+        reader.protobuf(&ranges);
+        return reader.file;
+    }
+    let had_errors = sink.has_errors() || found.has_errors();
+    sink.append(found);
     reader.file.docs = reader.parser.take_docs(pieces.whole(), true);
-    reader.items();
-    reader.package_is_declared(sink.has_errors());
+    reader.items(&ranges);
+    reader.package_is_declared(had_errors);
     sink.append(reader.parser.finish());
     reader.file
 }
@@ -27,8 +37,22 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn items(&mut self) {
-        let ranges = self.pieces.cut(self.pieces.whole(), Cut::Items, &mut self.parser.sink);
+    /// What is known of a file that is not read: its package, and names that nobody should miss.
+    fn protobuf(&mut self, ranges: &[Range]) {
+        for range in ranges {
+            let word = self.pieces.leading_word(*range).map_or("", |word| self.pieces.text(word));
+            match word {
+                "package" => {
+                    let parsed = self.parser.item(*range);
+                    self.take(parsed);
+                }
+                "message" | "enum" | "service" => self.file.items.extend(self.parser.lost_name(*range).map(Item::Lost)),
+                _ => {}
+            }
+        }
+    }
+
+    fn items(&mut self, ranges: &[Range]) {
         let is_service =
             |range: &Range| self.pieces.leading_word(*range).is_some_and(|word| self.pieces.text(word) == "service");
         // Many small pieces are shared out among threads; a service shares out its own.

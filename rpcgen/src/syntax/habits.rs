@@ -30,7 +30,9 @@ pub(super) fn recognize(broken: &Broken<'_>) -> Option<(Diagnostic, usize)> {
         "'" => Some(broken.quotes()),
         "#" => Some(broken.hash()),
         "" if broken.wants_semicolon => Some(broken.no_semicolon()),
-        _ => None,
+        "[" => broken.brackets_behind(),
+        "&" | "*" => broken.reference(),
+        _ => broken.brackets_before(),
     };
     found.or_else(|| broken.reservation()).or_else(|| match broken.rule {
         Rule::field => {
@@ -40,12 +42,13 @@ pub(super) fn recognize(broken: &Broken<'_>) -> Option<(Diagnostic, usize)> {
         Rule::variant => broken.variant().map(|diagnostic| (diagnostic, broken.code.end)),
         Rule::action => broken.action(),
         Rule::struct_item | Rule::enum_item | Rule::service_item => broken.declaration(),
+        Rule::import_item => broken.bare_import(),
         _ => None,
     })
 }
 
 impl Broken<'_> {
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         self.pieces.text(self.code)
     }
 
@@ -53,7 +56,7 @@ impl Broken<'_> {
         Range { start: self.at, end: self.at + self.found.len() }
     }
 
-    fn before(&self) -> &str {
+    pub(super) fn before(&self) -> &str {
         self.pieces.text(Range { start: self.code.start, end: self.at })
     }
 
@@ -92,11 +95,6 @@ impl Broken<'_> {
         Some((diagnostic, end))
     }
 
-    fn quotes(&self) -> (Diagnostic, usize) {
-        let diagnostic = self.at_found(Code::Quotes, "strings stand between double quotes");
-        (diagnostic.with_help("write `\"text\"`"), self.code.end)
-    }
-
     fn hash(&self) -> (Diagnostic, usize) {
         let diagnostic = self.at_found(Code::Comment, "comments begin with `//`");
         (diagnostic.with_fix("write", self.pieces.span(self.found_range()), "//"), self.code.end)
@@ -108,7 +106,7 @@ impl Broken<'_> {
         (diagnostic.with_fix("write", end, ";"), self.code.end)
     }
 
-    fn at_found(&self, code: Code, message: &str) -> Diagnostic {
+    pub(super) fn at_found(&self, code: Code, message: &str) -> Diagnostic {
         Diagnostic::new(code, self.pieces.span(self.found_range()), message)
     }
 
@@ -290,7 +288,7 @@ fn is_type(word: &str) -> bool {
     is_path && (ours.contains(&name) || foreign::scalar(name).is_some() || looks)
 }
 
-fn is_word(text: &str) -> bool {
+pub(super) fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 

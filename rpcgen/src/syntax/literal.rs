@@ -18,6 +18,9 @@ fn bad_escape(why: impl Into<String>) -> Wrong {
 
 /// A number, with or without a unit; what is wrong with it otherwise.
 pub(super) fn number(text: &str) -> Result<LiteralKind, Wrong> {
+    if without_type(text).is_some() {
+        return Err(wrong("a number has no type behind it"));
+    }
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let clean = digits.replace('_', "");
     if let Some(hex) = clean.strip_prefix("0x") {
@@ -37,6 +40,19 @@ pub(super) fn number(text: &str) -> Result<LiteralKind, Wrong> {
         duration(&clean[..clean.len() - unit.len()], unit, negative)
     }
 }
+
+/// The number of `1u32`, as Rust writes it.
+pub(super) fn without_type(text: &str) -> Option<&str> {
+    let is_hex = text.trim_start_matches('-').starts_with("0x");
+    NUMBERS.iter().filter(|ty| !is_hex || !ty.starts_with('f')).find_map(|ty| {
+        let number = text.strip_suffix(ty)?;
+        number.ends_with(|c: char| c.is_ascii_hexdigit() || c == '_').then_some(number.trim_end_matches('_'))
+    })
+}
+
+/// What stands behind numbers in Rust.
+const NUMBERS: [&str; 14] =
+    ["u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64"];
 
 fn radix(digits: &str, radix: u32, negative: bool) -> Result<LiteralKind, Wrong> {
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
@@ -152,6 +168,18 @@ mod tests {
         assert_eq!(number("3s"), Ok(LiteralKind::Duration(3_000_000_000)));
         assert_eq!(number("-1.5e3"), Ok(LiteralKind::Float(-1500.0)));
         assert_eq!(number("2e3"), Ok(LiteralKind::Float(2000.0)));
+    }
+
+    #[test]
+    fn types_behind_numbers_are_found() {
+        for (text, expected) in
+            [("1u32", Some("1")), ("-1_i8", Some("-1")), ("1.5f32", Some("1.5")), ("0xffu8", Some("0xff"))]
+        {
+            assert_eq!(without_type(text), expected, "{text}");
+        }
+        for text in ["1", "3s", "0x1f32", "u32", "1e3"] {
+            assert_eq!(without_type(text), None, "{text}");
+        }
     }
 
     #[test]

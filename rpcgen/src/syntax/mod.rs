@@ -4,11 +4,14 @@
 
 pub mod ast;
 mod build;
+mod elsewhere;
 mod file;
 mod habits;
 mod literal;
 mod parse;
+mod protobuf;
 mod scan;
 mod split;
+mod words;
 
 pub use file::parse;

@@ -7,10 +7,12 @@
 use pest::Parser as _;
 use pest::error::{ErrorVariant, InputLocation};
 
-use super::ast::{Member, Name};
+use super::ast::{Import, Member, Name};
 use super::build::{Builder, Declaration};
 use super::habits::{self, Broken};
+use super::scan;
 use super::split::{Cut, Group, Pieces, Range};
+use super::words::{expected, form};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::foreign;
 use crate::nearest::nearest;
@@ -18,6 +20,9 @@ use crate::threads;
 
 /// Declarations, members, fields and variants of one file, together.
 const PIECES_MAX: usize = 50_000;
+
+/// So many parts of one piece are looked for where commas lack: each is read with all that follows it.
+const PARTS_MAX: usize = 16;
 
 /// What the pest derive makes of the grammar.
 pub(super) mod grammar {
@@ -50,11 +55,20 @@ pub(super) struct Parser<'a> {
     /// The lines of documentation that something took.
     taken: Vec<usize>,
     pieces_left: usize,
+    /// Where a comma lacks in the piece that was parsed last.
+    no_comma: Option<usize>,
 }
 
 impl<'a> Parser<'a> {
     pub(super) const fn new(pieces: &'a Pieces) -> Self {
-        Self { pieces, sink: Sink::new(), reported: Vec::new(), taken: Vec::new(), pieces_left: PIECES_MAX }
+        Self {
+            pieces,
+            sink: Sink::new(),
+            reported: Vec::new(),
+            taken: Vec::new(),
+            pieces_left: PIECES_MAX,
+            no_comma: None,
+        }
     }
 
     /// What was said, and whether all was read; what was not documents nothing that is known of.
@@ -96,7 +110,7 @@ impl<'a> Parser<'a> {
         };
         let rule = match self.pieces.text(word) {
             "package" => Rule::package_item,
-            "import" => Rule::import_item,
+            "import" => return self.import(range),
             "const" => Rule::const_item,
             "alias" => Rule::alias_item,
             "struct" => Rule::struct_item,
@@ -113,6 +127,13 @@ impl<'a> Parser<'a> {
         };
         let declaration = self.piece(range, rule, |builder, pairs, groups| builder.item(pairs, groups));
         declaration.map_or_else(|| Parsed::Lost(self.lost_name(range)), Parsed::Declaration)
+    }
+
+    fn import(&mut self, range: Range) -> Parsed {
+        let declaration = self.piece(range, Rule::import_item, |builder, pairs, groups| builder.item(pairs, groups));
+        let span = self.pieces.span(self.pieces.trim(range));
+        let lost = || Declaration::Import(Import { path: String::new(), span, lost: true });
+        Parsed::Declaration(declaration.unwrap_or_else(lost))
     }
 
     /// The documentation of what begins in a range.
@@ -202,6 +223,25 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Parses a piece of a list. Where a comma lacks, which is reported, its parts are parsed as if the comma were there.
+    pub(super) fn with_commas<T>(
+        &mut self,
+        range: Range,
+        parse: impl Fn(&mut Self, Range) -> Option<T>,
+    ) -> Vec<Option<T>> {
+        let (mut parsed, mut rest) = (Vec::new(), range);
+        loop {
+            self.no_comma = None;
+            let whole = parse(self, rest);
+            let Some(at) = self.no_comma.take().filter(|_| parsed.len() < PARTS_MAX) else {
+                parsed.push(whole);
+                return parsed;
+            };
+            parsed.push(parse(self, Range { start: rest.start, end: at }));
+            rest.start = at;
+        }
+    }
+
     fn count_piece(&mut self, range: Range) -> bool {
         if self.pieces_left == 1 {
             let message = format!("more than {PIECES_MAX} declarations, fields and variants in one file");
@@ -228,6 +268,11 @@ impl<'a> Parser<'a> {
             for (comma, _) in text.match_indices(',') {
                 self.note_reported(code.end + comma + 1);
             }
+            return;
+        }
+        if let Some((diagnostic, end)) = broken.no_comma() {
+            self.sink.push(diagnostic);
+            self.no_comma = Some(end);
             return;
         }
         let expected = expected(rule, error);
@@ -338,6 +383,13 @@ fn has_pieces_inside(rule: Rule) -> bool {
     matches!(rule, action | broadcast | enum_item | service_item | struct_item | variant)
 }
 
+/// Whether a text is one whole piece of this kind.
+pub(super) fn is_whole(rule: Rule, text: &str) -> bool {
+    let mut bytes = text.as_bytes().to_vec();
+    scan::only_spaces(&mut bytes);
+    String::from_utf8(bytes).is_ok_and(|text| grammar::PieceParser::parse(rule, &text).is_ok())
+}
+
 /// The word, the number or the one character that a text begins with, on one line.
 fn first_token(text: &str) -> &str {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -346,100 +398,8 @@ fn first_token(text: &str) -> &str {
     &text[..length.max(first)]
 }
 
-/// The rules that could have gone on, as a person calls them. What only lengthens what is complete is named last of all.
-fn expected(piece: Rule, error: &pest::error::Error<Rule>) -> String {
-    let ErrorVariant::ParsingError { positives, .. } = &error.variant else { return "something else".to_owned() };
-    let lengthens = |rule: &&Rule| matches!(rule, Rule::dot | Rule::question | Rule::attribute | Rule::at);
-    let needed: Vec<&Rule> = positives.iter().filter(|rule| !lengthens(rule)).collect();
-    let rules = if needed.is_empty() { positives.iter().collect() } else { needed };
-    let mut words: Vec<&str> = Vec::new();
-    for word in rules.into_iter().map(|rule| if *rule == Rule::EOI { end_of(piece) } else { describe(*rule) }) {
-        if !words.contains(&word) {
-            words.push(word);
-        }
-    }
-    match words.as_slice() {
-        [] => "the end".to_owned(),
-        [one] => (*one).to_owned(),
-        [first @ .., last] => format!("{} or {last}", first.join(", ")),
-    }
-}
-
 /// Whether only a `;` was missing.
 fn wants_semicolon(error: &pest::error::Error<Rule>) -> bool {
     let ErrorVariant::ParsingError { positives, .. } = &error.variant else { return false };
     positives.contains(&Rule::semicolon)
-}
-
-/// A declaration ends with what it ends with; a field and a variant just end.
-fn end_of(piece: Rule) -> &'static str {
-    match piece {
-        Rule::field => "the end of the field",
-        Rule::variant => "the end of the variant",
-        _ => "the end of the declaration",
-    }
-}
-
-/// What a person calls a rule.
-fn describe(rule: Rule) -> &'static str {
-    match rule {
-        Rule::EOI => "the end",
-        Rule::name => "a name",
-        Rule::path => "a name",
-        Rule::string => "a string",
-        Rule::bytes => "bytes",
-        Rule::number => "a number",
-        Rule::value | Rule::empty_list | Rule::empty_map | Rule::app_id => "a value",
-        Rule::attribute | Rule::at => "an annotation",
-        Rule::type_expr | Rule::list | Rule::map => "a type",
-        Rule::dot => "`.`",
-        Rule::colon => "`:`",
-        Rule::comma => "`,`",
-        Rule::semicolon => "`;`",
-        Rule::equals => "`=`",
-        Rule::arrow | Rule::response => "`->`",
-        Rule::question => "`?`",
-        Rule::open_paren | Rule::parens => "`(`",
-        Rule::close_paren => "`)`",
-        Rule::open_square => "`[`",
-        Rule::close_square => "`]`",
-        Rule::open_brace | Rule::braces => "`{`",
-        Rule::close_brace => "`}`",
-        Rule::kw_fails | Rule::fails => "`fails`",
-        Rule::kw_to | Rule::origin => "`to`",
-        Rule::kw_origin => "`origin`",
-        Rule::kw_of => "`of`",
-        Rule::kw_by => "`by`",
-        Rule::kw_package | Rule::package_item => "`package`",
-        Rule::kw_import | Rule::import_item => "`import`",
-        Rule::kw_const | Rule::const_item => "`const`",
-        Rule::kw_alias | Rule::alias_item => "`alias`",
-        Rule::kw_struct | Rule::struct_item => "`struct`",
-        Rule::kw_enum | Rule::enum_item => "`enum`",
-        Rule::kw_service | Rule::service_item => "`service`",
-        Rule::kw_action | Rule::action => "`action`",
-        Rule::kw_broadcast | Rule::broadcast => "`broadcast`",
-        Rule::field => "a field",
-        Rule::variant => "a variant",
-        Rule::WHITESPACE | Rule::boundary => "a blank",
-    }
-}
-
-/// How a piece is written.
-fn form(rule: Rule) -> &'static str {
-    match rule {
-        Rule::package_item => "a package is declared by `package name;`",
-        Rule::import_item => "a file is imported by `import \"file.rpc\";`",
-        Rule::const_item => "a constant is written `const NAME: type = value;`",
-        Rule::alias_item => "an alias is written `alias Name = type;`",
-        Rule::struct_item => "a struct is written `struct Name { field: type, .. }`",
-        Rule::enum_item => "an enum is written `enum Name { variant, variant { field: type, .. }, .. }`",
-        Rule::service_item => "a service is written `service Name { action ..; broadcast ..; }`",
-        Rule::action => {
-            "an action is written `action name(app_id: AppId, ..) -> (field: type, ..) fails { reason, .. };`"
-        }
-        Rule::broadcast => "a broadcast is written `broadcast name(app_id: AppId, ..) to origin of action by field;`",
-        Rule::variant => "a variant is written `name` or `name { field: type, .. }`",
-        _ => "a field is written `name: type` or `name: type = default`",
-    }
 }

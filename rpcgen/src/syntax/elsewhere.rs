@@ -1,0 +1,166 @@
+//! Types, imports and lists that are right in another language, and how they are written here.
+//!
+//! Knows: `u8[]`, `[]string`, `&str`, an import without quotes, a comma that lacks. Does not know: which piece is tried when (`habits`).
+
+use super::habits::{Broken, is_word};
+use super::parse::{Rule, is_whole};
+use super::split::Range;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::foreign;
+
+/// What a type's name may hold.
+fn is_path(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
+}
+
+fn ours(ty: &str) -> &str {
+    foreign::scalar(ty).unwrap_or(ty)
+}
+
+/// A list of `ty`, or so many of it.
+fn list_of(ty: &str, length: &str) -> String {
+    match (ty, length) {
+        ("u8", "") => "bytes".to_owned(),
+        (_, "") => format!("[{ty}]"),
+        _ => format!("[{ty}; {length}]"),
+    }
+}
+
+fn is_length(text: &str) -> bool {
+    text.chars().all(is_path)
+}
+
+impl Broken<'_> {
+    fn written_elsewhere(&self, whole: Range, message: &str, ours: String) -> (Diagnostic, usize) {
+        let span = self.pieces.span(whole);
+        let diagnostic = Diagnostic::new(Code::ElsewhereType, span, message).with_fix("write", span, ours);
+        (diagnostic, self.code.end)
+    }
+
+    fn behind(&self, at: usize) -> &str {
+        self.pieces.text(Range { start: at, end: self.code.end })
+    }
+
+    /// Whether a type may begin behind this text.
+    fn wants_type(&self, before: &str) -> bool {
+        let before = before.trim_end();
+        before.ends_with([':', '[', '{']) || self.rule == Rule::alias_item && before.ends_with('=')
+    }
+
+    /// `u8[]`, `string[16]`: the brackets were found behind the type.
+    pub(super) fn brackets_behind(&self) -> Option<(Diagnostic, usize)> {
+        let before = self.before().trim_end();
+        let name = before.trim_end_matches(|c| is_path(c) || c == '?');
+        let (start, element) = (self.code.start + name.len(), &before[name.len()..]);
+        if element.is_empty() || !self.wants_type(name) {
+            return None;
+        }
+        let (mut ty, mut rest) = (ours(element).to_owned(), self.behind(self.at));
+        while let Some((length, behind)) = rest.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+            if !is_length(length.trim()) {
+                return None;
+            }
+            ty = list_of(&ty, length.trim());
+            rest = behind;
+        }
+        let whole = Range { start, end: self.code.end - rest.len() };
+        Some(self.written_elsewhere(whole, "the brackets of a list stand around what it holds", ty))
+    }
+
+    /// `[]string`, `[16]byte`: the type was found behind the brackets.
+    pub(super) fn brackets_before(&self) -> Option<(Diagnostic, usize)> {
+        let before = self.before().trim_end();
+        let open = self.code.start + before.strip_suffix('[')?.len();
+        let (length, behind) = self.behind(open + 1).split_once(']')?;
+        let element = behind.trim_start();
+        let element = &element[..element.find(|c| !is_path(c)).unwrap_or(element.len())];
+        if element.is_empty() || !is_length(length.trim()) || !self.wants_type(&before[..before.len() - 1]) {
+            return None;
+        }
+        let end = self.code.end - behind.trim_start().len() + element.len();
+        let ty = list_of(ours(element), length.trim());
+        Some(self.written_elsewhere(
+            Range { start: open, end },
+            "the brackets of a list stand around what it holds",
+            ty,
+        ))
+    }
+
+    /// `&str`, `&'a mut T`, `*T`.
+    pub(super) fn reference(&self) -> Option<(Diagnostic, usize)> {
+        if !self.wants_type(self.before()) {
+            return None;
+        }
+        let mut rest = self.behind(self.at + self.found.len()).trim_start();
+        if let Some(lifetime) = rest.strip_prefix('\'') {
+            rest = lifetime.trim_start_matches(is_path).trim_start();
+        }
+        rest = rest.strip_prefix("mut ").unwrap_or(rest).trim_start();
+        let name = &rest[..rest.find(|c| !is_path(c)).unwrap_or(rest.len())];
+        let end = self.code.end - rest.len() + name.len();
+        // A pointer may be null.
+        let optional = if self.found == "*" && !name.is_empty() { "?" } else { "" };
+        let message = "what is sent is whole: there are no references and no pointers";
+        Some(self.written_elsewhere(Range { start: self.at, end }, message, format!("{}{optional}", ours(name))))
+    }
+
+    /// `import money.rpc;`, `import money;`, `import { Amount } from "money.rpc";`
+    pub(super) fn bare_import(&self) -> Option<(Diagnostic, usize)> {
+        let written = self.text().strip_prefix("import")?;
+        let start = self.code.end - written.trim_start().len();
+        let written = written.trim().trim_end_matches(';').trim_end();
+        let path = match written.split('"').nth(1) {
+            Some(quoted) => quoted.to_owned(),
+            None => path_of(written.trim_matches(['\'', '<', '>']))?,
+        };
+        let span = self.pieces.span(Range { start, end: start + written.len() });
+        let message = "an import names a file, between double quotes";
+        let diagnostic = Diagnostic::new(Code::Quotes, span, message).with_fix("write", span, format!("\"{path}\""));
+        Some((diagnostic, self.code.end))
+    }
+
+    /// `'text'`
+    pub(super) fn quotes(&self) -> (Diagnostic, usize) {
+        let message = "strings stand between double quotes";
+        let inside = self.behind(self.at + 1);
+        let text = inside.split('\'').next().filter(|text| text.len() < inside.len());
+        let Some(text) = text.filter(|text| !text.contains(['"', '\\', '\n'])) else {
+            return (self.at_found(Code::Quotes, message).with_help("write `\"text\"`"), self.code.end);
+        };
+        let span = self.pieces.span(Range { start: self.at, end: self.at + text.len() + 2 });
+        (Diagnostic::new(Code::Quotes, span, message).with_fix("write", span, format!("\"{text}\"")), self.code.end)
+    }
+
+    /// Two fields, or two variants, with nothing between them but blanks; and where the first ends.
+    pub(super) fn no_comma(&self) -> Option<(Diagnostic, usize)> {
+        let before = self.before().trim_end();
+        let behind = self.behind(self.at + self.found.len()).trim_start();
+        let begins = match self.rule {
+            Rule::field => behind.starts_with(':') && !behind.starts_with("::"),
+            Rule::variant => true,
+            _ => return None,
+        };
+        if !begins || !is_word(self.found) || !is_whole(self.rule, before) {
+            return None;
+        }
+        let end = self.code.start + before.len();
+        let span = self.pieces.span(Range { start: end, end });
+        let what = if self.rule == Rule::field { "fields" } else { "variants" };
+        let diagnostic = Diagnostic::new(Code::Separator, span, format!("a `,` is missing between two {what}"));
+        Some((diagnostic.with_fix("write", span, ","), end))
+    }
+}
+
+/// The file that a path without quotes means: `money.rpc`, `shared/money`, `shop::money`.
+fn path_of(written: &str) -> Option<String> {
+    if !written.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_'))
+        || !written.chars().all(|c| is_path(c) || matches!(c, '/' | ':' | '-'))
+    {
+        return None;
+    }
+    if written.ends_with(".rpc") {
+        return Some(written.to_owned());
+    }
+    let folders = if written.contains('/') { written.to_owned() } else { written.replace("::", "/").replace('.', "/") };
+    Some(folders + ".rpc")
+}
