@@ -20,27 +20,45 @@ fn evolution() -> rpcgen::Result<()> {
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.expect("the folder can be listed").path()).collect();
     folders.sort();
     let (mut modules, mut cases) = (String::new(), String::new());
+    // Of each version alone: for a process that has nothing of the other one.
+    let mut alone = ["old", "new"].map(|version| (version, String::new(), String::new()));
     for folder in &folders {
         let name = folder.file_name().expect("it has a name").to_string_lossy();
         let mut module = String::new();
-        for version in ["old", "new"] {
-            module.push_str(&generate(folder, version, &out)?);
+        for (version, modules, cases) in &mut alone {
+            let Generated { code, messages, services } = generate(folder, version, &out)?;
+            let _ = writeln!(modules, "pub mod {name} {{ {code} {services} }}");
+            let _ = writeln!(
+                cases,
+                "crate::peer::Case {{ name: \"{name}\", services: cases::{name}::{version}_services }},"
+            );
+            module.extend([code, messages]);
         }
         let _ = writeln!(modules, "pub mod {name} {{ {module} }}");
         let module = format!("cases::{name}");
         let _ = writeln!(
             cases,
-            "super::Case {{ name: \"{name}\", old: {module}::old_messages, new: {module}::new_messages, \
-             old_services: {module}::old_services, new_services: {module}::new_services }},"
+            "super::Case {{ name: \"{name}\", old: {module}::old_messages, new: {module}::new_messages }},"
         );
     }
     let text = format!("pub mod cases {{ {modules} }}\npub const CASES: &[super::Case] = &[{cases}];\n");
     fs::write(out.join("evolution.rs"), text).expect("cargo's folder can be written");
+    for (version, modules, cases) in alone {
+        let cases = format!("pub(crate) const CASES: &[crate::peer::Case] = &[{cases}];");
+        let text = format!("pub mod cases {{ {modules} }}\n{cases}\n");
+        fs::write(out.join(format!("evolution_{version}.rs")), text).expect("cargo's folder can be written");
+    }
     Ok(())
 }
 
-/// One version of a case: its generated code, and the table of its messages.
-fn generate(folder: &Path, version: &str, out: &Path) -> rpcgen::Result<String> {
+/// One version of a case: its code, and the tables of its messages and its services.
+struct Generated {
+    code: String,
+    messages: String,
+    services: String,
+}
+
+fn generate(folder: &Path, version: &str, out: &Path) -> rpcgen::Result<Generated> {
     let path = folder.join(format!("{version}.rpc"));
     let config = Config::new();
     let checked = config.check(&[&path]);
@@ -56,21 +74,21 @@ fn generate(folder: &Path, version: &str, out: &Path) -> rpcgen::Result<String> 
     };
     let rows: String = model.services.iter().map(|service| rows(service, &module(service))).collect();
     let services: String = model.services.iter().map(|service| served(service, &module(service))).collect();
-    Ok(format!(
-        "pub mod {version} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{name}\")); }}\n\
-         pub fn {version}_messages() -> Vec<crate::Message> {{ vec![{rows}] }}\n\
-         pub(crate) fn {version}_services() -> Vec<crate::links::Served> {{ vec![{services}] }}\n"
-    ))
+    Ok(Generated {
+        code: format!("pub mod {version} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{name}\")); }}\n"),
+        messages: format!("pub fn {version}_messages() -> Vec<crate::Message> {{ vec![{rows}] }}\n"),
+        services: format!("pub(crate) fn {version}_services() -> Vec<crate::served::Served> {{ vec![{services}] }}\n"),
+    })
 }
 
 /// What serves and calls a service without knowing its types.
 fn served(service: &Service, module: &str) -> String {
     let actions = service.actions.iter().map(|action| {
         let result = if action.fails.is_empty() { "::core::convert::identity" } else { "Ok" };
-        format!("crate::links::Method::of::<{module}::actions::{}>({result}),", camel(&action.name))
+        format!("crate::served::Method::of::<{module}::actions::{}>({result}),", camel(&action.name))
     });
     let methods: String = actions.collect();
-    format!("crate::links::Served::of::<{module}::Client>(vec![{methods}]),")
+    format!("crate::served::Served::of::<{module}::Client>(vec![{methods}]),")
 }
 
 fn rows(service: &Service, module: &str) -> String {

@@ -1,113 +1,51 @@
-//! Both versions over a real link: whether they connect, and whether calls go through then.
+//! Both versions over a real link between two processes: whether they connect, and whether calls go through then.
 //!
 //! Knows: services by the number of their actions, messages as bytes. Does not know: what a case is about.
 
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rpcgen::breaking::{self, Level, Party};
-use rpcgen::model::Model;
-use rpcgen_runtime::generated::{
-    Action, Carried, Client, ClientBuilder, ConnectError, Dispatch, Handler, ServerCall, Service, ServiceDescriptor,
-    Stub, handle, unknown_action,
-};
-use rpcgen_runtime::{RejectReason, Server};
+use rpcgen::model::{Model, Service};
+use rpcgen_runtime::Server;
 
+use super::processes::{Process, said};
+use super::updates::Quick;
 use super::values::{Random, messages};
-use super::{Case, Message, generated, model};
-
-type Soon<T> = Pin<Box<dyn Future<Output = T>>>;
-
-/// A service of a version.
-pub(crate) struct Served {
-    descriptor: &'static ServiceDescriptor,
-    connect: fn(String) -> Soon<Result<Client, ConnectError>>,
-    methods: Vec<Method>,
-}
-
-/// An action of it.
-#[derive(Clone)]
-pub(crate) struct Method {
-    /// Answers with this response.
-    handle: Arc<dyn Fn(ServerCall, Carried, Vec<u8>) -> Handler + Send + Sync>,
-    /// Calls with this request.
-    call: fn(Client, Vec<u8>) -> Soon<Result<(), String>>,
-}
-
-impl Served {
-    pub(crate) fn of<S: Stub + 'static>(methods: Vec<Method>) -> Self {
-        let connect = |address: String| -> Soon<_> {
-            Box::pin(async move {
-                let stub = ClientBuilder::<S>::new().memory_instead_of_disk().connect(&address).await?;
-                Ok(stub.as_client().clone())
-            })
-        };
-        Self { descriptor: S::SERVICE, connect, methods }
-    }
-
-    /// As models name it.
-    fn name(&self) -> &'static str {
-        self.descriptor.name.rsplit('.').next().unwrap()
-    }
-}
-
-impl Method {
-    /// `result`: what a handler returns that succeeds.
-    pub(crate) fn of<A: Action>(result: fn(A::Output) -> A::Result) -> Self {
-        let handle = move |call, request, response: Vec<u8>| {
-            handle::<A, _, _>(call, request, async move |_, _| {
-                let response: A::Response = rpcgen_proto::payload::from_slice(&response).unwrap();
-                result(A::into_output(response))
-            })
-        };
-        let call = |client: Client, request: Vec<u8>| -> Soon<_> {
-            Box::pin(async move {
-                let request: A = rpcgen_proto::payload::from_slice(&request).unwrap();
-                client.request(request).await.map(drop).map_err(|error| format!("{error:?}"))
-            })
-        };
-        Self { handle: Arc::new(handle), call }
-    }
-}
-
-/// A business that has one answer for each action.
-struct Answers {
-    methods: Vec<(Method, Vec<u8>)>,
-    runs: Arc<AtomicUsize>,
-}
-
-impl Dispatch for Answers {
-    fn dispatch(&self, method: u32, call: ServerCall, request: Carried) -> Handler {
-        let Some((method, response)) = self.methods.get(method as usize) else { return unknown_action() };
-        self.runs.fetch_add(1, Ordering::Relaxed);
-        (method.handle)(call, request, response.clone())
-    }
-}
+use super::{Case, Message, Recode, generated, model};
 
 /// One version of a case.
 struct Version {
     name: &'static str,
     model: Model,
-    services: Vec<Served>,
     messages: Vec<Message>,
 }
 
 impl Version {
     fn both(case: &Case) -> [Self; 2] {
-        let of = |name, services, messages| Self { name, model: model(case.name, name), services, messages };
-        [of("old", (case.old_services)(), (case.old)()), of("new", (case.new_services)(), (case.new)())]
+        let of = |name, messages| Self { name, model: model(case.name, name), messages };
+        [of("old", (case.old)()), of("new", (case.new)())]
+    }
+
+    fn service(&self, name: &str) -> Option<&Service> {
+        self.model.services.iter().find(|service| service.name == name)
+    }
+
+    fn recode(&self, message: &str) -> Option<Recode> {
+        self.messages.iter().find(|(known, _)| *known == message).map(|(_, recode)| *recode)
     }
 
     /// A message of this version that `reader` can read; if it does not know it, any.
-    fn message(&self, service: &str, name: &str, reader: &Self) -> Vec<u8> {
-        let service = self.model.services.iter().find(|other| other.name == service).unwrap();
-        let reads = reader.messages.iter().find(|(known, _)| *known == name).map(|(_, recode)| *recode);
+    fn message(&self, service: &Service, name: &str, reader: &Self) -> Vec<u8> {
+        let reads = reader.recode(name);
         let values = (0..300).flat_map(|seed| messages(&self.model, service, &mut Random(seed)));
         let mut values = values.filter(|(known, _)| known == name).map(|(_, bytes)| bytes);
         values.find(|bytes| reads.is_none_or(|reads| reads(bytes).is_ok())).expect("one that both know")
+    }
+
+    /// Every request, or every response, of a service.
+    fn all(&self, service: &Service, part: &str, reader: &Self) -> Vec<Vec<u8>> {
+        let name = |number: usize| message_name(service, number, part);
+        (0..service.actions.len()).map(|number| self.message(service, &name(number), reader)).collect()
     }
 
     /// The model of one service.
@@ -116,6 +54,10 @@ impl Version {
         model.services.retain(|other| other.name == service);
         (!model.services.is_empty()).then_some(model)
     }
+}
+
+fn message_name(service: &Service, number: usize, part: &str) -> String {
+    format!("{} action {number} {part}", service.name)
 }
 
 fn breaks(old: &Model, new: &Model, party: Party) -> bool {
@@ -129,64 +71,65 @@ fn should_connect(client: &Model, server: &Model) -> bool {
     !breaks(client, server, Party::OldClient) || !breaks(server, client, Party::OldServer)
 }
 
-/// Serves one service, for a client of the other version.
-async fn serve(server: &Version, served: &Served, client: &Version, runs: &Arc<AtomicUsize>) -> Server {
-    let name = served.name();
-    let answers = served.methods.iter().enumerate().map(|(number, method)| {
-        (method.clone(), server.message(name, &format!("{name} action {number} response"), client))
+/// One version serves and the other calls: they meet as `expected`, and then each reads what the other has written.
+fn meet(case: &str, name: &str, client: (&Version, &mut Process), server: (&Version, &mut Process), expected: bool) {
+    let ((client, calling), (server, serving)) = (client, server);
+    let (asked, served) = (client.service(name).unwrap(), server.service(name).unwrap());
+    let who = format!("{case}: the {} client with the {} server", client.name, server.name);
+    let reader = if expected { client } else { server };
+    let responses = server.all(served, "response", reader);
+    let requests = client.all(asked, "request", if expected { server } else { client });
+    let address = serving.serve(case, name, &responses);
+    let answers = calling.call(case, name, &address, &requests);
+    let ran = serving.stop();
+    let answers = match answers {
+        Ok(answers) => answers,
+        Err((reason, text)) => {
+            assert!(!expected, "{who}: {text}");
+            assert_eq!((reason.as_str(), ran), ("SchemaMismatch", Vec::new()), "{who}: {text}");
+            return;
+        }
+    };
+    assert!(expected, "{who} should not connect");
+    let known = served.actions.len().min(asked.actions.len());
+    let read = |reader: &Version, message: &[u8], number, part, what| {
+        let recode = reader.recode(&message_name(asked, number, part)).unwrap();
+        said(what, number, &recode(message).unwrap())
+    };
+    let expected = (0..asked.actions.len()).map(|number| match responses.get(number) {
+        Some(response) => read(client, response, number, "response", "answer"),
+        None => format!("failed {number} Refused(UnknownAction)"),
     });
-    let answers = Answers { methods: answers.collect(), runs: Arc::clone(runs) };
-    let builder = Server::builder().memory_instead_of_disk().serve(Service::new(served.descriptor, answers));
-    builder.listen("tcp://127.0.0.1:0").await.unwrap()
+    assert_eq!(answers, expected.collect::<Vec<_>>(), "{who}");
+    let expected = (0..known).map(|number| read(server, &requests[number], number, "request", "ran"));
+    assert_eq!(ran, expected.collect::<Vec<_>>(), "{who}");
 }
 
-/// Calls every action: those that the server knows are answered, the others refused one by one.
-async fn call_all(case: &str, served: &Served, connected: &Client, versions: (&Version, &Version), known: usize) {
-    for (number, method) in served.methods.iter().enumerate().rev() {
-        let name = format!("{} action {number} request", served.name());
-        let request = versions.0.message(served.name(), &name, versions.1);
-        let ended = (method.call)(connected.clone(), request).await;
-        let expected = if number < known { Ok(()) } else { Err("Refused(UnknownAction)".to_owned()) };
-        assert_eq!(ended, expected, "{case}: {name} of the {} client", versions.0.name);
-    }
-}
-
-#[tokio::test]
-async fn versions_connect_if_nothing_breaks_and_then_calls_go_through() {
+#[test]
+fn versions_connect_if_nothing_breaks_and_then_calls_go_through() {
+    let (mut old_process, mut new_process) = (Process::start("old"), Process::start("new"));
     let mut either_way = BTreeSet::new();
+    let (mut met, mut refused) = (0, 0);
     for case in generated::CASES {
         let [old, new] = Version::both(case);
-        for (client, server) in [(&old, &new), (&new, &old)] {
-            for asked in &client.services {
-                let Some(served) = server.services.iter().find(|other| other.name() == asked.name()) else { continue };
-                let models = [client, server].map(|version| version.alone(asked.name()).unwrap());
-                let expected = should_connect(&models[0], &models[1]);
+        for is_old_client in [true, false] {
+            let (client, server) = if is_old_client { (&old, &new) } else { (&new, &old) };
+            for name in client.model.services.iter().map(|service| service.name.as_str()) {
+                let (Some(asked), Some(served)) = (client.alone(name), server.alone(name)) else { continue };
+                let expected = should_connect(&asked, &served);
                 let in_its_order = match client.name {
-                    "old" => !breaks(&models[0], &models[1], Party::OldClient),
-                    _ => !breaks(&models[1], &models[0], Party::OldServer),
+                    "old" => !breaks(&asked, &served, Party::OldClient),
+                    _ => !breaks(&served, &asked, Party::OldServer),
                 };
                 if expected != in_its_order {
                     either_way.insert(format!("{}: {} client", case.name, client.name));
                 }
-                let runs = Arc::new(AtomicUsize::new(0));
-                let running = if expected {
-                    serve(server, served, client, &runs).await
-                } else {
-                    serve(server, served, server, &runs).await
+                let (calling, serving) = match is_old_client {
+                    true => (&mut old_process, &mut new_process),
+                    false => (&mut new_process, &mut old_process),
                 };
-                match (asked.connect)(running.local_address()).await {
-                    Ok(connected) => {
-                        assert!(expected, "{}: the {} client should not connect", case.name, client.name);
-                        let known = served.methods.len();
-                        call_all(case.name, asked, &connected, (client, server), known).await;
-                        assert_eq!(runs.load(Ordering::Relaxed), known.min(asked.methods.len()), "{}", case.name);
-                    }
-                    Err(ConnectError::Rejected { reject, .. }) => {
-                        assert_eq!(reject.reason, RejectReason::SchemaMismatch, "{}", case.name);
-                        assert!(!expected, "{}: the {} client: {}", case.name, client.name, reject.message);
-                    }
-                    Err(error) => panic!("{}: {error}", case.name),
-                }
+                meet(case.name, name, (client, calling), (server, serving), expected);
+                *(if expected { &mut met } else { &mut refused }) += 1;
             }
         }
     }
@@ -194,6 +137,7 @@ async fn versions_connect_if_nothing_breaks_and_then_calls_go_through() {
     // it is what only asks for care. The values that one end does not know are refused one by one.
     let expected: BTreeSet<String> = EITHER_WAY.iter().map(|known| (*known).to_owned()).collect();
     assert_eq!(either_way, expected);
+    assert!(met > 20 && refused > 20, "{met} met, {refused} were refused");
 }
 
 /// Cases that would break in their own order of age, and connect as they would not in the other.
@@ -206,31 +150,29 @@ const EITHER_WAY: &[&str] = &[
     "variant_removed: old client",
 ];
 
-#[tokio::test]
-async fn versions_that_do_not_fit_are_told_what_differs() {
+#[test]
+fn versions_that_do_not_fit_are_told_what_differs() {
     let case = generated::CASES.iter().find(|case| case.name == "field_type").unwrap();
     let [old, new] = Version::both(case);
-    let runs = Arc::default();
-    let server = serve(&new, &new.services[0], &new, &runs).await;
-    let Err(error) = (old.services[0].connect)(server.local_address()).await else { panic!("it is refused") };
-    let text = error.to_string().replace(&server.local_address(), "ADDRESS");
+    let (mut calling, mut serving) = (Process::start("old"), Process::start("new"));
+    let responses = new.all(new.service("Shop").unwrap(), "response", &new);
+    let address = serving.serve(case.name, "Shop", &responses);
+    let requests = old.all(old.service("Shop").unwrap(), "request", &old);
+    let (_, text) = calling.call(case.name, "Shop", &address, &requests).expect_err("it is refused");
     assert_eq!(
-        text,
+        text.replace(&address, "ADDRESS"),
         "the server at ADDRESS refused: the schema of `shop.Shop` differs: server 6d3d7521ee46be9a, client 68afd09b1652923c: \
          `order.request.item.count` is `u32` here and `string` at the server; `order.request.item.state` is an optional enum here and an \
          enum at the server. Keep what is there and append what is new, or build both ends from one .rpc file; `rpcgen breaking` compares \
          two versions"
     );
+    assert_eq!(serving.stop(), [""; 0], "nothing ran");
 }
 
 #[tokio::test]
 async fn within_a_process_both_ends_have_one_version() {
-    let case = generated::CASES.iter().find(|case| case.name == "fine_message_grows").unwrap();
-    let [old, new] = Version::both(case);
-    let builder = Server::builder();
-    let answers = Answers { methods: Vec::new(), runs: Arc::default() };
-    let server =
-        builder.serve(Service::new(new.services[0].descriptor, answers)).listen("thread://versions").await.unwrap();
-    let Err(error) = (old.services[0].connect)(server.local_address()).await else { panic!("it is refused") };
+    use generated::cases::fine_message_grows::{new, old};
+    let server = Server::builder().serve(new::server(Quick)).listen("thread://versions").await.unwrap();
+    let Err(error) = old::Client::connect(&server.local_address()).await else { panic!("it is refused") };
     assert!(error.to_string().ends_with("handed over as they are here: build both ends from one .rpc file"), "{error}");
 }

@@ -7,6 +7,7 @@
 mod findings;
 mod interop;
 mod links;
+mod processes;
 mod special;
 mod updates;
 mod values;
@@ -26,8 +27,6 @@ struct Case {
     name: &'static str,
     old: fn() -> Vec<Message>,
     new: fn() -> Vec<Message>,
-    old_services: fn() -> Vec<links::Served>,
-    new_services: fn() -> Vec<links::Served>,
 }
 
 #[allow(

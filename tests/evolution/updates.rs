@@ -20,7 +20,7 @@ impl old::Shop for Slow {
 }
 
 /// The newer one.
-struct Quick;
+pub(super) struct Quick;
 
 impl new::Shop for Quick {
     async fn order(
