@@ -144,6 +144,18 @@ pub(crate) fn member(word: &str) -> Option<&'static str> {
     })
 }
 
+/// The annotation of this language that says the same.
+pub(crate) fn annotation(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "secret" | "private" | "redact" | "redacted" | "debug_redact" | "confidential" => "sensitive",
+        "maxLength" | "max_length" | "max_len" | "max_size" | "maxItems" | "max_items" | "limit" => "max",
+        "obsolete" => "deprecated",
+        "timeout" => "deadline",
+        "durable" => "persist",
+        _ => return None,
+    })
+}
+
 /// A word that other languages put before a declaration or a field, and that says nothing here.
 pub(crate) fn is_modifier(word: &str) -> bool {
     matches!(

@@ -5,6 +5,7 @@
 use super::scope::Scope;
 use super::walk::{self, Owner};
 use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::foreign;
 use crate::nearest::nearest;
 use crate::syntax::ast::{Attribute, Head, Item, Literal, LiteralKind, Member};
 
@@ -179,7 +180,7 @@ fn unknown(attribute: &Attribute, sink: &mut Sink) {
     let name = &attribute.name;
     let diagnostic = Diagnostic::new(Code::Annotation, name.span, format!("there is no annotation `@{}`", name.text));
     let names = || TABLE.iter().map(|annotation| annotation.name);
-    sink.push(match nearest(&name.text, names()) {
+    sink.push(match foreign::annotation(&name.text).or_else(|| nearest(&name.text, names())) {
         Some(near) => diagnostic.with_fix("did you mean", name.span, near),
         None => diagnostic.with_help(format!("the annotations are @{}", names().collect::<Vec<_>>().join(", @"))),
     });

@@ -91,7 +91,8 @@ impl Reader<'_> {
     }
 
     fn import(&mut self, import: Import) {
-        if let Some(item) = self.file.items.first() {
+        // What could not be read may have been the package, or another import.
+        if let Some(item) = self.file.items.iter().find(|item| !matches!(item, Item::Lost(_))) {
             let diagnostic = Diagnostic::new(Code::ImportPlace, import.span, "an import behind a declaration");
             let diagnostic = diagnostic.with_secondary(item.name().span, "the first declaration");
             self.parser.sink.push(diagnostic.with_help("imports stand between the package and the first declaration"));
