@@ -41,6 +41,7 @@ pub(super) fn recognize(broken: &Broken<'_>) -> Option<(Diagnostic, usize)> {
         }
         Rule::variant => broken.variant().map(|diagnostic| (diagnostic, broken.code.end)),
         Rule::action => broken.action(),
+        Rule::broadcast => broken.origin().map(|diagnostic| (diagnostic, broken.code.end)),
         Rule::struct_item | Rule::enum_item | Rule::service_item => broken.declaration(),
         Rule::import_item => broken.bare_import(),
         _ => None,
@@ -240,6 +241,30 @@ impl Broken<'_> {
             diagnostic.with_fix("write", whole, format!("{blank}-> {response}"))
         };
         Some((diagnostic, self.code.end))
+    }
+
+    /// `to open by key`, `by key`, `to origin of open`: a part of an origin.
+    fn origin(&self) -> Option<Diagnostic> {
+        let before = self.before().trim_end();
+        let last = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+        match (last, self.found) {
+            ("to", action) if is_word(action) => {
+                let diagnostic = self.at_found(Code::Syntax, "the action stands behind `to origin of`");
+                let span = self.pieces.span(self.found_range());
+                Some(diagnostic.with_fix("write", span, format!("origin of {action}")))
+            }
+            (_, "by") if before.ends_with(')') => {
+                let diagnostic = self.at_found(Code::Syntax, "nothing says whose origin is meant");
+                Some(diagnostic.with_help("an action stands before it: `to origin of action by field`"))
+            }
+            (action, ";") if before.trim_end_matches(action).trim_end().ends_with(" of") => {
+                let diagnostic = self.at_found(Code::Syntax, "nothing says which fields tie the two");
+                let help =
+                    format!("name what the broadcast and `{action}` both have: `to origin of {action} by field`");
+                Some(diagnostic.with_help(help))
+            }
+            _ => None,
+        }
     }
 
     /// Where a response without parentheses stands, and how it is written.
