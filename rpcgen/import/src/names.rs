@@ -37,7 +37,11 @@ pub(crate) struct Names {
 
 /// Names of one place, each once.
 #[derive(Debug, Default)]
-pub(crate) struct Taken(BTreeSet<String>);
+pub(crate) struct Taken {
+    keys: BTreeSet<String>,
+    /// The number that a name with its suffix got last: a name that is wanted many times is not tried from the first number each time.
+    numbers: BTreeMap<String, usize>,
+}
 
 /// What a name becomes in the generated code.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +63,7 @@ impl Casing {
 
 impl Taken {
     fn with(names: impl IntoIterator<Item = String>) -> Self {
-        Self(names.into_iter().collect())
+        Self { keys: names.into_iter().collect(), numbers: BTreeMap::new() }
     }
 
     /// `wanted`, or what it becomes so that no two names are one and it begins with a letter: with `suffix`, then with a number.
@@ -69,10 +73,20 @@ impl Taken {
         let x =
             if suffix.starts_with('_') && matches!(casing, Casing::Camel) { "x".to_owned() } else { casing.key("x_") };
         let wanted = if begins { wanted.to_owned() } else { format!("{x}{wanted}") };
-        let numbered = (2..).map(|number| format!("{wanted}{suffix}{number}"));
-        let mut candidates = [wanted.clone(), format!("{wanted}{suffix}")].into_iter().chain(numbered);
-        let free = candidates.find(|name| !self.0.contains(&casing.key(name))).unwrap_or(wanted);
-        self.0.insert(casing.key(&free));
+        let last = self.numbers.entry(format!("{wanted}{suffix}")).or_insert(1);
+        let mut numbered = (*last + 1..).map(|number| (number, format!("{wanted}{suffix}{number}")));
+        let is_free = |name: &String| !self.keys.contains(&casing.key(name));
+        let free = match [wanted.clone(), format!("{wanted}{suffix}")].into_iter().find(is_free) {
+            Some(name) => name,
+            None => match numbered.find(|(_, name)| is_free(name)) {
+                Some((number, name)) => {
+                    *last = number;
+                    name
+                }
+                None => wanted,
+            },
+        };
+        self.keys.insert(casing.key(&free));
         free
     }
 }
@@ -170,14 +184,14 @@ impl Names {
         }
         let mut taken = Taken::with(["AppId".to_owned()]);
         if let (true, [(_, _, service)]) = (is_single, services.as_slice()) {
-            taken.0.extend(modules.0);
+            taken.keys.extend(modules.keys);
             let responses = unary(service)
                 .map(|(_, method)| format!("{}Response", Casing::Camel.key(&method.name().to_snake_case())));
             let inlined = |name: &String| {
                 let is_it = |id: &&DeclaredId| symbols.list[**id].names.concat().to_upper_camel_case() == *name;
                 self.inlined.iter().any(|id| is_it(&id) && package.types.contains(id))
             };
-            taken.0.extend(responses.filter(inlined));
+            taken.keys.extend(responses.filter(inlined));
         }
         for id in &package.types {
             let declared = &symbols.list[*id];

@@ -160,6 +160,11 @@ fn nothing_panics_on_hostile_texts() {
         "syntax = \"proto3\"; enum E { A = 0; } service S { rpc A(E) returns (E); }".to_owned(),
         "syntax = \"proto3\"; import \"h8.proto\"; import \"\"; import \"/\"; import \"..\"; message A {}".to_owned(),
         "syntax = \"proto3\"; message \u{e9} {}".to_owned(),
+        // As many comments as there is room for, with code far before them and behind them.
+        format!("syntax = \"proto3\"; {} message A {{}}", "/*a*/".repeat(50_000)),
+        format!("syntax = \"proto3\"; {} message A {{}}", "//a\n\n".repeat(50_000)),
+        format!("syntax = \"proto3\"; message A {{ string a = 1 [{} deprecated = true]; }}", "/*a*/".repeat(50_000)),
+        format!("syntax = \"proto3\"; message A {{ {} }}", "string a = 1; // a\n".repeat(5_000)),
         "message A { optional string a = 1 [default = \"\\xff\"]; optional E e = 2 [default = NO]; } enum E { YES = 0; }".to_owned(),
     ];
     for (index, text) in texts.iter().enumerate() {

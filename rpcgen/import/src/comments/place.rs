@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 
 use prost_types::FileDescriptorProto;
 
-use super::scan::{Group, newlines};
+use super::scan::Group;
 use super::tag;
 
 /// Whether comments are asked for at this place.
@@ -34,6 +34,8 @@ struct Declared<'d> {
     path: &'d [i32],
     start: usize,
     end: usize,
+    /// Where its body opens; its end if it has none.
+    body: usize,
     /// The one that it stands in.
     outer: Option<usize>,
 }
@@ -68,7 +70,8 @@ impl<'t, 'd> Layout<'t, 'd> {
                 _ => continue,
             };
             if has_comments(&location.path) {
-                declared.push(Declared { path: &location.path, start, end, outer: None });
+                let body = text.get(start..end).and_then(|text| text.find('{')).map_or(end, |at| start + at);
+                declared.push(Declared { path: &location.path, start, end, body, outer: None });
             }
         }
         declared.sort_by_key(|one| (one.start, Reverse(one.end)));
@@ -103,43 +106,40 @@ impl<'t, 'd> Layout<'t, 'd> {
     /// `has_trailing` says whether a declaration has a comment behind it already.
     pub(super) fn place(&self, group: &Group, has_trailing: impl Fn(usize) -> bool) -> Place {
         let (outer, before, next) = self.around(group.range.start);
+        let is_behind = group.is_behind_code();
         // Fields, values of enums and methods have one number, and are told with their parts.
         let is_leaf = |one: usize| matches!(self.declared[one].path, [_] | [.., tag::FIELD, _]);
         if let Some(leaf) = outer.filter(|outer| is_leaf(*outer)) {
             // Behind the first brace begin the options of a method.
-            let is_in_head = group.code_before.is_some_and(|code| self.opens(leaf, code) || !self.is_open(leaf, code));
-            let is_behind = group.is_behind_code(self.text) && is_in_head;
-            return if is_behind { Place::Trailing(leaf) } else { Place::Before(leaf) };
+            let is_in_head = group.code_before.is_some_and(|code| code.at <= self.declared[leaf].body);
+            return if is_behind && is_in_head { Place::Trailing(leaf) } else { Place::Before(leaf) };
         }
-        let is_next = |next: usize| Some(self.declared[next].start) == group.code_behind;
-        let lines_behind = group.code_behind.map_or(2, |code| newlines(self.text, group.range.end, code));
-        let is_behind = group.is_behind_code(self.text);
-        if let Some(next) = next.filter(|next| !is_behind && lines_behind <= 1 && is_next(*next)) {
+        let is_followed = |next: &usize| {
+            group.code_behind.is_some_and(|code| {
+                self.declared[*next].start == code.at && code.line <= group.lines.1 + 1 && !is_behind
+            })
+        };
+        if let Some(next) = next.filter(is_followed) {
             return Place::Leading(next);
         }
         if let Some(code) = group.code_before {
-            let ends_here = |one: &usize| self.declared[*one].end == code + 1;
-            let begins_here = |one: &usize| before.is_none() && self.opens(*one, code);
+            let ends_here = |one: &usize| self.declared[*one].end == code.at + 1;
+            let begins_here = |one: &usize| before.is_none() && self.declared[*one].body == code.at;
             let target = before.filter(ends_here).or_else(|| outer.filter(begins_here));
-            let is_apart = lines_behind > 1 && group.code_behind.is_none_or(|at| self.text.as_bytes()[at] != b'}');
-            let is_below = newlines(self.text, code, group.range.start) == 1 && is_apart;
-            let is_its =
-                |one: &usize| is_behind || is_below && self.text.as_bytes()[code] != b'}' && !has_trailing(*one);
-            if let Some(target) = target.filter(is_its) {
+            // Below it, with an empty line behind and no brace: what stands before the end of a body speaks of no field.
+            let is_below = code.line + 1 == group.lines.0
+                && self.byte(code.at) != Some(b'}')
+                && group
+                    .code_behind
+                    .is_none_or(|code| code.line > group.lines.1 + 1 && self.byte(code.at) != Some(b'}'));
+            if let Some(target) = target.filter(|one| is_behind || is_below && !has_trailing(*one)) {
                 return Place::Trailing(target);
             }
         }
         next.map_or(Place::End(outer), Place::Before)
     }
 
-    /// Whether the body of a declaration opens at this byte.
-    fn opens(&self, one: usize, code: usize) -> bool {
-        self.text.as_bytes()[code] == b'{' && !self.is_open(one, code)
-    }
-
-    /// Whether the body of a declaration opens before this byte.
-    fn is_open(&self, one: usize, code: usize) -> bool {
-        let head = self.text.as_bytes().get(self.declared[one].start..code);
-        head.is_some_and(|head| head.contains(&b'{'))
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.as_bytes().get(at).copied()
     }
 }

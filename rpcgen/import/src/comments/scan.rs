@@ -13,29 +13,33 @@ pub(super) struct Group {
     pub(super) range: Range<usize>,
     /// Without the signs of a comment.
     pub(super) text: String,
+    /// Its first line and its last one.
+    pub(super) lines: (usize, usize),
     /// The last byte of code before it.
-    pub(super) code_before: Option<usize>,
+    pub(super) code_before: Option<Code>,
     /// The first byte of code behind it.
-    pub(super) code_behind: Option<usize>,
+    pub(super) code_behind: Option<Code>,
     is_block: bool,
+}
+
+/// A byte of code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Code {
+    pub(super) at: usize,
+    pub(super) line: usize,
 }
 
 impl Group {
     /// Whether code stands before it on its line.
-    pub(super) fn is_behind_code(&self, text: &str) -> bool {
-        self.code_before.is_some_and(|code| newlines(text, code, self.range.start) == 0)
+    pub(super) fn is_behind_code(&self) -> bool {
+        self.code_before.is_some_and(|code| code.line == self.lines.0)
     }
-}
-
-/// How many lines end between two places.
-pub(super) fn newlines(text: &str, from: usize, to: usize) -> usize {
-    text.as_bytes().get(from..to).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
 }
 
 /// All comments of a text, in order.
 pub(super) fn groups(text: &str) -> Vec<Group> {
     let bytes = text.as_bytes();
-    let (mut groups, mut at, mut code_before) = (Vec::<Group>::new(), 0, None);
+    let (mut groups, mut at, mut line, mut code_before) = (Vec::<Group>::new(), 0, 0, None);
     // The groups from here on have not seen the code behind them.
     let mut open = 0;
     while let Some(byte) = bytes.get(at).copied() {
@@ -44,34 +48,38 @@ pub(super) fn groups(text: &str) -> Vec<Group> {
             let is_block = rest.starts_with(b"/*");
             let range = at..if is_block { block_end(text, at) } else { line_end(text, at) };
             at = range.end;
-            let comment = &text[range.clone()];
-            let comment = if is_block { block(comment) } else { line(comment).to_owned() };
-            let last = groups.get_mut(open..).and_then(<[Group]>::last_mut);
-            match last.filter(|last| !is_block && goes_on(last, text, range.start)) {
+            let written = &text[range.clone()];
+            let lines = (line, line + written.matches('\n').count());
+            line = lines.1;
+            let text = if is_block { block_text(written) } else { line_text(written).to_owned() };
+            let group = Group { range, text, lines, code_before, code_behind: None, is_block };
+            match groups.get_mut(open..).and_then(<[Group]>::last_mut).filter(|last| goes_on(last, &group)) {
                 Some(last) => {
                     last.text.push('\n');
-                    last.text.push_str(&comment);
-                    last.range.end = range.end;
+                    last.text.push_str(&group.text);
+                    (last.range.end, last.lines.1) = (group.range.end, group.lines.1);
                 }
-                None => groups.push(Group { range, text: comment, code_before, code_behind: None, is_block }),
+                None => groups.push(group),
             }
             continue;
         }
         if byte.is_ascii_whitespace() {
+            line += usize::from(byte == b'\n');
             at += 1;
             continue;
         }
-        groups[open..].iter_mut().for_each(|group| group.code_behind = Some(at));
+        groups[open..].iter_mut().for_each(|group| group.code_behind = Some(Code { at, line }));
         open = groups.len();
+        // A string ends with its line.
         at = if matches!(byte, b'"' | b'\'') { string_end(bytes, at) } else { at + 1 };
-        code_before = Some(at - 1);
+        code_before = Some(Code { at: at - 1, line });
     }
     groups
 }
 
-/// Whether a line comment that begins at `start` is the next line of this group. What stands behind code is a group of its own.
-fn goes_on(group: &Group, text: &str, start: usize) -> bool {
-    !group.is_block && !group.is_behind_code(text) && newlines(text, group.range.end, start) == 1
+/// Whether a comment is the next line of a group. What stands behind code is a group of its own.
+fn goes_on(group: &Group, next: &Group) -> bool {
+    !group.is_block && !next.is_block && !group.is_behind_code() && group.lines.1 + 1 == next.lines.0
 }
 
 fn line_end(text: &str, start: usize) -> usize {
@@ -98,12 +106,12 @@ pub(crate) fn string_end(bytes: &[u8], start: usize) -> usize {
 }
 
 /// `// text`; a rule of slashes is empty.
-fn line(comment: &str) -> &str {
+fn line_text(comment: &str) -> &str {
     comment.trim_start_matches('/')
 }
 
 /// `/* text */`, whose lines mostly begin with a star.
-fn block(comment: &str) -> String {
+fn block_text(comment: &str) -> String {
     let inside = comment.strip_prefix("/*").unwrap_or(comment);
     let inside = inside.strip_suffix("*/").unwrap_or(inside);
     let (first, rest) = inside.split_once('\n').unwrap_or((inside, ""));
