@@ -19,9 +19,9 @@ use rpcgen_proto::time::Instant;
 /// Bytes of each request and of each response.
 const PAYLOAD_BYTES: usize = 100;
 /// Before it is measured: pools grow, the round trip becomes known.
-const WARM_UP: Duration = Duration::from_secs(5);
+const WARM_UP: Duration = Duration::from_secs(20);
 /// How long it is measured.
-const MEASURED: Duration = Duration::from_secs(10);
+const MEASURED: Duration = Duration::from_secs(20);
 
 /// What is run.
 #[derive(Clone, Copy, Debug)]

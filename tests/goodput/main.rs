@@ -16,8 +16,8 @@ use self::link::Scenario;
 const LOSS: f64 = 0.1;
 /// Round trips in milliseconds; a pool of 100 IDs.
 const FIXED: [u64; 4] = [1, 10, 50, 200];
-/// Round trips in milliseconds, and up to where the pool grows.
-const GROWN: [(u64, u32); 2] = [(10, 1_024), (50, 4_096)];
+/// Round trips in milliseconds, up to where the pool grows, and what is to be kept at least: runs differ by some percent.
+const GROWN: [(u64, u32, f64); 3] = [(1, 1_024, 0.75), (10, 4_096, 0.77), (50, 16_384, 0.68)];
 
 fn scenario(round_trip_ms: u64, pool_size_max: u32, loss: f64) -> Scenario {
     Scenario { round_trip: Duration::from_millis(round_trip_ms), pool_size_max, loss, bytes_per_second: 1_000_000 }
@@ -45,9 +45,9 @@ fn a_fixed_pool_keeps_half_of_its_goodput_or_nearly_so_and_resends_little_when_o
 }
 
 #[test]
-fn a_pool_that_has_grown_keeps_half_of_its_goodput_and_resends_little_when_one_frame_in_ten_is_lost() {
-    for (round_trip_ms, pool_size_max) in GROWN {
-        assert_kept(round_trip_ms, pool_size_max, 0.49);
+fn a_pool_that_has_grown_keeps_most_of_its_goodput_and_resends_little_when_one_frame_in_ten_is_lost() {
+    for (round_trip_ms, pool_size_max, least) in GROWN {
+        assert_kept(round_trip_ms, pool_size_max, least);
     }
 }
 

@@ -37,6 +37,11 @@ pub const RESEND_INTERVAL_MIN: Duration = Duration::from_millis(4);
 pub const RESEND_INTERVAL_MAX: Duration = Duration::from_secs(1);
 /// While so few messages came early, each question names all that is missing: one that is lost is made good by the next.
 pub const ASK_FOR_ALL_MAX: usize = 64;
+/// While a message is missing, its sender hears of so many that came behind it at the latest: less would be noise, more and its window
+/// stands still.
+pub const NEWS_EVERY: u64 = 8;
+/// What may be on its way on a link that loses, beyond what was measured: small links, and the first round trips.
+pub const WINDOW_MIN: u64 = 32;
 /// While so few messages are in flight, what a blocked sender waits for goes twice.
 pub const TWICE_WITHIN: u64 = 64;
 /// Re-sends that may be saved up, beyond half of the pool (trap T21).

@@ -302,7 +302,7 @@ pub struct RangeAccepted {
 /// Consecutive missing positions, named by distance: positions are what both sides share without agreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MissingRange {
-    /// The first that is missing.
+    /// The first that is missing. With a count of 0: nothing from here on has come, and nothing before is on its way.
     pub first: Position,
     /// How many, at least 1.
     pub count: u32,

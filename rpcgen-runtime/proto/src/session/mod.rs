@@ -19,6 +19,7 @@ pub mod server;
 mod stats;
 mod timers;
 mod view;
+mod window;
 
 pub use client::{ClientIdentity, ClientSession};
 pub use output::{

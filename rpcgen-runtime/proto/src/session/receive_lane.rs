@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use super::journal::{Bit, Journal};
 use super::output::Payload;
 use crate::bits::{BitArray, Gathered};
-use crate::config::ASK_FOR_ALL_MAX;
+use crate::config::{ASK_FOR_ALL_MAX, NEWS_EVERY};
 use crate::error::ProtocolError;
 use crate::frame::limits::MISSING_RANGES_MAX;
 use crate::frame::{Body, MissingRange, Sequenced, WireId};
@@ -41,8 +41,8 @@ pub(super) struct Next<P> {
 pub(super) enum Filed<P> {
     /// It is the expected one: process it now.
     Next(Option<BitArray>, Body<P>),
-    /// Kept until its turn.
-    Early,
+    /// Kept until its turn. `is_news`: the sender should hear of it soon.
+    Early { is_news: bool },
     /// There is no room to keep it; it will be asked for.
     NoRoom,
     /// Accepted before: the guarantee is to be repeated.
@@ -127,9 +127,12 @@ impl<P: Payload> ReceiveLane<P> {
             }
             Known::Position(position) => {
                 self.early_bytes += bytes;
+                // A gap, or enough behind the last word that the sender is to know what is no longer on its way.
+                let is_news = position > self.arrived_through()
+                    || position.0 - self.asked_through.0.min(position.0) >= NEWS_EVERY;
                 let bits = bits.filter(|_| !mutated!(BitsOfEarlyMessagesLost));
                 self.early.insert(position, Early { bits, body: compacted(message.body), bytes });
-                Ok(Filed::Early)
+                Ok(Filed::Early { is_news })
             }
         }
     }
@@ -204,7 +207,7 @@ impl<P: Payload> ReceiveLane<P> {
         !self.early.is_empty()
     }
 
-    /// The missing positions from `from` on, in at most [`MISSING_RANGES_MAX`] ranges.
+    /// The missing positions from `from` on, and that behind them nothing has come yet: at most [`MISSING_RANGES_MAX`] ranges.
     pub(super) fn missing(&self, from: Position) -> Vec<MissingRange> {
         let mut ranges = Vec::new();
         let mut next = self.pool.expected().max(from);
@@ -217,6 +220,9 @@ impl<P: Payload> ReceiveLane<P> {
                 }
             }
             next = Position(position.0 + 1);
+        }
+        if ranges.len() < MISSING_RANGES_MAX && self.has_gap() {
+            ranges.push(MissingRange { first: self.arrived_through(), count: 0 });
         }
         ranges
     }

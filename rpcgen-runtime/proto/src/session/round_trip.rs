@@ -63,6 +63,11 @@ impl RoundTrip {
         self.window.get().unwrap_or(INITIAL).clamp(self.floor, ESTIMATE_MAX)
     }
 
+    /// What a round trip takes at least. Not raised to the floor.
+    pub(super) fn least(&self) -> Duration {
+        usual(self.window.get())
+    }
+
     /// One part of so many of the estimate: when to say again what may be lost. No sooner than a message may be sent again.
     pub(super) fn part(&self, of: u32) -> Duration {
         (self.estimate() / of).max(RESEND_INTERVAL_MIN)

@@ -9,8 +9,11 @@ use core::time::Duration;
 
 use super::output::Payload;
 use super::round_trip::RoundTrip;
+use super::window::Window;
 use crate::bits::{BaseWidth, BitArray, Gathered, Placed, place};
-use crate::config::{RESEND_INTERVAL_MAX, RESEND_INTERVAL_MIN, RESEND_STOCK, RESENDS_PER_GUARANTEE, TWICE_WITHIN};
+use crate::config::{
+    RESEND_INTERVAL_MAX, RESEND_INTERVAL_MIN, RESEND_STOCK, RESENDS_PER_GUARANTEE, TWICE_WITHIN, WINDOW_MIN,
+};
 use crate::error::ProtocolError;
 use crate::frame::{Body, MissingRange};
 use crate::ids::{LaneKind, MessageId, Position};
@@ -37,7 +40,7 @@ pub(super) struct Entry<P> {
 
 impl<P> Entry<P> {
     /// How long it is given to arrive after it was sent again: a round trip as it is now, backed off after the first few times.
-    pub(super) fn pause(&self, round_trip: &RoundTrip) -> Duration {
+    fn pause(&self, round_trip: &RoundTrip) -> Duration {
         let pause = round_trip.current().max(RESEND_INTERVAL_MIN);
         let backed_off = pause * (1 << (self.transmissions.saturating_sub(6) / 2).min(8));
         backed_off.min(RESEND_INTERVAL_MAX).max(pause)
@@ -57,8 +60,11 @@ pub(super) struct SendLane<P> {
     resend: BTreeSet<Position>,
     /// Sent a moment ago, and to be sent once more at once: all wait for it.
     twice: Option<Position>,
-    /// The last position that the peer is known to have beyond a gap; `0`: on this link nothing was missing.
+    /// One past the last position that the peer is known to have beyond a gap; `0`: on this link nothing was missing.
     seen_through: Position,
+    /// The latest time at which something was sent that is known to have arrived beyond a gap.
+    seen_sent_at: Instant,
+    window: Window,
     resend_tokens: u32,
     pub(super) free_resend_at: Instant,
     pub(super) tail_backoff: u32,
@@ -76,6 +82,8 @@ impl<P: Payload> SendLane<P> {
             resend: BTreeSet::new(),
             twice: None,
             seen_through: Position(0),
+            seen_sent_at: Instant::START,
+            window: Window::NEW,
             resend_tokens,
             free_resend_at: Instant::START,
             tail_backoff: 0,
@@ -124,9 +132,37 @@ impl<P: Payload> SendLane<P> {
     /// On a link that may lose: the message that was just sent is the last before the lane blocks. Nothing behind it can tell that it is
     /// missing, so it goes twice where the link has lost something lately.
     pub(super) fn note_last_before_block(&mut self) {
-        let since_loss = self.log.end().0 - self.seen_through.0;
-        if self.seen_through > Position(0) && since_loss <= u64::from(self.pool.size()) && self.is_waited_for() {
+        if self.loses() && self.is_waited_for() {
             self.twice = Some(Position(self.log.end().0 - 1));
+        }
+    }
+
+    /// Whether the link has lost something within the last pool.
+    fn loses(&self) -> bool {
+        self.seen_through > Position(0) && self.log.end().0 - self.seen_through.0 <= u64::from(self.pool.size())
+    }
+
+    /// What was sent, and is neither known to have arrived nor to be missing.
+    fn on_their_way(&self) -> u64 {
+        self.log.end().0 - self.seen_through.max(self.log.first()).0
+    }
+
+    /// Whether the window of a link that loses is what a new message waits for.
+    pub(super) fn is_blocked_by_window(&self) -> bool {
+        self.loses() && self.on_their_way() >= self.window.size()
+    }
+
+    /// Whether the message that was just sent is to ask how far things are.
+    pub(super) fn is_to_ask(&mut self) -> bool {
+        self.loses() && self.window.is_to_ask(self.on_their_way(), self.log.end())
+    }
+
+    /// More is known of what was on its way.
+    fn note_news(&mut self, now: Instant, round_trip: &RoundTrip) {
+        // A pool that is no larger than the least window needs none.
+        if u64::from(self.pool.size() / 2) > WINDOW_MIN {
+            let known = self.seen_through.max(self.log.first());
+            self.window.on_news(now, known, self.log.end(), round_trip.least());
         }
     }
 
@@ -155,7 +191,8 @@ impl<P: Payload> SendLane<P> {
                 return None;
             }
             self.resend.pop_first();
-            if self.is_waited_for() {
+            // One that was lost twice holds up the lane for two round trips already.
+            if self.is_waited_for() || self.log.get(position).is_some_and(|entry| entry.transmissions > 1) {
                 self.twice = Some(position);
             }
             position
@@ -199,15 +236,13 @@ impl<P: Payload> SendLane<P> {
         round_trip: &mut RoundTrip,
     ) -> Result<(), ProtocolError> {
         for range in missing {
-            let end = range
-                .first
-                .0
-                .checked_add(u64::from(range.count))
-                .filter(|end| *end <= self.log.end().0 && range.count > 0);
+            let end =
+                range.first.0.checked_add(u64::from(range.count)).filter(|end| *end > 0 && *end <= self.log.end().0);
             let Some(end) = end else {
                 return Err(ProtocolError::BadWhereIs { lane: self.kind, first: range.first, count: range.count });
             };
-            self.note_seen(now, Position(end), round_trip);
+            // What is right behind the missing ones has come; where none is missing, what is right before.
+            self.note_seen(now, Position(end - u64::from(range.count == 0)), round_trip);
             for position in range.first.0.max(self.log.first().0)..end {
                 self.want_again(now, Position(position), round_trip);
             }
@@ -217,21 +252,35 @@ impl<P: Payload> SendLane<P> {
 
     /// What came behind a gap has arrived, a moment ago if this is the first word of it: that took a round trip.
     fn note_seen(&mut self, now: Instant, position: Position, round_trip: &mut RoundTrip) {
-        if position <= self.seen_through {
+        if position < self.seen_through || position >= self.log.end() {
             return;
         }
-        self.seen_through = position;
+        self.seen_through = Position(position.0 + 1);
         // Karn's rule, as for guarantees.
         if let Some(entry) = self.log.get(position).filter(|entry| entry.transmissions == 1) {
+            self.seen_sent_at = self.seen_sent_at.max(entry.sent_at);
             round_trip.sample(now, now.saturating_since(entry.sent_at));
         }
+        self.note_news(now, round_trip);
     }
 
-    /// Marks a message to be sent again unless that was done within a round trip.
+    /// How long a message is given to arrive after it was sent last. Twice as long where what was sent after it will tell of its loss.
+    pub(super) fn pause(&self, entry: &Entry<P>, round_trip: &RoundTrip) -> Duration {
+        let has_followers = self.log.newest().is_some_and(|newest| newest.sent_at > entry.sent_at);
+        entry.pause(round_trip) * if has_followers { 2 } else { 1 }
+    }
+
+    /// Marks a message to be sent again unless that was done a moment ago and may be on its way.
     pub(super) fn want_again(&mut self, now: Instant, position: Position, round_trip: &RoundTrip) {
         let Some(entry) = self.log.get(position) else { return };
-        let is_time = now.saturating_since(entry.sent_at) >= entry.pause(round_trip);
-        if entry.transmissions == 1 || is_time || mutated!(WhereIsStorm) {
+        let waited = now.saturating_since(entry.sent_at);
+        // What was sent after it has come (as in RACK, RFC 8985): it is lost again. While that may be, time counts for less.
+        let is_overtaken = entry.sent_at < self.seen_sent_at && waited >= RESEND_INTERVAL_MIN;
+        let is_time = waited >= self.pause(entry, round_trip);
+        if entry.transmissions == 1 || is_overtaken || is_time || mutated!(WhereIsStorm) {
+            if entry.transmissions > 1 && is_overtaken {
+                mark!(ResendOvertaken);
+            }
             self.resend.insert(position);
         } else {
             mark!(ResendTooSoon);
@@ -269,7 +318,7 @@ impl<P: Payload> SendLane<P> {
         let entry = self.release_kept()?;
         self.resend.remove(&position);
         self.resend_tokens = (self.resend_tokens + RESENDS_PER_GUARANTEE).min(self.pool.size() / 2 + RESEND_STOCK);
-        if entry.transmissions == 1 {
+        if entry.transmissions == 1 && position >= self.seen_through {
             // Karn's rule: never of a message that was sent twice. So it is with the back-off (RFC 6298, section 5.7): the guarantee of
             // a message that was sent again says nothing about the time that one takes.
             let took = now.saturating_since(entry.sent_at);
@@ -278,6 +327,7 @@ impl<P: Payload> SendLane<P> {
                 self.tail_backoff = 0;
             }
         }
+        self.note_news(now, round_trip);
         Some(entry)
     }
 
@@ -301,6 +351,8 @@ impl<P: Payload> SendLane<P> {
         self.resend.clear();
         self.twice = None;
         self.seen_through = Position(0);
+        self.seen_sent_at = Instant::START;
+        self.window = Window::NEW;
         self.resend_tokens = self.pool.size() / 2 + RESEND_STOCK;
         self.tail_backoff = 0;
         Ok(())
@@ -336,5 +388,51 @@ mod tests {
         assert_eq!(lane.tail_backoff, 3, "it was sent twice");
         lane.release(start + in_time, in_time, &mut round_trip);
         assert_eq!(lane.tail_backoff, 0);
+    }
+
+    /// A lane of 400 IDs; its first message was sent again at 1 ms, and nine more went at 2 ms.
+    fn lane_with_a_hole(round_trip: &mut RoundTrip) -> SendLane<u64> {
+        let range = first_range(LaneKind::Up, 1, MessageId(0), 400);
+        let mut lane = SendLane::<u64>::new(LaneKind::Up, SendPool::new(1, &range).unwrap());
+        let mut gathered = Gathered::default();
+        let at = |ms| Instant::START + Duration::from_millis(ms);
+        lane.send(at(0), Body::Goodbye, 0, &mut gathered);
+        lane.send(at(0), Body::Goodbye, 0, &mut gathered);
+        lane.on_where_is(at(1), &[MissingRange { first: Position(0), count: 1 }], round_trip).unwrap();
+        assert_eq!(lane.next_repeat(at(1), round_trip), Some(Position(0)));
+        for _ in 0..9 {
+            lane.send(at(2), Body::Goodbye, 0, &mut gathered);
+        }
+        lane
+    }
+
+    #[test]
+    fn what_was_sent_again_is_lost_again_when_what_was_sent_after_it_has_come() {
+        let mut round_trip = RoundTrip::new(Duration::from_millis(20));
+        let mut lane = lane_with_a_hole(&mut round_trip);
+        let (missing, now) = (MissingRange { first: Position(0), count: 1 }, Instant::START + Duration::from_millis(8));
+        lane.on_where_is(now, &[missing, MissingRange { first: Position(2), count: 0 }], &mut round_trip).unwrap();
+        assert_eq!(lane.next_repeat(now, &round_trip), None, "what has come was sent before it");
+        lane.on_where_is(now, &[MissingRange { first: Position(5), count: 0 }, missing], &mut round_trip).unwrap();
+        assert_eq!(lane.next_repeat(now, &round_trip), Some(Position(0)));
+        assert_eq!(lane.next_repeat(now, &round_trip), Some(Position(0)), "what was lost twice goes twice");
+        assert_eq!(lane.next_repeat(now, &round_trip), None);
+    }
+
+    #[test]
+    fn news_open_the_window_and_what_was_never_sent_has_not_come() {
+        let mut round_trip = RoundTrip::new(Duration::from_millis(20));
+        let mut lane = lane_with_a_hole(&mut round_trip);
+        let (mut gathered, now) = (Gathered::default(), Instant::START + Duration::from_millis(3));
+        while !lane.is_blocked_by_window() {
+            lane.send(now, Body::Goodbye, 0, &mut gathered);
+        }
+        assert_eq!(lane.log.end().0 - 2, WINDOW_MIN, "two are not on their way: one is missing, and one has come");
+        let end = lane.log.end();
+        let beyond = MissingRange { first: Position(end.0 + 1), count: 0 };
+        assert!(lane.on_where_is(now, &[beyond], &mut round_trip).is_err());
+        assert!(lane.is_blocked_by_window());
+        lane.on_where_is(now, &[MissingRange { first: end, count: 0 }], &mut round_trip).unwrap();
+        assert!(!lane.is_blocked_by_window());
     }
 }

@@ -24,7 +24,8 @@ impl<P: Payload> Lanes<P> {
             let wait = self.config.flush_after + self.round_trip.estimate() * 2;
             // Backed off, but not so far that the link would count as dead meanwhile; and not before it may be sent again.
             let backed_off = wait * (1 << self.send.tail_backoff.min(6));
-            let wait = backed_off.min(self.config.heartbeat_after).max(wait).max(oldest.pause(&self.round_trip));
+            let wait =
+                backed_off.min(self.config.heartbeat_after).max(wait).max(self.send.pause(oldest, &self.round_trip));
             self.timers.arm(Timer::Tail, oldest.sent_at + wait);
         }
         if self.send.has_unpaid_resend() {
@@ -55,6 +56,10 @@ impl<P: Payload> Lanes<P> {
         if self.timers.take_due(Timer::Blocked, now) {
             mark!(BlockedAgain);
             self.blocked_at = None;
+            if self.send.is_blocked_by_window() {
+                self.due.heartbeat = Some(true);
+                self.due.control = true;
+            }
         }
         self.timers.take_due(Timer::FreeResend, now);
         if self.timers.take_due(Timer::UpIdle, now) {

@@ -98,10 +98,9 @@ impl<P: Payload> Lanes<P> {
     ) -> Result<Option<Next<P>>, ProtocolError> {
         match self.receive.file(message, bits, bytes, self.link.reliable_ordered, self.config.early_bytes_max)? {
             Filed::Next(bits, body) => return Ok(Some(Next { bits, body, bytes })),
-            Filed::Early => {
+            Filed::Early { is_news } => {
                 self.stats.early += 1;
-                let arrived = self.receive.arrived_through();
-                if arrived > self.receive.asked_through {
+                if is_news {
                     self.due.where_is_from.get_or_insert_with(|| self.receive.ask_from());
                     self.due.control = true;
                     self.arm_where_is(now);

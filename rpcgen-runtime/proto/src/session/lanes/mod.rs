@@ -15,7 +15,7 @@ use self::riders::Due;
 use core::time::Duration;
 
 use crate::bits::{BaseWidth, BitArray};
-use crate::config::Config;
+use crate::config::{Config, RESEND_INTERVAL_MIN};
 use crate::error::ProtocolError;
 use crate::frame::{Body, FrameRef, RangeAgree, WireId};
 use crate::ids::{LaneKind, Position, Slot};
@@ -178,7 +178,9 @@ impl<P: Payload> Lanes<P> {
     // ---- sending ----------------------------------------------------------------------------------------------------------------
 
     pub(in crate::session) fn can_send(&self) -> bool {
-        self.link.is_live && self.send.can_send(self.config.bytes_in_flight_max)
+        self.link.is_live
+            && self.send.can_send(self.config.bytes_in_flight_max)
+            && (self.link.reliable_ordered || !self.send.is_blocked_by_window())
     }
 
     /// The next message that has to be sent again, if any.
@@ -206,6 +208,10 @@ impl<P: Payload> Lanes<P> {
         self.send.send(now, body, bytes, &mut self.receive.bits);
         if !self.link.reliable_ordered {
             self.send.note_last_before_block();
+            if self.send.is_to_ask() {
+                mark!(NewsAsked);
+                self.due.heartbeat = Some(true);
+            }
         }
         self.note_bits_sent();
         self.stats.sent += 1;
@@ -268,6 +274,11 @@ impl<P: Payload> Lanes<P> {
             return;
         }
         if !self.send.is_blocked_by_pool() {
+            if !self.link.reliable_ordered && self.send.is_blocked_by_window() {
+                mark!(BlockedByWindow);
+                // News are on their way, or were asked for; if they are lost, they are asked for again.
+                self.timers.arm(Timer::Blocked, now + self.round_trip.current().max(RESEND_INTERVAL_MIN));
+            }
             return;
         }
         self.blocked_at = Some(self.send.pool.next());

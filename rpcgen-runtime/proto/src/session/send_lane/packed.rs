@@ -33,6 +33,8 @@ impl<P: Payload> SendLane<P> {
             resend: _,
             twice: _,
             seen_through: _,
+            seen_sent_at: _,
+            window: _,
             resend_tokens: _,
             free_resend_at,
             tail_backoff: _,
