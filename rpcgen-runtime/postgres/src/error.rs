@@ -26,6 +26,9 @@ pub enum Error {
     /// A handler's statement would end its transaction: what it did before would be committed, and its answer not. It did not run.
     #[error("a handler's statement would end its transaction: return `Effect::Keep` or `Effect::Undo` instead")]
     EndsTransaction,
+    /// A rule or a trigger on the table of records has taken one away.
+    #[error("a rule or a trigger on rpcgen_completions keeps records out of it")]
+    NotRecorded,
     /// There is a record without an answer, as no version of this writes it.
     #[error("a row of rpcgen_completions has no answer")]
     NoAnswer,
@@ -44,10 +47,17 @@ impl Error {
         match self {
             Self::Raced => Failure::Transient,
             Self::TakenOver { .. } => Failure::Stopped,
-            Self::EndsTransaction | Self::NoAnswer | Self::NoMark => Failure::Permanent,
+            Self::EndsTransaction | Self::NotRecorded | Self::NoAnswer | Self::NoMark => Failure::Permanent,
             Self::Postgres(error) => of_postgres(error),
         }
     }
+}
+
+/// A table has changed under a statement that was compiled before; the next connection, or this one without it, compiles it anew.
+fn is_old_plan(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|error| {
+        *error.code() == SqlState::FEATURE_NOT_SUPPORTED && error.message().contains("cached plan must not change")
+    })
 }
 
 fn of_postgres(error: &tokio_postgres::Error) -> Failure {
@@ -56,6 +66,7 @@ fn of_postgres(error: &tokio_postgres::Error) -> Failure {
         Some(code) => {
             ["08", "40", "53", "57", "58"].iter().any(|class| code.code().starts_with(class))
                 || *code == SqlState::LOCK_NOT_AVAILABLE
+                || is_old_plan(error)
         }
         None => error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>()),
     };

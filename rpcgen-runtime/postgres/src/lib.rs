@@ -30,9 +30,9 @@
 //!
 //! # Limits
 //!
-//! No TLS yet: a Unix socket, the loopback, or a network that is your own. `synchronous_commit` has to be on, as it is by default. A
-//! handler's statement that would end the transaction (`commit`, `end`, `abort`, `rollback` but to a savepoint) does not run: nothing
-//! remains of the handler's work, and its call ends as "the handler panicked".
+//! No TLS yet: a Unix socket, the loopback, or a network that is your own. `synchronous_commit` is set to on for the store's connections if
+//! it was off. A handler's statement that would end the transaction (`commit`, `end`, `abort`, `rollback` but to a savepoint) does not run:
+//! nothing remains of the handler's work, and its call ends as "the handler panicked".
 #![forbid(unsafe_code)]
 
 mod error;

@@ -1,11 +1,14 @@
 //! Connections: a few, reused, each with its statements.
 //!
-//! Knows: what a connection has to be before it is used: the owner's. Does not know: calls.
+//! Knows: what a connection has to be before it is used: the owner's, read-only outside of transactions, durable. And which calls have a
+//! transaction of which it is not known yet how it ended. Does not know: what calls do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use rpcgen_runtime::completion::RetiredCalls;
+use rpcgen_runtime::CallKey;
+use rpcgen_runtime::completion::{Backoff, RetiredCalls};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
@@ -14,6 +17,25 @@ use crate::words::ends_transaction;
 
 /// Statements that a connection keeps compiled; beyond, it forgets them all.
 const STATEMENTS_MAX: usize = 256;
+
+/// How a transaction begins. Outside of one everything is read-only: a statement that was sent behind a `begin` that failed has no effect.
+pub(crate) const BEGIN: &str = "begin read write";
+/// What a connection is before it is used. While it holds the lock, nobody has taken over: who does so ends it first.
+const PREPARE: &str = "set default_transaction_read_only = on;
+    select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
+    select pg_advisory_lock_shared(1919968103, 'rpcgen_owner'::regclass::oid::int)";
+/// Process IDs come again; the time of the beginning does not.
+const OWN_BACKEND: &str =
+    "select pid, extract(epoch from backend_start)::text from pg_stat_activity where pid = pg_backend_pid()";
+const END_BACKEND: &str = "select pg_terminate_backend(pid) from pg_stat_activity
+    where pid = $1 and extract(epoch from backend_start)::text = $2";
+
+/// The process of PostgreSQL behind a connection.
+#[derive(Clone, Debug)]
+struct Backend {
+    pid: i32,
+    began: String,
+}
 
 /// Whose a statement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +47,7 @@ pub(crate) enum Of {
 /// A connection.
 pub(crate) struct Session {
     pub(crate) client: Client,
+    backend: Backend,
     statements: HashMap<String, Statement>,
 }
 
@@ -33,7 +56,26 @@ impl Session {
         let (client, connection) = config.connect(NoTls).await?;
         // It ends with the client; why it ended is told to whoever uses the client.
         tokio::spawn(connection);
-        Ok(Self { client, statements: HashMap::new() })
+        let row = client.query_one(OWN_BACKEND, &[]).await?;
+        let backend = Backend { pid: row.get(0), began: row.get(1) };
+        Ok(Self { client, backend, statements: HashMap::new() })
+    }
+
+    /// A statement of the store's own that changes something, in one round trip.
+    pub(crate) async fn change(&mut self, sql: &str, params: crate::Params<'_>) -> Result<u64, Error> {
+        let statement = self.statement(sql, Of::Store).await?;
+        let client = &self.client;
+        // In this order: each is sent when it is first polled.
+        let (begun, done, committed) = tokio::join!(
+            biased;
+            client.batch_execute(BEGIN),
+            client.execute(&statement, params),
+            client.batch_execute("commit")
+        );
+        begun?;
+        let done = done?;
+        committed?;
+        Ok(done)
     }
 
     pub(crate) async fn statement(&mut self, sql: &str, of: Of) -> Result<Statement, Error> {
@@ -60,6 +102,8 @@ pub(crate) struct Pool {
     room: Arc<Semaphore>,
     /// What may be deleted.
     retired: Mutex<RetiredCalls>,
+    /// Calls with a transaction that may still be open, or be committed yet: nothing else is done for them until that is known.
+    unsettled: watch::Sender<HashSet<CallKey>>,
     /// Why nothing is committed any more.
     pub(crate) stopped: watch::Sender<Option<String>>,
 }
@@ -78,6 +122,7 @@ impl Pool {
             idle: Mutex::default(),
             room: Arc::new(Semaphore::new(connections_max)),
             retired: Mutex::default(),
+            unsettled: watch::Sender::default(),
             stopped: watch::Sender::new(None),
         }
     }
@@ -96,11 +141,8 @@ impl Pool {
             }
         }
         let session = Session::connect(&self.config).await?;
-        // While this connection holds the lock, nobody has taken over: who does so ends it first. So the epoch is looked at after that.
-        session
-            .client
-            .batch_execute("select pg_advisory_lock_shared(1919968103, 'rpcgen_owner'::regclass::oid::int)")
-            .await?;
+        session.client.batch_execute(PREPARE).await?;
+        // After that: whoever takes over now finds this connection.
         self.check_owner(&session).await?;
         Ok(Lent { session, _room: room })
     }
@@ -116,6 +158,51 @@ impl Pool {
             tracing::error!(%error, "no completion is recorded any more; calls that need one stay open: end this server");
         }
         Err(error)
+    }
+
+    /// Until no transaction of this call is open or may be committed yet.
+    pub(crate) async fn settled(&self, call: CallKey) {
+        // An error would say that the pool has gone.
+        let _ = self.unsettled.subscribe().wait_for(|unsettled| !unsettled.contains(&call)).await;
+    }
+
+    /// A transaction of this call was given up, wherever it stood: it is rolled back, or found out to have ended. A connection that is lost
+    /// may have a `commit` on its way: its process at the other end is ended, and has gone, before anything else is done for the call.
+    pub(crate) fn give_up(self: Arc<Self>, mut lent: Lent, call: CallKey) {
+        // Without a runtime the connection goes, and PostgreSQL rolls back by itself.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        self.unsettled.send_if_modified(|unsettled| unsettled.insert(call));
+        runtime.spawn(async move {
+            if lent.session.client.batch_execute("rollback").await.is_ok() {
+                // One of them may be what failed: a plan that does not fit a table any more.
+                lent.session.statements.clear();
+                self.take_back(lent);
+            } else {
+                let backend = lent.session.backend.clone();
+                drop(lent);
+                self.end(&backend).await;
+            }
+            self.unsettled.send_if_modified(|unsettled| unsettled.remove(&call));
+        });
+    }
+
+    /// Until that process has gone.
+    async fn end(&self, backend: &Backend) {
+        let mut backoff = Backoff::default();
+        while let Err(error) = self.try_to_end(backend).await {
+            tracing::warn!(%error, pid = backend.pid, "the process of a lost connection is not ended yet: its call waits");
+            backoff.wait().await;
+        }
+    }
+
+    async fn try_to_end(&self, backend: &Backend) -> Result<(), Error> {
+        let session = Session::connect(&self.config).await?;
+        let mut pause = Duration::from_millis(1);
+        while !session.client.query(END_BACKEND, &[&backend.pid, &backend.began]).await?.is_empty() {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+        Ok(())
     }
 
     /// Takes one back that is outside of a transaction.

@@ -18,10 +18,12 @@ use crate::{Error, Postgres, Transaction};
 
 /// Waits for another attempt at the same call, if one is about to commit. It fails if there is a record; and, as the owner must not be
 /// null, of an owner that is none any more, and of a call whose client has had the answer.
-const RECORD: &str = "insert into rpcgen_completions
+/// If a rule or a trigger on the table takes the row away, the division fails.
+const RECORD: &str = "with recorded as (insert into rpcgen_completions
     (client, incarnation, number, method, digest, owner_epoch, is_failure, answer) values ($1, $2, $3, $4, $5,
     (select epoch from rpcgen_owner where epoch = $6
-    and not exists (select 1 from rpcgen_retired where client = $1 and incarnation = $2 and below > $3)), $7, $8)";
+    and not exists (select 1 from rpcgen_retired where client = $1 and incarnation = $2 and below > $3)), $7, $8)
+    returning 1) select 1 / count(*) from recorded";
 const FIND: &str = "select digest, is_failure, answer from rpcgen_completions
     where client = $1 and incarnation = $2 and number = $3";
 const RETIRED: &str = "select below from rpcgen_retired where client = $1 and incarnation = $2";
@@ -94,15 +96,10 @@ impl Postgres {
         let (number, epoch) = (now.number.cast_signed(), self.pool.epoch.cast_signed());
         let taken = match was {
             Some(was) => {
-                let statement = session.statement(TAKE_LOG, Of::Store).await?;
                 let params: crate::Params<'_> = &[&&log.0[..], &number, &&now.mark.0[..], &epoch, &&was.0[..]];
-                session.client.execute(&statement, params).await?
+                session.change(TAKE_LOG, params).await?
             }
-            None => {
-                let statement = session.statement(NEW_LOG, Of::Store).await?;
-                let params: crate::Params<'_> = &[&&log.0[..], &number, &&now.mark.0[..], &epoch];
-                session.client.execute(&statement, params).await?
-            }
+            None => session.change(NEW_LOG, &[&&log.0[..], &number, &&now.mark.0[..], &epoch]).await?,
         };
         self.pool.check_owner(session).await?;
         self.pool.take_back(lent);
@@ -124,6 +121,9 @@ impl SqlDatabase for Postgres {
     type Error = Error;
 
     async fn begin(&self, call: &CallRecord, may_have_run: bool) -> Result<Begun<Transaction>, Error> {
+        if may_have_run {
+            self.pool.settled(call.key).await;
+        }
         let mut lent = self.pool.lend().await?;
         if may_have_run {
             self.pool.check_owner(&lent.session).await?;
@@ -137,7 +137,7 @@ impl SqlDatabase for Postgres {
                 return Ok(before);
             }
         }
-        Ok(Begun::New(Transaction::new(lent, Arc::clone(&self.pool))))
+        Ok(Begun::New(Transaction::new(lent, Arc::clone(&self.pool), call.key)))
     }
 
     async fn undo(&self, transaction: &mut Transaction) -> Result<(), Error> {
@@ -163,11 +163,10 @@ impl SqlDatabase for Postgres {
             &answer.is_failure,
             &&answer.bytes[..],
         ];
-        let recorded = transaction.end_with(&statement, params).await?;
-        match recorded {
-            Ok(()) => Ok(()),
-            Err(error) if is_refused(&error) => Err(Error::Raced),
-            Err(error) => Err(error.into()),
+        match transaction.end_with(&statement, params).await {
+            Err(Error::Postgres(error)) if is_refused(&error) => Err(Error::Raced),
+            Err(Error::Postgres(error)) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => Err(Error::NotRecorded),
+            ended => ended,
         }
     }
 
@@ -199,9 +198,12 @@ impl CompletionStore for Postgres {
     }
 }
 
-/// Whether [`RECORD`] found that there may be no such record.
+/// Whether [`RECORD`] found that there may be no such record. The same of a handler's own table comes with the commit, if it is deferred.
 fn is_refused(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(|code| [SqlState::UNIQUE_VIOLATION, SqlState::NOT_NULL_VIOLATION].contains(code))
+    error.as_db_error().is_some_and(|error| {
+        error.table() == Some("rpcgen_completions")
+            && [SqlState::UNIQUE_VIOLATION, SqlState::NOT_NULL_VIOLATION].contains(error.code())
+    })
 }
 
 fn in_words(error: Error) -> StoreError {
@@ -232,9 +234,8 @@ pub(crate) async fn clean_up(pool: Weak<Pool>, mut news: watch::Receiver<()>) {
 
 async fn delete_some(pool: &Pool, key: CallKey) -> Result<u64, Error> {
     let mut lent = pool.lend().await?;
-    let (statement, key) = (lent.session.statement(RETIRE, Of::Store).await?, Key::from(key));
-    let params: crate::Params<'_> = &[&&key.client[..], &key.incarnation, &key.number];
-    let deleted = lent.session.client.execute(&statement, params).await?;
+    let key = Key::from(key);
+    let deleted = lent.session.change(RETIRE, &[&&key.client[..], &key.incarnation, &key.number]).await?;
     pool.take_back(lent);
     Ok(deleted)
 }

@@ -3,13 +3,17 @@
 //! Knows: statements, that the first of them begins it, and that it is rolled back unless the store commits it. Does not know: completion
 //! records.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
+use rpcgen_runtime::CallKey;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::Error;
-use crate::session::{Lent, Of, Pool};
+use crate::session::{BEGIN, Lent, Of, Pool};
 
 /// A handler's transaction. It ends with what the handler gives back.
 pub struct Transaction {
@@ -18,6 +22,7 @@ pub struct Transaction {
     /// Whether PostgreSQL knows of it.
     is_begun: bool,
     pool: Arc<Pool>,
+    call: CallKey,
 }
 
 impl std::fmt::Debug for Transaction {
@@ -31,8 +36,8 @@ pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Transaction {
     /// Its first statement begins it, in the same round trip.
-    pub(crate) const fn new(lent: Lent, pool: Arc<Pool>) -> Self {
-        Self { lent: Some(lent), is_begun: false, pool }
+    pub(crate) const fn new(lent: Lent, pool: Arc<Pool>, call: CallKey) -> Self {
+        Self { lent: Some(lent), is_begun: false, pool, call }
     }
 
     pub(crate) fn lent(&mut self) -> &mut Lent {
@@ -90,7 +95,7 @@ impl Transaction {
             return Ok(work(client).await?);
         }
         // In this order: each is sent when it is first polled.
-        let (begun, done) = tokio::join!(biased; client.batch_execute("begin"), work(client));
+        let (begun, done) = tokio::join!(biased; client.batch_execute(BEGIN), work(client));
         begun?;
         Ok(done?)
     }
@@ -103,47 +108,46 @@ impl Transaction {
         Ok(())
     }
 
-    /// Runs the last statement and commits, in one round trip. Where the statement fails, PostgreSQL makes a rollback of the commit.
+    /// Writes the record and commits, in one round trip. Where the record is not written, PostgreSQL makes a rollback of the commit.
     ///
     /// # Errors
-    /// The outer one: the commit failed, or nobody knows whether it did. The inner one: the statement failed, and nothing remains.
-    pub(crate) async fn end_with(
-        mut self,
-        statement: &Statement,
-        params: Params<'_>,
-    ) -> Result<Result<(), tokio_postgres::Error>, Error> {
-        let is_begun = self.is_begun;
-        let client = &self.lent().session.client;
-        let (done, committed) = tokio::join!(
-            biased;
-            client.execute(statement, params),
-            // Alone, a statement is a transaction.
-            async { if is_begun { client.batch_execute("commit").await } else { Ok(()) } }
-        );
-        committed?;
-        if done.as_ref().is_err_and(|error| error.code().is_none()) {
-            return Ok(done.map(drop)); // Not PostgreSQL's word: what the connection has come to is not known.
-        }
+    /// Nothing of the transaction remains, or, if the connection is lost, nobody knows.
+    pub(crate) async fn end_with(mut self, record: &Statement, params: Params<'_>) -> Result<(), Error> {
+        let begins = !std::mem::replace(&mut self.is_begun, true);
+        record_and_commit(&self.lent().session.client, begins, record, params).await?;
         if let Some(lent) = self.lent.take() {
             self.pool.take_back(lent);
         }
-        Ok(done.map(drop))
+        Ok(())
     }
+}
+
+async fn record_and_commit(
+    client: &Client,
+    begins: bool,
+    record: &Statement,
+    params: Params<'_>,
+) -> Result<(), tokio_postgres::Error> {
+    let begin = async { if begins { client.batch_execute(BEGIN).await } else { Ok(()) } };
+    let mut record = pin!(async { tokio::join!(biased; begin, client.execute(record, params)) });
+    // Sent when it is first polled. What has ended by then was not sent (a column of another type, say): nothing may be committed.
+    if let Poll::Ready((begun, recorded)) = poll_fn(|context| Poll::Ready(record.as_mut().poll(context))).await {
+        begun?;
+        return recorded.map(drop);
+    }
+    let ((begun, recorded), committed) = tokio::join!(biased; record, client.batch_execute("commit"));
+    begun?;
+    recorded?;
+    committed
 }
 
 impl Drop for Transaction {
     fn drop(&mut self) {
         let Some(lent) = self.lent.take() else { return };
-        let pool = Arc::clone(&self.pool);
-        if !self.is_begun {
-            return pool.take_back(lent);
+        if self.is_begun {
+            Arc::clone(&self.pool).give_up(lent, self.call);
+        } else {
+            self.pool.take_back(lent);
         }
-        // Without a runtime the connection goes, and PostgreSQL rolls back by itself.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        runtime.spawn(async move {
-            if lent.session.client.batch_execute("rollback").await.is_ok() {
-                pool.take_back(lent);
-            }
-        });
     }
 }

@@ -75,8 +75,9 @@ pub trait SqlDatabase: Send + Sync {
     /// The driver's error.
     type Error: Error + Send + 'static;
 
-    /// Begins a transaction. `may_have_run`: looks for the call's record before that, and fails with an error that is [`Failure::Stopped`]
-    /// unless this process still owns the records (trap T9). Otherwise there is no need to look: [`Self::commit`] does.
+    /// Begins a transaction. `may_have_run`: waits until no earlier transaction of this call can be committed any more, wherever it was
+    /// lost or given up; then looks for the call's record, and fails with an error that is [`Failure::Stopped`] unless this process still
+    /// owns the records (trap T9). Otherwise there is no need to look: [`Self::commit`] does.
     fn begin(
         &self,
         call: &CallRecord,
