@@ -31,7 +31,9 @@
 //! the disk, nothing is committed or answered any more ([`Sqlite::stopped`]): start the server again. A full disk is waited for.
 #![forbid(unsafe_code)]
 
+mod aside;
 mod error;
+mod group;
 mod job;
 mod open;
 mod own;
@@ -104,7 +106,9 @@ impl Sqlite {
     ///
     /// The work runs on the writer's thread, and all other calls wait for it: statements and arithmetic, nothing slow. It may run several
     /// times until a commit succeeds, each time from the beginning, and must have no effect but in the transaction. It can't end the
-    /// transaction by itself.
+    /// transaction by itself. Where SQLite ends it (see [`Transaction`]), nothing of the work remains, whatever it returns.
+    ///
+    /// Return what this returns: who gives it up, and answers something else, contradicts the record, which may be committed all the same.
     ///
     /// An error of the database is nobody's answer: a call waits while it may pass (a busy database, a full disk), and stays open when
     /// it will not ([`Self::stopped`]).

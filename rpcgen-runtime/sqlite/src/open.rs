@@ -49,6 +49,9 @@ pub(crate) fn open(
             Authorization::Allow
         }
     }))?;
+    // When SQLite has ended the transaction by itself, each statement of the handler would be one of its own, and committed.
+    let asked = Arc::clone(&in_handler);
+    connection.commit_hook(Some(move || asked.load(Ordering::Relaxed)))?;
     let (jobs, taken) = mpsc::channel();
     let (stopped, when_stopped) = watch::channel(None);
     let retired = Retired::default();
@@ -74,7 +77,8 @@ fn take_over(
     Ok(epoch.cast_unsigned())
 }
 
-/// What a handler's statements may not do: end the transaction, change how commits work, write completion records.
+/// What a handler's statements may not do: end the transaction, change how commits work, write completion records or what happens when they
+/// are written.
 fn is_ours(action: &AuthAction<'_>) -> bool {
     match action {
         AuthAction::Transaction { .. }
@@ -85,7 +89,12 @@ fn is_ours(action: &AuthAction<'_>) -> bool {
         AuthAction::Insert { table_name }
         | AuthAction::Delete { table_name }
         | AuthAction::Update { table_name, .. }
-        | AuthAction::DropTable { table_name } => table_name.starts_with("rpcgen_"),
+        | AuthAction::DropTable { table_name }
+        | AuthAction::AlterTable { table_name, .. }
+        | AuthAction::CreateIndex { table_name, .. }
+        | AuthAction::DropIndex { table_name, .. }
+        | AuthAction::CreateTrigger { table_name, .. }
+        | AuthAction::CreateTempTrigger { table_name, .. } => table_name.starts_with("rpcgen_"),
         _ => false,
     }
 }

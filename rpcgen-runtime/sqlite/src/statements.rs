@@ -26,6 +26,7 @@ pub(crate) struct Statements<'a> {
 }
 
 impl<'a> Statements<'a> {
+    /// They name `main`: a temporary table that a handler makes is another one.
     pub(crate) fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             begin: connection.prepare("begin immediate")?,
@@ -34,27 +35,27 @@ impl<'a> Statements<'a> {
             savepoint: connection.prepare("savepoint rpcgen_call")?,
             undo: connection.prepare("rollback to rpcgen_call")?,
             release: connection.prepare("release rpcgen_call")?,
-            owner: connection.prepare("select epoch from rpcgen_owner")?,
+            owner: connection.prepare("select epoch from main.rpcgen_owner")?,
             find: connection.prepare(
-                "select digest, is_failure, answer from rpcgen_completions where client = ?1 and incarnation = ?2 and number = ?3",
+                "select digest, is_failure, answer from main.rpcgen_completions where client = ?1 and incarnation = ?2 and number = ?3",
             )?,
-            insert: connection.prepare("insert into rpcgen_completions values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?,
+            insert: connection.prepare("insert into main.rpcgen_completions values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?,
             retired_below: connection
-                .prepare("select below from rpcgen_retired where client = ?1 and incarnation = ?2")?,
+                .prepare("select below from main.rpcgen_retired where client = ?1 and incarnation = ?2")?,
             retire: connection.prepare(
-                "insert into rpcgen_retired values (?1, ?2, ?3, ?4) on conflict do update
+                "insert into main.rpcgen_retired values (?1, ?2, ?3, ?4) on conflict do update
                  set below = max(below, excluded.below), retired_at = excluded.retired_at",
             )?,
             // The row after the last one that may go now bounds the batch.
             delete_below: connection.prepare(
-                "delete from rpcgen_completions where client = ?1 and incarnation = ?2 and number < min(?3, coalesce(
-                     (select number from rpcgen_completions where client = ?1 and incarnation = ?2
+                "delete from main.rpcgen_completions where client = ?1 and incarnation = ?2 and number < min(?3, coalesce(
+                     (select number from main.rpcgen_completions where client = ?1 and incarnation = ?2
                       order by number limit 1 offset ?4), ?3))",
             )?,
-            known_log: connection.prepare("select number, mark from rpcgen_logs where log = ?1")?,
+            known_log: connection.prepare("select number, mark from main.rpcgen_logs where log = ?1")?,
             take_log: connection.prepare(
-                "insert into rpcgen_logs select ?1, ?2, ?3, ?4
-                 where ?5 is (select mark from rpcgen_logs where log = ?1)
+                "insert into main.rpcgen_logs select ?1, ?2, ?3, ?4
+                 where ?5 is (select mark from main.rpcgen_logs where log = ?1)
                  on conflict do update set number = excluded.number, mark = excluded.mark, marked_at = excluded.marked_at",
             )?,
         })

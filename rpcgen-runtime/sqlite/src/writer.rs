@@ -1,55 +1,32 @@
-//! The one thread that writes: many calls in one transaction, each in a savepoint, one sync for all.
+//! The one thread that writes: groups of calls, each in one transaction.
 //!
-//! Knows: groups, savepoints, commits, what is on record. Does not know: what handlers do, who waits.
+//! Knows: which jobs are committed together, and what becomes of those that were not. Does not know: what handlers do, who waits.
 //!
 //! Invariants:
 //! - nobody hears of an outcome before the transaction that holds it is durable;
 //! - a group is committed as a whole or not at all, and what was not committed is run again from its beginning;
+//! - a job that cannot be committed keeps no other one from it;
 //! - after an error that leaves open what is on the disk, nothing is committed any more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
 
-use rpcgen_runtime::CallKey;
-use rpcgen_runtime::completion::{Found, StoreError};
+use rpcgen_runtime::completion::StoreError;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use crate::Transaction;
+use crate::aside::Aside;
 use crate::error::{Meaning, meaning};
-use crate::job::{Job, Work, Worked};
+use crate::group::{Fault, NotCommitted};
+use crate::job::Job;
 use crate::retire::Retired;
 use crate::statements::Statements;
-
-/// Calls of one group at most: bounds how long the first of them waits for its commit, and what is run again after a failed one.
-const GROUP_MAX: usize = 1_024;
-/// Pause before a group is tried again.
-const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
-
-/// Why a group was not committed.
-enum NotCommitted {
-    /// To be tried again, from its beginning.
-    Again(rusqlite::Error),
-    /// Never again.
-    Stop(StoreError),
-}
-
-impl From<rusqlite::Error> for NotCommitted {
-    fn from(error: rusqlite::Error) -> Self {
-        match meaning(&error) {
-            Meaning::Fatal => Self::Stop(StoreError::Stopped(error.to_string())),
-            // Of our own statements; a mistake there would show at once and always.
-            Meaning::Transient | Meaning::OfHandler => Self::Again(error),
-        }
-    }
-}
 
 pub(crate) struct Writer {
     pub(crate) epoch: u64,
     pub(crate) jobs: Receiver<Job>,
-    /// Whether a handler's statements are compiled now: then transactions are not theirs to end.
+    /// Whether a handler runs now: then transactions are not its to end, and nothing is committed.
     pub(crate) in_handler: Arc<AtomicBool>,
     pub(crate) stopped: watch::Sender<Option<StoreError>>,
     pub(crate) retired: Retired,
@@ -72,133 +49,114 @@ impl Writer {
 
     /// `None`: all handles are gone.
     fn write(&self, connection: &Connection, statements: &mut Statements<'_>) -> Option<StoreError> {
+        let mut aside = Aside::default();
         loop {
-            let mut group = Vec::new();
-            if self.retired.is_empty() {
-                group.push(self.jobs.recv().ok()?);
+            let (group, is_again) = self.next(&mut aside)?;
+            let mut round = Round { parts: vec![group], ..Round::default() };
+            if let Err(why) = self.commit_all(connection, statements, &mut round, !is_again) {
+                let jobs = round.left.into_iter().chain(round.parts.into_iter().flatten()).chain(aside.into_jobs());
+                jobs.for_each(|job| stop(job, &why));
+                return Some(why);
             }
-            let mut pause = AGAIN_AFTER.0;
-            loop {
-                match self.commit(connection, statements, &mut group) {
-                    Ok(()) => break,
-                    Err(NotCommitted::Stop(why)) => {
-                        group.into_iter().for_each(|job| stop(job, &why));
-                        return Some(why);
-                    }
-                    Err(NotCommitted::Again(error)) => {
-                        tracing::warn!(%error, calls = group.len(), "a group of calls is run again");
-                        // Jobs that come meanwhile join the group.
-                        match self.jobs.recv_timeout(pause) {
-                            Ok(job) => group.push(job),
-                            Err(RecvTimeoutError::Timeout) => {}
-                            Err(RecvTimeoutError::Disconnected) => std::thread::park_timeout(pause),
-                        }
-                        pause = (pause * 2).min(AGAIN_AFTER.1);
-                    }
-                }
+            if let Some(error) = round.error {
+                tracing::warn!(%error, calls = round.left.len(), "what was not committed is run again");
+                aside.put(round.left, is_again);
             }
-            group.into_iter().for_each(settle);
         }
     }
 
-    /// Runs the group, and what comes meanwhile, in one transaction. On an error nothing of it remains.
-    fn commit(
-        &self,
-        connection: &Connection,
-        statements: &mut Statements<'_>,
-        group: &mut Vec<Job>,
-    ) -> Result<(), NotCommitted> {
-        statements.begin()?;
-        let finished = self.work_through(connection, statements, group);
-        let result = finished.and_then(|finished| {
-            statements.commit()?;
-            Ok(finished)
-        });
-        if result.is_err() && !connection.is_autocommit() {
-            // What cannot be rolled back cannot be gone on with either.
-            statements.rollback().map_err(|error| NotCommitted::Stop(StoreError::Stopped(error.to_string())))?;
-        }
-        self.retired.committed(result?);
-        Ok(())
-    }
-
-    /// What has no more rows, if it is committed.
-    fn work_through(
-        &self,
-        connection: &Connection,
-        statements: &mut Statements<'_>,
-        group: &mut Vec<Job>,
-    ) -> Result<Option<CallKey>, NotCommitted> {
-        let owner = statements.owner()?;
-        if owner != self.epoch {
-            let why =
-                format!("another server has taken over the database: it is owner {owner}, this one was {}", self.epoch);
-            return Err(NotCommitted::Stop(StoreError::Stopped(why)));
-        }
-        let mut done = 0;
-        loop {
-            if done == group.len() {
-                let Some(job) = (done < GROUP_MAX).then(|| self.jobs.try_recv().ok()).flatten() else { break };
-                group.push(job);
-            }
-            match &mut group[done] {
-                Job::Work(work, _) => self.work(connection, statements, work.as_mut())?,
-                Job::Find(key, asked, _) => asked.found = Some(statements.find(*key)?),
-                Job::Retire => {}
-                Job::KnownLog(log, asked) => asked.found = Some(statements.known_log(*log)?),
-                Job::TakeLog(log, was, taken, asked) => asked.found = Some(statements.take_log(*log, *was, *taken)?),
-            }
-            done += 1;
-        }
-        Ok(self.retired.delete_some(statements)?)
-    }
-
-    /// One piece of work, in a savepoint.
-    fn work(
-        &self,
-        connection: &Connection,
-        statements: &mut Statements<'_>,
-        work: &mut dyn Work,
-    ) -> Result<(), NotCommitted> {
-        // The database's write lock is held: nobody else inserts this row meanwhile. It is inserted when the answer is known.
-        let found = match work.record() {
-            Some(record) => statements.find(record.key)?,
-            None => Found::Nothing,
+    /// The next group, and whether it is one that is tried again. `None`: all handles are gone.
+    fn next(&self, aside: &mut Aside) -> Option<(Vec<Job>, bool)> {
+        let Some(left) = aside.due_in() else {
+            let first = if self.retired.is_empty() { Some(self.jobs.recv().ok()?) } else { None };
+            return Some((first.into_iter().collect(), false));
         };
-        match found {
-            Found::Nothing => {}
-            Found::Completed(completion) => {
-                work.known(completion);
-                return Ok(());
-            }
-            Found::Retired => {
-                work.retired();
-                return Ok(());
-            }
+        // What comes meanwhile does not wait for it, nor it for what comes.
+        let came = if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.jobs.recv_timeout(left) };
+        match came {
+            Ok(job) => return Some((vec![job], false)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(left),
         }
-        statements.savepoint()?;
-        self.in_handler.store(true, Ordering::Relaxed);
-        let worked = work.run(&Transaction::new(connection));
-        self.in_handler.store(false, Ordering::Relaxed);
-        match worked {
-            Ok(Worked::Recorded { answer, keep }) => {
-                if !keep {
-                    statements.undo()?;
-                }
-                if let Some(record) = work.record() {
-                    statements.insert(record, &answer, self.epoch)?;
+        Some((aside.take(), true))
+    }
+
+    /// Commits all that can be. A part that fails is divided, until it is known whose fault it is.
+    fn commit_all(
+        &self,
+        connection: &Connection,
+        statements: &mut Statements<'_>,
+        round: &mut Round,
+        mut grows: bool,
+    ) -> Result<(), StoreError> {
+        while let Some(mut part) = round.parts.pop() {
+            match self.commit(connection, statements, &mut part, grows) {
+                Ok(()) => part.into_iter().for_each(settle),
+                Err(NotCommitted::Job(place, fault)) => round.blame(part, place, fault),
+                Err(NotCommitted::Commit(error)) => round.halve(part, error),
+                Err(NotCommitted::Again(error)) => round.give_up(part, error),
+                Err(NotCommitted::Stop(why)) => {
+                    round.parts.push(part);
+                    return Err(why);
                 }
             }
-            Ok(Worked::Kept) => {}
-            Ok(Worked::Dropped) => statements.undo()?,
-            Err(error) if meaning(&error) == Meaning::OfHandler && !connection.is_autocommit() => {
-                statements.undo()?;
-                work.fail(error);
-            }
-            Err(error) => return Err(error.into()),
+            grows = false;
         }
-        statements.release()?;
         Ok(())
+    }
+}
+
+/// How far a group has come.
+#[derive(Default)]
+struct Round {
+    /// Each to be committed by itself, the last one first. What they have in common failed.
+    parts: Vec<Vec<Job>>,
+    /// To be run again later, as this error may pass.
+    left: Vec<Job>,
+    error: Option<rusqlite::Error>,
+}
+
+impl Round {
+    /// Whoever fails as the first in its transaction does so by itself. Another one may fail for what those before it did: these are
+    /// committed without it, and then it has a transaction to itself.
+    fn blame(&mut self, mut part: Vec<Job>, place: usize, fault: Fault) {
+        let behind = part.split_off(place + 1);
+        if !behind.is_empty() {
+            self.parts.push(behind);
+        }
+        let Some(job) = part.pop() else { return };
+        match fault {
+            _ if !part.is_empty() => self.parts.extend([vec![job], part]),
+            Fault::Lasting => settle(job),
+            Fault::Passing(error) => {
+                self.left.push(job);
+                self.error = Some(error);
+            }
+        }
+    }
+
+    /// The commit of a part failed. Of a single job it is known why: its fault, or the disk's.
+    fn halve(&mut self, mut part: Vec<Job>, error: rusqlite::Error) {
+        if part.len() > 1 {
+            let behind = part.split_off(part.len() / 2);
+            self.parts.extend([behind, part]);
+            return;
+        }
+        match part.as_mut_slice() {
+            [Job::Work(work, _)] if meaning(&error) == Meaning::OfHandler => {
+                work.fail(error);
+                part.into_iter().for_each(settle);
+            }
+            _ => self.give_up(part, error),
+        }
+    }
+
+    /// Nothing will be committed for now. What has failed is the last to be tried the next time: it may not be everybody's error.
+    fn give_up(&mut self, part: Vec<Job>, error: rusqlite::Error) {
+        let rest: Vec<Job> = self.parts.drain(..).rev().flatten().collect();
+        self.left.splice(..0, rest);
+        self.left.extend(part);
+        self.error = Some(error);
     }
 }
 
