@@ -45,6 +45,7 @@ mod scan;
 mod segments;
 mod shared;
 mod survey;
+mod sync;
 mod tail;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

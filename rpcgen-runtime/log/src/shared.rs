@@ -6,8 +6,7 @@
 //! Two locks: `front` for moments, `back` for as long as the disk takes. Who needs both takes `back` first.
 
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::config::Room;
@@ -17,6 +16,8 @@ use crate::front::Front;
 use crate::ids::{Incarnation, LogId, Sequence, StreamId};
 use crate::log::{Log, Space};
 use crate::segments::Segments;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::tail::NoRoom;
 
 /// What nobody waits for (releases, copies of compaction, what [`RecordLog`-like](SharedLog::append_later) owners gather) is committed with
@@ -100,7 +101,7 @@ impl<D: Disk + Send + 'static> SharedLog<D> {
             done: Condvar::new(),
         });
         let theirs = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("rpcgen-log".to_owned()).spawn(move || theirs.run(tell));
+        let thread = thread::Builder::new().name("rpcgen-log".to_owned()).spawn(move || theirs.run(tell));
         let thread = thread.map_err(LogError::io("start a thread for", "the log"))?;
         Ok(Self { shared, thread: Some(thread) })
     }
@@ -353,7 +354,10 @@ impl<D: Disk> Shared<D> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings;
+
+#[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
     use std::collections::BTreeMap;
     use std::sync::mpsc;
