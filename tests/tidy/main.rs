@@ -139,7 +139,7 @@ fn every_test_that_the_protocol_names_exists() {
     let rows = protocol.lines().filter(|line| line.starts_with("| T") || line.starts_with("| ("));
     let shown_by = rows.filter_map(|row| row.rsplit('|').nth(1));
     let named = shown_by.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter(|name| name.len() > 20);
-    let folders = ["rpcgen-runtime/proto/src", "tests/e2e"].into_iter();
+    let folders = ["rpcgen-runtime/proto/src", "rpcgen-runtime/log/src", "tests/e2e", "tests/effects"].into_iter();
     let sources: String = folders.flat_map(|folder| sources(&root().join(folder))).map(|source| source.text).collect();
     let (mut count, mut complaints) = (0, Vec::new());
     for name in named.filter(|name| !name.contains('/')) {

@@ -354,10 +354,12 @@ impl<D: Disk> Shared<D> {
     }
 }
 
-#[cfg(all(test, feature = "shuttle"))]
+#[cfg(test)]
+#[cfg(feature = "shuttle")]
 mod interleavings;
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests {
     use std::collections::BTreeMap;
     use std::sync::mpsc;
@@ -383,7 +385,7 @@ mod tests {
     fn what_threads_were_told_is_durable_survives_the_power_loss_and_what_they_released_is_gone() {
         let disk = SimDisk::default();
         let log = SharedLog::start(open(&disk).0, |_| ()).unwrap();
-        let kept: Vec<(Sequence, Vec<u8>)> = std::thread::scope(|scope| {
+        let kept: Vec<(Sequence, Vec<u8>)> = thread::scope(|scope| {
             let threads: Vec<_> = (0..8_u64)
                 .map(|thread| {
                     let log = &log;
@@ -441,7 +443,7 @@ mod tests {
         disk.set_bytes_max(None);
         // The first that asks makes the log look for space.
         while log.append(StreamId(1), &[2; 1000]).is_err() {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         log.close().unwrap();
     }

@@ -1,5 +1,4 @@
 //! Servers that die between the commit of an effect and the record of its answer in their log, a thousand calls in all (trap T31).
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use effects::{APP, Bank, Place, connect, serve_on_disk, worlds};
 
