@@ -168,7 +168,7 @@ impl<P: Payload> Registry<P> {
             if session.expired {
                 let key = (client, standing.incarnation);
                 let newest = (standing.life, standing.link);
-                registry.tombstones.add(now, key, newest, Past::of(session), Some(standing), &registry.config);
+                registry.tombstones.add(now, key, newest, Some(Past::of(session)), Some(standing), &registry.config);
             } else {
                 let reason = FreshReason::NewEpoch;
                 registry.sessions.insert(client, Box::new(Known { standing, reason, past: None, disputes: None }));
@@ -434,7 +434,7 @@ impl<P: Payload> Registry<P> {
         epoch == self.epoch || is_earlier_life
     }
 
-    /// A session ended. What is left of an expired one is kept for its client.
+    /// A session ended. What is left of an expired one is kept for its client; of any, which link was its newest.
     pub fn ended(&mut self, now: Instant, ended: Ended<P>) {
         let is_known = self.sessions.get(&ended.client).is_some_and(|known| known.standing.session == ended.session);
         let known = if is_known { self.sessions.remove(&ended.client) } else { None };
@@ -443,7 +443,16 @@ impl<P: Payload> Registry<P> {
         if ended.reason == EndReason::Expired && !mutated!(TombstoneForgotten) {
             // A session that is on record goes on under its name: so its records stay where they are.
             let standing = known.map(|known| known.standing).filter(|_| self.is_durable());
-            self.tombstones.add(now, (ended.client, ended.incarnation), newest, ended.past, standing, &self.config);
+            self.tombstones.add(
+                now,
+                (ended.client, ended.incarnation),
+                newest,
+                Some(ended.past),
+                standing,
+                &self.config,
+            );
+        } else if is_known && !mutated!(OldLinkAccepted) {
+            self.tombstones.add(now, (ended.client, ended.incarnation), newest, None, None, &self.config);
         }
     }
 }

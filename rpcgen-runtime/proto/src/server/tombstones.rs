@@ -2,6 +2,9 @@
 //!
 //! Knows: ages, sizes. Does not know: why a session ended, who may have it.
 //!
+//! One that ended formally leaves nothing but the number of its newest link: a hello of an older one, which was on its way for longer,
+//! begins no session.
+//!
 //! A tombstone says up to which number actions may have run; its records are the answers that were not taken. A record that its
 //! client has not retired is never evicted for room (trap T6): the registry refuses newcomers instead. A tombstone without records
 //! may go when there are too many: what was sent before then ends in `Unknown`, which is true.
@@ -22,7 +25,8 @@ type Newest = (Life, LinkNumber);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Tombstone<P> {
-    past: Past<P>,
+    /// `None`: it ended formally, and nothing is left.
+    past: Option<Past<P>>,
     /// Of a session that is on record: whose it is.
     standing: Option<Standing>,
     /// The newest link that the session had.
@@ -57,22 +61,23 @@ impl<P> Default for Tombstones<P> {
 }
 
 impl<P: Payload> Tombstones<P> {
-    /// A session expired. `standing`: of one that is on record.
+    /// A session is over. `past`: what is left of one that expired. `standing`: of one that is on record.
     pub(super) fn add(
         &mut self,
         now: Instant,
         key: Key,
         newest: Newest,
-        past: Past<P>,
+        past: Option<Past<P>>,
         standing: Option<Standing>,
         config: &RegistryConfig,
     ) {
         self.take(key);
-        let bytes = bytes_of(&past);
+        let bytes = past.as_ref().map_or(0, bytes_of);
         let number = self.made;
         self.made += 1;
         self.record_bytes += bytes;
-        let order = if past.answers.is_empty() { &mut self.without_records } else { &mut self.with_records };
+        let has_records = past.as_ref().is_some_and(|past| !past.answers.is_empty());
+        let order = if has_records { &mut self.with_records } else { &mut self.without_records };
         order.insert(number, key);
         self.of.insert(key, Tombstone { past, standing, newest, bytes, made: now, number });
         while self.of.len() > config.tombstones_max
@@ -84,7 +89,7 @@ impl<P: Payload> Tombstones<P> {
 
     /// What is left of a client's session.
     pub(super) fn get(&self, key: Key) -> Option<&Past<P>> {
-        self.of.get(&key).map(|tombstone| &tombstone.past)
+        self.of.get(&key)?.past.as_ref()
     }
 
     /// Whose a session is that goes on under its name, should its client come back.
@@ -103,7 +108,7 @@ impl<P: Payload> Tombstones<P> {
         self.record_bytes -= tombstone.bytes;
         self.with_records.remove(&tombstone.number);
         self.without_records.remove(&tombstone.number);
-        Some(tombstone.past)
+        tombstone.past
     }
 
     /// Whether a client that has none may begin a session, which may leave one.
@@ -119,7 +124,9 @@ impl<P: Payload> Tombstones<P> {
         {
             self.record_bytes -= tombstone.bytes;
             tombstone.bytes = 0;
-            tombstone.past.answers = BTreeMap::new();
+            if let Some(past) = &mut tombstone.past {
+                past.answers = BTreeMap::new();
+            }
             let (number, key) = oldest.remove_entry();
             self.without_records.insert(number, key);
         }
@@ -172,9 +179,9 @@ mod tests {
     #[test]
     fn the_oldest_without_records_goes_when_there_are_too_many_and_none_with_records() {
         let mut tombstones = Tombstones::default();
-        tombstones.add(at(0), key(0), LINK, past(1), None, &CONFIG);
+        tombstones.add(at(0), key(0), LINK, Some(past(1)), None, &CONFIG);
         for client in 1..6 {
-            tombstones.add(at(0), key(client), LINK, past(0), None, &CONFIG);
+            tombstones.add(at(0), key(client), LINK, Some(past(0)), None, &CONFIG);
         }
         assert!(tombstones.has_room(&CONFIG));
         assert_eq!(tombstones.of.keys().map(|key| key.0.0).collect::<alloc::vec::Vec<_>>(), [0, 4, 5]);
@@ -184,9 +191,9 @@ mod tests {
     #[test]
     fn newcomers_are_refused_when_the_records_are_at_their_bytes_and_no_record_is_evicted() {
         let mut tombstones = Tombstones::default();
-        tombstones.add(at(0), key(1), LINK, past(2), None, &CONFIG);
+        tombstones.add(at(0), key(1), LINK, Some(past(2)), None, &CONFIG);
         assert!(tombstones.has_room(&CONFIG));
-        tombstones.add(at(1), key(2), LINK, past(2), None, &CONFIG);
+        tombstones.add(at(1), key(2), LINK, Some(past(2)), None, &CONFIG);
         assert!(!tombstones.has_room(&CONFIG));
         assert_eq!(tombstones.take(key(1)), Some(past(2)));
         assert!(tombstones.has_room(&CONFIG));
@@ -197,11 +204,11 @@ mod tests {
     #[test]
     fn records_go_after_their_time_and_their_tombstone_later() {
         let mut tombstones = Tombstones::default();
-        tombstones.add(at(0), key(1), LINK, past(2), None, &CONFIG);
+        tombstones.add(at(0), key(1), LINK, Some(past(2)), None, &CONFIG);
         tombstones.forget_old(at(6), &CONFIG);
-        assert_eq!(tombstones.of[&key(1)].past, past(2));
+        assert_eq!(tombstones.of[&key(1)].past, Some(past(2)));
         tombstones.forget_old(at(7), &CONFIG);
-        assert_eq!(tombstones.of[&key(1)].past, past(0));
+        assert_eq!(tombstones.of[&key(1)].past, Some(past(0)));
         assert_eq!(tombstones.record_bytes, 0);
         tombstones.forget_old(at(30), &CONFIG);
         assert_eq!(tombstones.take(key(1)), None);

@@ -25,6 +25,9 @@ use crate::time::Instant;
 
 pub(super) use self::packed::PackedSendLane;
 
+/// So many times a message is sent before it is sent less and less often.
+const FIRST_FEW: u32 = 6;
+
 /// A message in the stream log. A re-sent one carries exactly the bits that it carried first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Entry<P> {
@@ -42,8 +45,12 @@ impl<P> Entry<P> {
     /// How long it is given to arrive after it was sent again: a round trip as it is now, backed off after the first few times.
     fn pause(&self, round_trip: &RoundTrip) -> Duration {
         let pause = round_trip.current().max(RESEND_INTERVAL_MIN);
-        let backed_off = pause * (1 << (self.transmissions.saturating_sub(6) / 2).min(8));
-        backed_off.min(RESEND_INTERVAL_MAX).max(pause)
+        self.backed_off(pause).min(RESEND_INTERVAL_MAX).max(pause)
+    }
+
+    /// Longer after the first few times.
+    fn backed_off(&self, pause: Duration) -> Duration {
+        pause * (1 << (self.transmissions.saturating_sub(FIRST_FEW) / 2).min(8))
     }
 }
 
@@ -191,8 +198,10 @@ impl<P: Payload> SendLane<P> {
                 return None;
             }
             self.resend.pop_first();
-            // One that was lost twice holds up the lane for two round trips already.
-            if self.is_waited_for() || self.log.get(position).is_some_and(|entry| entry.transmissions > 1) {
+            // One that was lost twice holds up the lane for two round trips already. If that goes on, its receiver may have no room for it.
+            let is_lost_again =
+                self.log.get(position).is_some_and(|entry| (2..=FIRST_FEW).contains(&entry.transmissions));
+            if self.is_waited_for() || is_lost_again {
                 self.twice = Some(position);
             }
             position
@@ -274,8 +283,9 @@ impl<P: Payload> SendLane<P> {
     pub(super) fn want_again(&mut self, now: Instant, position: Position, round_trip: &RoundTrip) {
         let Some(entry) = self.log.get(position) else { return };
         let waited = now.saturating_since(entry.sent_at);
-        // What was sent after it has come (as in RACK, RFC 8985): it is lost again. While that may be, time counts for less.
-        let is_overtaken = entry.sent_at < self.seen_sent_at && waited >= RESEND_INTERVAL_MIN;
+        // What was sent after it has come (as in RACK, RFC 8985): it is lost again. Or the link overtakes, and nothing is lost: so it is
+        // believed a few times, and then less and less often.
+        let is_overtaken = entry.sent_at < self.seen_sent_at && waited >= entry.backed_off(RESEND_INTERVAL_MIN);
         let is_time = waited >= self.pause(entry, round_trip);
         if entry.transmissions == 1 || is_overtaken || is_time || mutated!(WhereIsStorm) {
             if entry.transmissions > 1 && is_overtaken {

@@ -74,25 +74,27 @@ fn a_client_whose_links_end_in_disputes_again_and_again_is_refused_for_a_minute(
 /// Else it would take the place that its own client is about to come back to, whose proof then fails for good.
 #[test]
 fn a_hello_that_was_on_its_way_for_longer_than_its_session_lived_opens_nothing() {
-    let mut registry = registry(RegistryConfig::default());
-    let (now, late) = (crate::time::Instant::START, hello_of(7));
-    let link = |number| Hello { link: LinkNumber(number), ..late.clone() };
-    let Admission::Open(opening) = registry.admit(now, link(2)) else { panic!("not opened") };
-    let mut session = ServerSession::open(now, Config::default(), *opening, true);
-    session.handle(now, Input::LinkDown);
-    let later = now + Duration::from_secs(400);
-    session.handle(later, Input::Timeout);
-    let ended = loop {
-        match session.poll_output() {
-            Output::Event(ServerEvent::Ended(ended)) => break ended,
-            Output::Timeout(_) => panic!("not ended"),
-            _ => {}
-        }
-    };
-    registry.ended(later, *ended);
-    let Admission::Reject(reject) = registry.admit(later, late.clone()) else { panic!("an old link is let in") };
-    assert_eq!(reject.reason, RejectReason::Superseded);
-    assert!(matches!(registry.admit(later, link(3)), Admission::Open(_)));
+    for reason in [EndReason::Expired, EndReason::Formal] {
+        let mut registry = registry(RegistryConfig::default());
+        let (now, late) = (crate::time::Instant::START, hello_of(7));
+        let link = |number| Hello { link: LinkNumber(number), ..late.clone() };
+        let Admission::Open(opening) = registry.admit(now, link(2)) else { panic!("not opened") };
+        let mut session = ServerSession::open(now, Config::default(), *opening, true);
+        session.handle(now, Input::LinkDown);
+        let later = now + Duration::from_secs(400);
+        session.handle(later, Input::Timeout);
+        let ended = loop {
+            match session.poll_output() {
+                Output::Event(ServerEvent::Ended(ended)) => break ended,
+                Output::Timeout(_) => panic!("not ended"),
+                _ => {}
+            }
+        };
+        registry.ended(later, Ended { reason, ..*ended });
+        let Admission::Reject(reject) = registry.admit(later, late.clone()) else { panic!("an old link is let in") };
+        assert_eq!(reject.reason, RejectReason::Superseded);
+        assert!(matches!(registry.admit(later, link(3)), Admission::Open(_)));
+    }
 }
 
 #[test]
