@@ -46,9 +46,8 @@ pub(crate) enum Meaning {
 
 pub(crate) fn meaning(error: &rusqlite::Error) -> Meaning {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull | ErrorCode::OutOfMemory) => {
-            Meaning::Transient
-        }
+        // Locked is not busy: a handler is in its own way, say with a cursor in a table that it drops.
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DiskFull | ErrorCode::OutOfMemory) => Meaning::Transient,
         Some(
             ErrorCode::SystemIoFailure
             | ErrorCode::DatabaseCorrupt

@@ -116,7 +116,26 @@ impl Writer {
             self.job(connection, statements, &mut group[done]).map_err(|why| why.at(done))?;
             done += 1;
         }
-        Ok(self.retired.delete_some(statements)?)
+        self.delete_some(statements)
+    }
+
+    /// In a savepoint of its own: if it fails, no call does.
+    fn delete_some(&self, statements: &mut Statements<'_>) -> Result<Option<CallKey>, NotCommitted> {
+        if self.retired.is_empty() || self.pause.left().is_some() {
+            return Ok(None);
+        }
+        statements.savepoint()?;
+        let finished = match self.retired.delete_some(statements) {
+            Ok(finished) => finished,
+            Err(error) if meaning(&error) == Meaning::Fatal => return Err(error.into()),
+            Err(error) => {
+                statements.undo()?;
+                self.pause.begin(&error);
+                None
+            }
+        };
+        statements.release()?;
+        Ok(finished)
     }
 
     fn job(&self, connection: &Connection, statements: &mut Statements<'_>, job: &mut Job) -> Result<(), NotCommitted> {
@@ -173,7 +192,7 @@ impl Writer {
             }
             Ok(Worked::Kept) => {}
             Ok(Worked::Dropped) => statements.undo()?,
-            Err(error) if meaning(&error) == Meaning::OfHandler => {
+            Err(error) if transaction.meaning(&error) == Meaning::OfHandler => {
                 statements.undo()?;
                 work.fail(error);
             }

@@ -9,10 +9,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior, ffi};
 use tokio::sync::{Semaphore, watch};
 
-use crate::retire::Retired;
+use crate::retire::{Pause, Retired};
 use crate::writer::Writer;
 use crate::{OpenError, SCHEMA, Sqlite};
 
@@ -38,7 +38,11 @@ pub(crate) fn open(
     connection.execute_batch("pragma synchronous = full; pragma temp_store = memory; pragma foreign_keys = on")?;
     // What an earlier process left may be in the system's cache only, also after a sync that failed: it is copied into the database
     // and synced there before anybody is answered from it.
-    connection.query_row("pragma wal_checkpoint(truncate)", (), |_| Ok(()))?;
+    let is_busy: bool = connection.query_row("pragma wal_checkpoint(truncate)", (), |row| row.get(0))?;
+    if is_busy {
+        let why = "another connection has been reading for ten seconds, so that what an earlier process left cannot be synced";
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), Some(why.to_owned())).into());
+    }
     let epoch = take_over(&mut connection, prepare)?;
     let in_handler = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&in_handler);
@@ -55,7 +59,7 @@ pub(crate) fn open(
     let (jobs, taken) = mpsc::channel();
     let (stopped, when_stopped) = watch::channel(None);
     let retired = Retired::default();
-    let writer = Writer { epoch, jobs: taken, in_handler, stopped, retired: retired.clone() };
+    let writer = Writer { epoch, jobs: taken, in_handler, stopped, retired: retired.clone(), pause: Pause::default() };
     std::thread::Builder::new().name("rpcgen-sqlite".to_owned()).spawn(move || writer.run(&connection))?;
     let room = Arc::new(Semaphore::new(JOBS_MAX));
     Ok(Sqlite { jobs, room, retired, stopped: when_stopped, path: path.into(), epoch })

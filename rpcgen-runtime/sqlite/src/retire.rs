@@ -2,7 +2,9 @@
 //!
 //! Knows: what clients have retired. Does not know: whether the deletion is committed, until it is told.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rpcgen_runtime::CallKey;
 use rpcgen_runtime::completion::RetiredCalls;
@@ -11,6 +13,26 @@ use crate::statements::Statements;
 
 /// Rows that go with one group at most: a client that comes back after a long time does not hold up the others.
 const ROWS_MAX: u64 = 512;
+
+/// How long nothing is deleted after that failed: a business may have keys that point to the records, and its calls go on.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Until when nothing is deleted.
+#[derive(Debug, Default)]
+pub(crate) struct Pause(Cell<Option<Instant>>);
+
+impl Pause {
+    /// Deleting has failed.
+    pub(crate) fn begin(&self, error: &rusqlite::Error) {
+        tracing::warn!(%error, "records that may go stay for a while");
+        self.0.set(Some(Instant::now() + PAUSE));
+    }
+
+    /// How long it lasts. `None`: there is none.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        self.0.get()?.checked_duration_since(Instant::now())
+    }
+}
 
 /// What the handles add and the writer deletes.
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,7 @@
 //!
 //! Knows: statements, and that SQLite has ended the transaction. Does not know: when it ends otherwise; nobody but the writer does.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row, ffi};
 
@@ -17,6 +17,8 @@ pub struct Transaction<'a> {
     connection: &'a Connection,
     /// The error at which SQLite ended it, if it was seen here.
     ended_by: OnceCell<Ended>,
+    /// Whether one of these functions was told that the disk has failed.
+    is_fatal: Cell<bool>,
 }
 
 /// Why SQLite has ended a transaction.
@@ -41,12 +43,20 @@ pub(crate) fn ended(why: &str) -> rusqlite::Error {
 
 impl<'a> Transaction<'a> {
     pub(crate) const fn new(connection: &'a Connection) -> Self {
-        Self { connection, ended_by: OnceCell::new() }
+        Self { connection, ended_by: OnceCell::new(), is_fatal: Cell::new(false) }
     }
 
     /// Why SQLite has ended it, if one of these functions was told.
     pub(crate) fn into_ended(self) -> Option<Ended> {
         self.ended_by.into_inner()
+    }
+
+    /// What an error means that the handler gave back. One of another database says nothing about this one.
+    pub(crate) fn meaning(&self, error: &rusqlite::Error) -> Meaning {
+        match meaning(error) {
+            Meaning::Fatal if !self.is_fatal.get() => Meaning::OfHandler,
+            meaning => meaning,
+        }
     }
 
     /// All that SQLite can do, but for what would end the transaction.
@@ -102,6 +112,9 @@ impl<'a> Transaction<'a> {
 
     /// The handler may keep an error to itself; the writer has to know whether it may pass.
     fn noted<T>(&self, result: rusqlite::Result<T>) -> rusqlite::Result<T> {
+        if result.as_ref().is_err_and(|error| meaning(error) == Meaning::Fatal) {
+            self.is_fatal.set(true);
+        }
         if let Err(error) = &result
             && self.connection.is_autocommit()
         {

@@ -20,7 +20,7 @@ use crate::aside::Aside;
 use crate::error::{Meaning, meaning};
 use crate::group::{Fault, NotCommitted};
 use crate::job::Job;
-use crate::retire::Retired;
+use crate::retire::{Pause, Retired};
 use crate::statements::Statements;
 
 pub(crate) struct Writer {
@@ -30,6 +30,7 @@ pub(crate) struct Writer {
     pub(crate) in_handler: Arc<AtomicBool>,
     pub(crate) stopped: watch::Sender<Option<StoreError>>,
     pub(crate) retired: Retired,
+    pub(crate) pause: Pause,
 }
 
 impl Writer {
@@ -68,8 +69,7 @@ impl Writer {
     /// The next group, and whether it is one that is tried again. `None`: all handles are gone.
     fn next(&self, aside: &mut Aside) -> Option<(Vec<Job>, bool)> {
         let Some(left) = aside.due_in() else {
-            let first = if self.retired.is_empty() { Some(self.jobs.recv().ok()?) } else { None };
-            return Some((first.into_iter().collect(), false));
+            return Some((self.first()?.into_iter().collect(), false));
         };
         // What comes meanwhile does not wait for it, nor it for what comes.
         let came = if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.jobs.recv_timeout(left) };
@@ -79,6 +79,18 @@ impl Writer {
             Err(RecvTimeoutError::Disconnected) => std::thread::sleep(left),
         }
         Some((aside.take(), true))
+    }
+
+    /// The first job of a group. `Some(None)`: there may be none, but something is to be deleted. `None`: all handles are gone.
+    fn first(&self) -> Option<Option<Job>> {
+        if self.retired.is_empty() {
+            return self.jobs.recv().ok().map(Some);
+        }
+        let Some(left) = self.pause.left() else { return Some(None) };
+        match self.jobs.recv_timeout(left) {
+            Err(RecvTimeoutError::Disconnected) => None,
+            came => Some(came.ok()),
+        }
     }
 
     /// Commits all that can be. A part that fails is divided, until it is known whose fault it is.
@@ -93,6 +105,11 @@ impl Writer {
             match self.commit(connection, statements, &mut part, grows) {
                 Ok(()) => part.into_iter().for_each(settle),
                 Err(NotCommitted::Job(place, fault)) => round.blame(part, place, fault),
+                // What was deleted beside it may be why; then nothing is for a while, and it is no call's fault.
+                Err(NotCommitted::Commit(error)) if !self.retired.is_empty() && self.pause.left().is_none() => {
+                    self.pause.begin(&error);
+                    round.parts.push(part);
+                }
                 Err(NotCommitted::Commit(error)) => round.halve(part, error),
                 Err(NotCommitted::Again(error)) => round.give_up(part, error),
                 Err(NotCommitted::Stop(why)) => {

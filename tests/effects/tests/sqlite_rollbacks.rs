@@ -19,6 +19,8 @@ const TABLES: &str = "
     create table one (a integer primary key);
     create table one_or_rollback (a integer unique on conflict rollback);
     create table guarded (a integer);
+    create table held (client blob, incarnation integer, number integer, foreign key (client, incarnation, number)
+        references rpcgen_completions (client, incarnation, number) deferrable initially deferred);
     create table children (parent integer references one deferrable initially deferred);
     create trigger guard before insert on guarded begin select raise(rollback, 'guarded'); end;
     insert into one values (1);
@@ -273,4 +275,40 @@ async fn work_without_a_call_that_ends_its_transaction_fails_alone() {
     let Err(RunError::Work(error)) = kept else { panic!("{kept:?}") };
     assert_eq!(error.to_string(), "SQLite has rolled back the transaction: guarded");
     assert_eq!(number(&path, "select count(*) from journal"), 2);
+}
+
+#[tokio::test]
+async fn a_row_that_points_to_a_record_keeps_it_and_stops_nobody() {
+    let folder = Folder::new("rollbacks");
+    let path = folder.path().join("bank.db");
+    let business = open(&path, |tx| {
+        let held = "insert into held select client, incarnation, number from rpcgen_completions limit 1";
+        tx.execute(held, ()).map(|_| Effect::Keep(Ok(0)))
+    });
+    let server = serve("tcp://127.0.0.1:0", business.clone(), business.db.clone()).await;
+    let client = connect(&server.local_address()).await;
+    assert_eq!(client.transfer(APP, 1, 2, 1, 1).await, Ok(1));
+    assert_eq!(client.transfer(APP, 1, 2, 0, 0).await, Ok(0));
+    // The client has so many answers that records would go.
+    for amount in 2..700 {
+        assert_eq!(client.transfer(APP, 1, 2, amount, amount).await, Ok(amount));
+    }
+    assert_eq!(number(&path, "select count(*) from held natural join rpcgen_completions"), 1);
+    assert_eq!(number(&path, "select count(*) from journal"), 700);
+}
+
+#[tokio::test]
+async fn handler_that_fails_at_another_database_fails_alone() {
+    fails_alone(|_| Connection::open("/nowhere/at/all.db").map(|_| Effect::Keep(Ok(0)))).await;
+}
+
+#[tokio::test]
+async fn handler_that_is_in_its_own_way_fails_alone() {
+    fails_alone(|tx| {
+        let mut query = tx.prepare("select a from one")?;
+        let mut rows = query.query(())?;
+        rows.next()?;
+        tx.execute("drop table one", ()).map(|_| Effect::Keep(Ok(0)))
+    })
+    .await;
 }
