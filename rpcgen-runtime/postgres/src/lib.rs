@@ -37,6 +37,7 @@
 
 mod error;
 mod session;
+mod statements;
 mod store;
 mod transaction;
 mod words;
@@ -55,6 +56,7 @@ pub use tokio_postgres;
 
 pub use crate::error::Error;
 use crate::session::{Pool, Session};
+use crate::statements::Statements;
 pub use crate::transaction::{Params, Transaction};
 
 /// The tables of completion records, as [`Postgres::open`] creates them: for migrations of your own, and to read.
@@ -95,8 +97,8 @@ impl Postgres {
     pub async fn open_with(address: &str, connections_max: usize) -> Result<Self, Error> {
         let config = tokio_postgres::Config::from_str(address)?;
         let session = Session::connect(&config).await?;
-        let epoch = take_over(&session).await?;
-        let pool = Arc::new(Pool::new(config, epoch, connections_max.max(1)));
+        let (epoch, statements) = take_over(&session).await?;
+        let pool = Arc::new(Pool::new(config, epoch, statements, connections_max.max(1)));
         let (news, heard) = watch::channel(());
         tokio::spawn(store::clean_up(Arc::downgrade(&pool), heard));
         Ok(Self { pool, news })
@@ -134,26 +136,22 @@ impl Postgres {
 }
 
 /// From here on nothing that an earlier owner does is committed.
-async fn take_over(session: &Session) -> Result<u64, Error> {
+async fn take_over(session: &Session) -> Result<(u64, Statements), Error> {
     let client = &session.client;
     client.batch_execute(SCHEMA).await?;
+    let statements = Statements::of(client).await?;
     // First: whoever connects from now on finds it. Then those who are connected.
-    let row = client.query_one("update rpcgen_owner set epoch = epoch + 1 returning epoch", &[]).await?;
+    let row = client.query_one(&statements.next_owner, &[]).await?;
     let epoch: i64 = row.get(0);
-    let end_holders =
-        "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and mode = 'ShareLock'
-        and classid = 1919968103 and objid = 'rpcgen_owner'::regclass::oid
-        and database = (select oid from pg_database where datname = current_database())";
-    let is_alone = "select pg_try_advisory_lock(1919968103, 'rpcgen_owner'::regclass::oid::int)";
     let mut pause = Duration::from_millis(1);
     loop {
-        client.query(end_holders, &[]).await?;
-        if client.query_one(is_alone, &[]).await?.get(0) {
+        client.query(&statements.end_holders, &[]).await?;
+        if client.query_one(&statements.is_alone, &[]).await?.get(0) {
             break;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(100));
     }
     client.batch_execute("select pg_advisory_unlock_all()").await?;
-    Ok(epoch.cast_unsigned())
+    Ok((epoch.cast_unsigned(), statements))
 }

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use crate::Error;
+use crate::statements::Statements;
 use crate::words::ends_transaction;
 
 /// Statements that a connection keeps compiled; beyond, it forgets them all.
@@ -20,10 +21,6 @@ const STATEMENTS_MAX: usize = 256;
 
 /// How a transaction begins. Outside of one everything is read-only: a statement that was sent behind a `begin` that failed has no effect.
 pub(crate) const BEGIN: &str = "begin read write";
-/// What a connection is before it is used. While it holds the lock, nobody has taken over: who does so ends it first.
-const PREPARE: &str = "set default_transaction_read_only = on;
-    select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
-    select pg_advisory_lock_shared(1919968103, 'rpcgen_owner'::regclass::oid::int)";
 /// Process IDs come again; the time of the beginning does not.
 const OWN_BACKEND: &str =
     "select pid, extract(epoch from backend_start)::text from pg_stat_activity where pid = pg_backend_pid()";
@@ -98,6 +95,7 @@ impl Session {
 pub(crate) struct Pool {
     pub(crate) config: Config,
     pub(crate) epoch: u64,
+    pub(crate) statements: Statements,
     idle: Mutex<Vec<Session>>,
     room: Arc<Semaphore>,
     /// What may be deleted.
@@ -115,10 +113,11 @@ pub(crate) struct Lent {
 }
 
 impl Pool {
-    pub(crate) fn new(config: Config, epoch: u64, connections_max: usize) -> Self {
+    pub(crate) fn new(config: Config, epoch: u64, statements: Statements, connections_max: usize) -> Self {
         Self {
             config,
             epoch,
+            statements,
             idle: Mutex::default(),
             room: Arc::new(Semaphore::new(connections_max)),
             retired: Mutex::default(),
@@ -141,7 +140,7 @@ impl Pool {
             }
         }
         let session = Session::connect(&self.config).await?;
-        session.client.batch_execute(PREPARE).await?;
+        session.client.batch_execute(&self.statements.prepare).await?;
         // After that: whoever takes over now finds this connection.
         self.check_owner(&session).await?;
         Ok(Lent { session, _room: room })
@@ -149,7 +148,7 @@ impl Pool {
 
     /// Whether this process is still the owner.
     pub(crate) async fn check_owner(&self, session: &Session) -> Result<(), Error> {
-        let owner: i64 = session.client.query_one("select epoch from rpcgen_owner", &[]).await?.get(0);
+        let owner: i64 = session.client.query_one(&self.statements.owner, &[]).await?.get(0);
         if owner.cast_unsigned() == self.epoch {
             return Ok(());
         }

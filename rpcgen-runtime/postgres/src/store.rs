@@ -16,30 +16,6 @@ use tokio_postgres::error::SqlState;
 use crate::session::{Of, Pool, Session};
 use crate::{Error, Postgres, Transaction};
 
-/// Waits for another attempt at the same call, if one is about to commit. It fails if there is a record; and, as the owner must not be
-/// null, of an owner that is none any more, and of a call whose client has had the answer.
-/// If a rule or a trigger on the table takes the row away, the division fails.
-const RECORD: &str = "with recorded as (insert into rpcgen_completions
-    (client, incarnation, number, method, digest, owner_epoch, is_failure, answer) values ($1, $2, $3, $4, $5,
-    (select epoch from rpcgen_owner where epoch = $6
-    and not exists (select 1 from rpcgen_retired where client = $1 and incarnation = $2 and below > $3)), $7, $8)
-    returning 1) select 1 / count(*) from recorded";
-const FIND: &str = "select digest, is_failure, answer from rpcgen_completions
-    where client = $1 and incarnation = $2 and number = $3";
-const RETIRED: &str = "select below from rpcgen_retired where client = $1 and incarnation = $2";
-/// The oldest first, a thousand at most: the lock on the table's pages is short, and so is what a crash undoes. That they were there stays
-/// known, by the same statement.
-const RETIRE: &str = "with retired as (insert into rpcgen_retired (client, incarnation, below) values ($1, $2, $3)
-    on conflict (client, incarnation) do update set below = greatest(rpcgen_retired.below, excluded.below), retired_at = now())
-    delete from rpcgen_completions where client = $1 and incarnation = $2 and number < least($3, coalesce(
-    (select number from rpcgen_completions where client = $1 and incarnation = $2 order by number limit 1 offset 1000), $3))";
-const KNOWN_LOG: &str = "select number, mark from rpcgen_logs where log = $1";
-/// Of the owner alone.
-const NEW_LOG: &str = "insert into rpcgen_logs (log, number, mark)
-    select $1, $2, $3 from rpcgen_owner where epoch = $4 on conflict do nothing";
-const TAKE_LOG: &str = "update rpcgen_logs set number = $2, mark = $3, marked_at = now() where log = $1 and mark = $5
-    and exists (select 1 from rpcgen_owner where epoch = $4)";
-
 /// A call key as it stands in the table. PostgreSQL's integers are signed: the largest numbers are negative there, and found all the same.
 struct Key {
     client: [u8; 16],
@@ -58,11 +34,11 @@ impl From<CallKey> for Key {
 }
 
 impl Postgres {
-    async fn find_with(session: &mut Session, call: CallKey) -> Result<Found, Error> {
-        let (statement, key) = (session.statement(FIND, Of::Store).await?, Key::from(call));
+    async fn find_with(&self, session: &mut Session, call: CallKey) -> Result<Found, Error> {
+        let (statement, key) = (session.statement(&self.pool.statements.find, Of::Store).await?, Key::from(call));
         let row = session.client.query_opt(&statement, &[&&key.client[..], &key.incarnation, &key.number]).await?;
         // Second: a record that goes between the two leaves this.
-        let Some(row) = row else { return Self::find_retired(session, call).await };
+        let Some(row) = row else { return self.find_retired(session, call).await };
         let (Some(is_failure), Some(answer)) = (row.get::<_, Option<bool>>(1), row.get::<_, Option<Vec<u8>>>(2)) else {
             return Err(Error::NoAnswer);
         };
@@ -70,8 +46,8 @@ impl Postgres {
         Ok(Found::Completed(Completion { digest: row.get::<_, i64>(0).cast_unsigned(), answer }))
     }
 
-    async fn find_retired(session: &mut Session, call: CallKey) -> Result<Found, Error> {
-        let (statement, key) = (session.statement(RETIRED, Of::Store).await?, Key::from(call));
+    async fn find_retired(&self, session: &mut Session, call: CallKey) -> Result<Found, Error> {
+        let (statement, key) = (session.statement(&self.pool.statements.retired, Of::Store).await?, Key::from(call));
         let row = session.client.query_opt(&statement, &[&&key.client[..], &key.incarnation]).await?;
         let is_retired = row.is_some_and(|row| key.number < row.get(0));
         Ok(if is_retired { Found::Retired } else { Found::Nothing })
@@ -79,7 +55,7 @@ impl Postgres {
 
     async fn known(&self, log: LogId) -> Result<Option<KnownLog>, Error> {
         let mut lent = self.pool.lend().await?;
-        let statement = lent.session.statement(KNOWN_LOG, Of::Store).await?;
+        let statement = lent.session.statement(&self.pool.statements.known_log, Of::Store).await?;
         let row = lent.session.client.query_opt(&statement, &[&&log.0[..]]).await?;
         self.pool.check_owner(&lent.session).await?;
         self.pool.take_back(lent);
@@ -97,9 +73,11 @@ impl Postgres {
         let taken = match was {
             Some(was) => {
                 let params: crate::Params<'_> = &[&&log.0[..], &number, &&now.mark.0[..], &epoch, &&was.0[..]];
-                session.change(TAKE_LOG, params).await?
+                session.change(&self.pool.statements.take_log, params).await?
             }
-            None => session.change(NEW_LOG, &[&&log.0[..], &number, &&now.mark.0[..], &epoch]).await?,
+            None => {
+                session.change(&self.pool.statements.new_log, &[&&log.0[..], &number, &&now.mark.0[..], &epoch]).await?
+            }
         };
         self.pool.check_owner(session).await?;
         self.pool.take_back(lent);
@@ -108,11 +86,21 @@ impl Postgres {
 
     async fn ask(&self, key: CallKey) -> Result<Found, Error> {
         let mut lent = self.pool.lend().await?;
-        let found = Self::find_with(&mut lent.session, key).await?;
+        let found = self.find_with(&mut lent.session, key).await?;
         // What an owner that is none any more says may be old.
         self.pool.check_owner(&lent.session).await?;
         self.pool.take_back(lent);
         Ok(found)
+    }
+
+    /// Whether the record's statement found that there may be none. The same of a handler's own table, which may have that name in another
+    /// schema, comes with the commit, if it is deferred.
+    fn is_refused(&self, error: &tokio_postgres::Error) -> bool {
+        error.as_db_error().is_some_and(|error| {
+            error.table() == Some("rpcgen_completions")
+                && error.schema() == Some(&self.pool.statements.schema)
+                && [SqlState::UNIQUE_VIOLATION, SqlState::NOT_NULL_VIOLATION].contains(error.code())
+        })
     }
 }
 
@@ -127,7 +115,7 @@ impl SqlDatabase for Postgres {
         let mut lent = self.pool.lend().await?;
         if may_have_run {
             self.pool.check_owner(&lent.session).await?;
-            let before = match Self::find_with(&mut lent.session, call.key).await? {
+            let before = match self.find_with(&mut lent.session, call.key).await? {
                 Found::Nothing => None,
                 Found::Completed(completion) => Some(Begun::Completed(completion)),
                 Found::Retired => Some(Begun::Retired),
@@ -150,7 +138,7 @@ impl SqlDatabase for Postgres {
         call: &CallRecord,
         answer: &RecordedAnswer,
     ) -> Result<(), Error> {
-        let statement = transaction.lent().session.statement(RECORD, Of::Store).await?;
+        let statement = transaction.lent().session.statement(&self.pool.statements.record, Of::Store).await?;
         let (key, epoch) = (Key::from(call.key), self.pool.epoch.cast_signed());
         let (method, digest) = (call.method.0.cast_signed(), call.digest.cast_signed());
         let params: crate::Params<'_> = &[
@@ -164,7 +152,7 @@ impl SqlDatabase for Postgres {
             &&answer.bytes[..],
         ];
         match transaction.end_with(&statement, params).await {
-            Err(Error::Postgres(error)) if is_refused(&error) => Err(Error::Raced),
+            Err(Error::Postgres(error)) if self.is_refused(&error) => Err(Error::Raced),
             Err(Error::Postgres(error)) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => Err(Error::NotRecorded),
             ended => ended,
         }
@@ -198,14 +186,6 @@ impl CompletionStore for Postgres {
     }
 }
 
-/// Whether [`RECORD`] found that there may be no such record. The same of a handler's own table comes with the commit, if it is deferred.
-fn is_refused(error: &tokio_postgres::Error) -> bool {
-    error.as_db_error().is_some_and(|error| {
-        error.table() == Some("rpcgen_completions")
-            && [SqlState::UNIQUE_VIOLATION, SqlState::NOT_NULL_VIOLATION].contains(error.code())
-    })
-}
-
 fn in_words(error: Error) -> StoreError {
     match error.failure() {
         Failure::Transient => StoreError::Unavailable(error.to_string()),
@@ -235,7 +215,8 @@ pub(crate) async fn clean_up(pool: Weak<Pool>, mut news: watch::Receiver<()>) {
 async fn delete_some(pool: &Pool, key: CallKey) -> Result<u64, Error> {
     let mut lent = pool.lend().await?;
     let key = Key::from(key);
-    let deleted = lent.session.change(RETIRE, &[&&key.client[..], &key.incarnation, &key.number]).await?;
+    let deleted =
+        lent.session.change(&pool.statements.retire, &[&&key.client[..], &key.incarnation, &key.number]).await?;
     pool.take_back(lent);
     Ok(deleted)
 }
