@@ -12,6 +12,10 @@ pub enum Error {
     /// PostgreSQL, or the way there.
     #[error("{}", described(.0))]
     Postgres(#[from] tokio_postgres::Error),
+    /// The transaction did not begin, so nothing was done in it: PostgreSQL cannot write just now (a standby, say), or the way there. A server
+    /// that took over since is found out by the next attempt.
+    #[error("the transaction did not begin: {}", described(.0))]
+    NotBegun(tokio_postgres::Error),
     /// Another server has opened the database: this one commits nothing any more.
     #[error("another server has taken over the database: it is owner {owner}, this one was {was}")]
     TakenOver {
@@ -26,6 +30,9 @@ pub enum Error {
     /// A handler's statement would end its transaction: what it did before would be committed, and its answer not. It did not run.
     #[error("a handler's statement would end its transaction: return `Effect::Keep` or `Effect::Undo` instead")]
     EndsTransaction,
+    /// A handler's statement would change the connection for the calls after it, and undo what the store has set. It did not run.
+    #[error("a handler's statement would outlive its transaction: `set local` is for that one alone")]
+    OutlivesTransaction,
     /// A rule or a trigger on the table of records has taken one away.
     #[error("a rule or a trigger on rpcgen_completions keeps records out of it")]
     NotRecorded,
@@ -45,9 +52,11 @@ fn described(error: &tokio_postgres::Error) -> String {
 impl Error {
     pub(crate) fn failure(&self) -> Failure {
         match self {
-            Self::Raced => Failure::Transient,
+            Self::Raced | Self::NotBegun(_) => Failure::Transient,
             Self::TakenOver { .. } => Failure::Stopped,
-            Self::EndsTransaction | Self::NotRecorded | Self::NoAnswer | Self::NoMark => Failure::Permanent,
+            Self::EndsTransaction | Self::OutlivesTransaction | Self::NotRecorded | Self::NoAnswer | Self::NoMark => {
+                Failure::Permanent
+            }
             Self::Postgres(error) => of_postgres(error),
         }
     }
@@ -64,7 +73,9 @@ fn of_postgres(error: &tokio_postgres::Error) -> Failure {
     let is_passing = match error.code() {
         // Classes of the standard: connection, rollback (deadlock, serialization), resources, intervention, system.
         Some(code) => {
-            ["08", "40", "53", "57", "58"].iter().any(|class| code.code().starts_with(class))
+            // What breaks the protocol (a statement that has to be spoken to in another way: `copy`) does so again.
+            *code != SqlState::PROTOCOL_VIOLATION
+                && ["08", "40", "53", "57", "58"].iter().any(|class| code.code().starts_with(class))
                 || *code == SqlState::LOCK_NOT_AVAILABLE
                 || is_old_plan(error)
         }

@@ -3,7 +3,8 @@
 //! Knows: what a connection has to be before it is used: the owner's, read-only outside of transactions, durable. And which calls have a
 //! transaction of which it is not known yet how it ended. Does not know: what calls do.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use crate::Error;
 use crate::statements::Statements;
-use crate::words::ends_transaction;
+use crate::words::{ends_transaction, outlives_transaction};
 
 /// Statements that a connection keeps compiled; beyond, it forgets them all.
 const STATEMENTS_MAX: usize = 256;
@@ -26,6 +27,9 @@ const OWN_BACKEND: &str =
     "select pid, extract(epoch from backend_start)::text from pg_stat_activity where pid = pg_backend_pid()";
 const END_BACKEND: &str = "select pg_terminate_backend(pid) from pg_stat_activity
     where pid = $1 and extract(epoch from backend_start)::text = $2";
+
+/// How long a transaction that was given up may take to be rolled back; then its connection counts as lost.
+const ROLLBACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// The process of PostgreSQL behind a connection.
 #[derive(Clone, Debug)]
@@ -82,6 +86,9 @@ impl Session {
         if of == Of::Handler && ends_transaction(sql) {
             return Err(Error::EndsTransaction);
         }
+        if of == Of::Handler && outlives_transaction(sql) {
+            return Err(Error::OutlivesTransaction);
+        }
         if self.statements.len() >= STATEMENTS_MAX {
             self.statements.clear();
         }
@@ -100,10 +107,20 @@ pub(crate) struct Pool {
     room: Arc<Semaphore>,
     /// What may be deleted.
     retired: Mutex<RetiredCalls>,
-    /// Calls with a transaction that may still be open, or be committed yet: nothing else is done for them until that is known.
-    unsettled: watch::Sender<HashSet<CallKey>>,
+    /// Calls with transactions that may still be open, or be committed yet, and how many: nothing else is done for them until that is known.
+    unsettled: watch::Sender<HashMap<CallKey, usize>>,
     /// Why nothing is committed any more.
     pub(crate) stopped: watch::Sender<Option<String>>,
+}
+
+/// One of the call's transactions has ended.
+fn settle(unsettled: &mut HashMap<CallKey, usize>, call: CallKey) {
+    if let Entry::Occupied(mut count) = unsettled.entry(call) {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+        }
+    }
 }
 
 /// A connection that is in use; nobody else has it.
@@ -162,17 +179,28 @@ impl Pool {
     /// Until no transaction of this call is open or may be committed yet.
     pub(crate) async fn settled(&self, call: CallKey) {
         // An error would say that the pool has gone.
-        let _ = self.unsettled.subscribe().wait_for(|unsettled| !unsettled.contains(&call)).await;
+        let _ = self.unsettled.subscribe().wait_for(|unsettled| !unsettled.contains_key(&call)).await;
     }
 
     /// A transaction of this call was given up, wherever it stood: it is rolled back, or found out to have ended. A connection that is lost
     /// may have a `commit` on its way: its process at the other end is ended, and has gone, before anything else is done for the call.
-    pub(crate) fn give_up(self: Arc<Self>, mut lent: Lent, call: CallKey) {
+    ///
+    /// `runs`: a handler's statement is under way, and is cancelled first, as nobody waits for it. A `commit` never is: one that waits for a
+    /// replica would be there without.
+    pub(crate) fn give_up(self: Arc<Self>, mut lent: Lent, call: CallKey, runs: bool) {
         // Without a runtime the connection goes, and PostgreSQL rolls back by itself.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        self.unsettled.send_if_modified(|unsettled| unsettled.insert(call));
+        self.unsettled.send_modify(|unsettled| *unsettled.entry(call).or_default() += 1);
         runtime.spawn(async move {
-            if lent.session.client.batch_execute("rollback").await.is_ok() {
+            let client = &lent.session.client;
+            let roll_back = async {
+                if runs && !client.is_closed() {
+                    // If it does not arrive, the rollback waits.
+                    let _ = client.cancel_token().cancel_query(NoTls).await;
+                }
+                client.batch_execute("rollback").await
+            };
+            if matches!(tokio::time::timeout(ROLLBACK_WITHIN, roll_back).await, Ok(Ok(()))) {
                 // One of them may be what failed: a plan that does not fit a table any more.
                 lent.session.statements.clear();
                 self.take_back(lent);
@@ -181,7 +209,7 @@ impl Pool {
                 drop(lent);
                 self.end(&backend).await;
             }
-            self.unsettled.send_if_modified(|unsettled| unsettled.remove(&call));
+            self.unsettled.send_modify(|unsettled| settle(unsettled, call));
         });
     }
 

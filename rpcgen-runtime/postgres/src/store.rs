@@ -188,8 +188,9 @@ impl CompletionStore for Postgres {
 
 fn in_words(error: Error) -> StoreError {
     match error.failure() {
-        Failure::Transient => StoreError::Unavailable(error.to_string()),
-        Failure::Stopped | Failure::Permanent => StoreError::Stopped(error.to_string()),
+        Failure::Stopped => StoreError::Stopped(error.to_string()),
+        // Also what will not pass by itself: a table that was renamed can be named as before, without another start.
+        Failure::Transient | Failure::Permanent => StoreError::Unavailable(error.to_string()),
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Transaction {
     lent: Option<Lent>,
     /// Whether PostgreSQL knows of it.
     is_begun: bool,
+    /// Whether a statement of the handler's is under way.
+    runs: bool,
     pool: Arc<Pool>,
     call: CallKey,
 }
@@ -37,7 +39,7 @@ pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 impl Transaction {
     /// Its first statement begins it, in the same round trip.
     pub(crate) const fn new(lent: Lent, pool: Arc<Pool>, call: CallKey) -> Self {
-        Self { lent: Some(lent), is_begun: false, pool, call }
+        Self { lent: Some(lent), is_begun: false, runs: false, pool, call }
     }
 
     pub(crate) fn lent(&mut self) -> &mut Lent {
@@ -47,7 +49,7 @@ impl Transaction {
     /// Runs a statement, and returns how many rows it changed. Statements are compiled once for each connection, and kept by their text.
     ///
     /// # Errors
-    /// What PostgreSQL says, or that the statement would end the transaction: give it back.
+    /// What PostgreSQL says, or that the statement would end the transaction or outlive it: give it back.
     pub async fn execute(&mut self, sql: &str, params: Params<'_>) -> Result<u64, Error> {
         let statement = self.handlers_own(sql).await?;
         self.within(async |client| client.execute(&statement, params).await).await
@@ -90,13 +92,16 @@ impl Transaction {
         work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Error> {
         let is_begun = std::mem::replace(&mut self.is_begun, true);
+        self.runs = true;
         let client = &self.lent().session.client;
-        if is_begun {
-            return Ok(work(client).await?);
-        }
-        // In this order: each is sent when it is first polled.
-        let (begun, done) = tokio::join!(biased; client.batch_execute(BEGIN), work(client));
-        begun?;
+        let (begun, done) = if is_begun {
+            (Ok(()), work(client).await)
+        } else {
+            // In this order: each is sent when it is first polled.
+            tokio::join!(biased; client.batch_execute(BEGIN), work(client))
+        };
+        self.runs = false;
+        begun.map_err(Error::NotBegun)?;
         Ok(done?)
     }
 
@@ -122,30 +127,25 @@ impl Transaction {
     }
 }
 
-async fn record_and_commit(
-    client: &Client,
-    begins: bool,
-    record: &Statement,
-    params: Params<'_>,
-) -> Result<(), tokio_postgres::Error> {
+async fn record_and_commit(client: &Client, begins: bool, record: &Statement, params: Params<'_>) -> Result<(), Error> {
     let begin = async { if begins { client.batch_execute(BEGIN).await } else { Ok(()) } };
     let mut record = pin!(async { tokio::join!(biased; begin, client.execute(record, params)) });
     // Sent when it is first polled. What has ended by then was not sent (a column of another type, say): nothing may be committed.
     if let Poll::Ready((begun, recorded)) = poll_fn(|context| Poll::Ready(record.as_mut().poll(context))).await {
-        begun?;
-        return recorded.map(drop);
+        begun.map_err(Error::NotBegun)?;
+        return Ok(recorded.map(drop)?);
     }
     let ((begun, recorded), committed) = tokio::join!(biased; record, client.batch_execute("commit"));
-    begun?;
+    begun.map_err(Error::NotBegun)?;
     recorded?;
-    committed
+    Ok(committed?)
 }
 
 impl Drop for Transaction {
     fn drop(&mut self) {
         let Some(lent) = self.lent.take() else { return };
         if self.is_begun {
-            Arc::clone(&self.pool).give_up(lent, self.call);
+            Arc::clone(&self.pool).give_up(lent, self.call, self.runs);
         } else {
             self.pool.take_back(lent);
         }

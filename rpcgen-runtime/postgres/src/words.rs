@@ -1,6 +1,7 @@
 //! What a statement begins with.
 //!
-//! Knows: white space, comments, the words that end a transaction. Does not know: SQL.
+//! Knows: white space, comments, the words that end a transaction, and those that change the connection for whoever has it next. Does not
+//! know: SQL.
 //!
 //! One statement is compiled at a time, so nothing stands behind the first one. What a procedure or a `do` block would commit,
 //! PostgreSQL refuses by itself: they run within a transaction block (its manual, 41.8, "Transaction Management").
@@ -14,6 +15,19 @@ pub(crate) fn ends_transaction(sql: &str) -> bool {
         // Back to a savepoint is not the end.
         "rollback" => !words(rest).any(|word| word.eq_ignore_ascii_case("to")),
         "prepare" => words(rest).next().is_some_and(|word| word.eq_ignore_ascii_case("transaction")),
+        _ => false,
+    }
+}
+
+/// Whether what this statement sets, or takes back, would be so for the connection, of which the store has set some itself: that it is
+/// read-only outside of transactions, and waits for the disk. The next call that has the connection would run without.
+pub(crate) fn outlives_transaction(sql: &str) -> bool {
+    let (first, rest) = word(without_comments(sql));
+    match first.to_ascii_lowercase().as_str() {
+        "reset" | "discard" | "deallocate" => true,
+        "set" => !words(rest).next().is_some_and(|word| {
+            ["local", "transaction", "constraints"].iter().any(|own| word.eq_ignore_ascii_case(own))
+        }),
         _ => false,
     }
 }
@@ -70,7 +84,7 @@ fn behind_block(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::ends_transaction;
+    use super::{ends_transaction, outlives_transaction};
 
     #[test]
     fn statements_that_end_a_transaction_are_known_behind_any_comment() {
@@ -114,6 +128,45 @@ mod tests {
         ];
         for sql in harmless {
             assert!(!ends_transaction(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn statements_that_outlive_a_transaction_are_known_behind_any_comment() {
+        let outliving = [
+            "set synchronous_commit = off",
+            "SET search_path TO tenant",
+            "/* x */ set -- y\n session synchronous_commit = off",
+            "set session characteristics as transaction read only",
+            "set session authorization a",
+            "set role a",
+            "set local_time.zone = 'x'",
+            "set \"local\".a = 'x'",
+            "set",
+            "reset all",
+            "; RESET synchronous_commit",
+            "discard plans",
+            "deallocate all",
+            "Deallocate/**/prepare a",
+        ];
+        for sql in outliving {
+            assert!(outlives_transaction(sql), "{sql}");
+        }
+        let harmless = [
+            "",
+            "set local search_path = tenant, public",
+            "Set /* x */ LOCAL work_mem = '1MB'",
+            "set transaction isolation level serializable",
+            "set constraints all deferred",
+            "settle",
+            "set_config",
+            "select set_config('work_mem', '1MB', true)",
+            "update a set b = 1",
+            "reset_day",
+            "-- reset all",
+        ];
+        for sql in harmless {
+            assert!(!outlives_transaction(sql), "{sql}");
         }
     }
 }

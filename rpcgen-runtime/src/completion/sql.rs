@@ -77,7 +77,7 @@ pub trait SqlDatabase: Send + Sync {
 
     /// Begins a transaction. `may_have_run`: waits until no earlier transaction of this call can be committed any more, wherever it was
     /// lost or given up; then looks for the call's record, and fails with an error that is [`Failure::Stopped`] unless this process still
-    /// owns the records (trap T9). Otherwise there is no need to look: [`Self::commit`] does.
+    /// owns the records (trap T9). Otherwise there is no need to look: [`Self::commit`] does. Any other error is waited for, whatever it is.
     fn begin(
         &self,
         call: &CallRecord,
@@ -122,11 +122,24 @@ where
     let mut may_have_run = call.redelivered();
     let mut backoff = Backoff::default();
     loop {
-        let error = match attempt(database, &record, may_have_run, &mut work).await {
+        let transaction = match database.begin(&record, may_have_run).await {
+            Ok(Begun::New(transaction)) => transaction,
+            Ok(Begun::Completed(completion)) => return answer_of(&record, &completion),
+            Ok(Begun::Retired) => refuse_retired(&record),
+            Err(error) if D::failure(&error) == Failure::Stopped => leave_open(&record, error.to_string()).await,
+            // Not the handler's: it did not run. Nor does it say whether there is a record, so the call cannot end with that; who looks
+            // after the database can mend it.
+            Err(error) => {
+                tracing::warn!(key = %record.key, %error, "a transaction cannot begin, and is tried again");
+                backoff.wait().await;
+                continue;
+            }
+        };
+        let error = match attempt(database, transaction, &record, &mut work).await {
             Ok(answer) => return answer,
             Err(error) => error,
         };
-        // A first attempt may have met what another has left: its rows, say. Who looks for the record is not misled by them.
+        // A first attempt may have met what another has left: its rows, say. Who has looked for the record is not misled by them.
         let has_looked = std::mem::replace(&mut may_have_run, true);
         match D::failure(&error) {
             Failure::Permanent if has_looked => {
@@ -142,17 +155,17 @@ where
     }
 }
 
-async fn attempt<D, R, F>(database: &D, record: &CallRecord, may_have_run: bool, work: &mut F) -> Result<R, D::Error>
+async fn attempt<D, R, F>(
+    database: &D,
+    mut transaction: D::Transaction,
+    record: &CallRecord,
+    work: &mut F,
+) -> Result<R, D::Error>
 where
     D: SqlDatabase,
     R: Send + 'static,
     F: AsyncFnMut(&mut D::Transaction) -> Result<Effect<R>, D::Error>,
 {
-    let mut transaction = match database.begin(record, may_have_run).await? {
-        Begun::New(transaction) => transaction,
-        Begun::Completed(completion) => return Ok(answer_of(record, &completion)),
-        Begun::Retired => refuse_retired(record),
-    };
     let (answer, keep) = work(&mut transaction).await?.into_parts();
     if !keep {
         database.undo(&mut transaction).await?;
