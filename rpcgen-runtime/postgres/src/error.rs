@@ -12,8 +12,8 @@ pub enum Error {
     /// PostgreSQL, or the way there.
     #[error("{}", described(.0))]
     Postgres(#[from] tokio_postgres::Error),
-    /// The transaction did not begin, so nothing was done in it: PostgreSQL cannot write just now (a standby, say), or the way there. A server
-    /// that took over since is found out by the next attempt.
+    /// The transaction did not begin, so nothing was done in it: PostgreSQL cannot write just now (a standby, say), or the way there is
+    /// lost. A server that took over since is found out by the next attempt.
     #[error("the transaction did not begin: {}", described(.0))]
     NotBegun(tokio_postgres::Error),
     /// Another server has opened the database: this one commits nothing any more.

@@ -32,8 +32,8 @@
 //!
 //! No TLS yet: a Unix socket, the loopback, or a network that is your own. `synchronous_commit` is set to on for the store's connections if
 //! it was off. A handler's statement that would end the transaction (`commit`, `end`, `abort`, `rollback` but to a savepoint) does not run:
-//! nothing remains of the handler's work, and its call ends as "the handler panicked". The same of one that would change the connection for the
-//! calls after it (`set` but `set local`, `set transaction` and `set constraints`; `reset`, `discard`, `deallocate`).
+//! nothing remains of the handler's work, and its call ends as "the handler panicked". The same of one that would change the connection for
+//! the calls after it (`set` but `set local`, `set transaction` and `set constraints`; `reset`, `discard`, `deallocate`).
 #![forbid(unsafe_code)]
 
 mod error;

@@ -107,7 +107,7 @@ pub(crate) struct Pool {
     room: Arc<Semaphore>,
     /// What may be deleted.
     retired: Mutex<RetiredCalls>,
-    /// Calls with transactions that may still be open, or be committed yet, and how many: nothing else is done for them until that is known.
+    /// Calls with transactions that may still be open, or be committed yet, and how many: nothing else is done for them until then.
     unsettled: watch::Sender<HashMap<CallKey, usize>>,
     /// Why nothing is committed any more.
     pub(crate) stopped: watch::Sender<Option<String>>,
@@ -185,8 +185,8 @@ impl Pool {
     /// A transaction of this call was given up, wherever it stood: it is rolled back, or found out to have ended. A connection that is lost
     /// may have a `commit` on its way: its process at the other end is ended, and has gone, before anything else is done for the call.
     ///
-    /// `runs`: a handler's statement is under way, and is cancelled first, as nobody waits for it. A `commit` never is: one that waits for a
-    /// replica would be there without.
+    /// `runs`: a handler's statement is under way, and is cancelled first, as nobody waits for it. A `commit` never is: one that waits
+    /// for a replica would be there without.
     pub(crate) fn give_up(self: Arc<Self>, mut lent: Lent, call: CallKey, runs: bool) {
         // Without a runtime the connection goes, and PostgreSQL rolls back by itself.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
@@ -235,5 +235,22 @@ impl Pool {
     /// Takes one back that is outside of a transaction.
     pub(crate) fn take_back(&self, lent: Lent) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lent.session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rpcgen_runtime::{CallNumber, ClientId, Incarnation};
+
+    use super::*;
+
+    #[test]
+    fn a_call_is_settled_when_all_its_transactions_are() {
+        let call = CallKey { client: ClientId(1), incarnation: Incarnation(0), number: CallNumber(7) };
+        let mut unsettled = HashMap::from([(call, 2)]);
+        settle(&mut unsettled, call);
+        assert!(unsettled.contains_key(&call), "another one may be committed yet");
+        settle(&mut unsettled, call);
+        assert!(unsettled.is_empty());
     }
 }

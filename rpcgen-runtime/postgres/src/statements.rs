@@ -2,8 +2,8 @@
 //!
 //! Knows: the tables of `schema.sql`, and in which schema they are. Does not know: when it is said.
 //!
-//! Each table is named with its schema: what a handler does to `search_path`, and a temporary table of the same name, which is found before any
-//! other, would put the record of its call where nobody looks for it.
+//! Each table is named with its schema: what a handler does to `search_path`, and a temporary table of the same name, which is found before
+//! any other, would put the record of its call where nobody looks for it.
 
 use tokio_postgres::Client;
 

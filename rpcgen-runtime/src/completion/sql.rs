@@ -77,7 +77,7 @@ pub trait SqlDatabase: Send + Sync {
 
     /// Begins a transaction. `may_have_run`: waits until no earlier transaction of this call can be committed any more, wherever it was
     /// lost or given up; then looks for the call's record, and fails with an error that is [`Failure::Stopped`] unless this process still
-    /// owns the records (trap T9). Otherwise there is no need to look: [`Self::commit`] does. Any other error is waited for, whatever it is.
+    /// owns the records (trap T9). Otherwise there is no need to look: [`Self::commit`] does. Any other error is waited for.
     fn begin(
         &self,
         call: &CallRecord,
