@@ -12,6 +12,8 @@ use rpcgen_runtime::{AppId, Call, CallError, Refusal, Server};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::watch;
 
+/// What is not done by then never is.
+const WITHIN: Duration = Duration::from_secs(60);
 /// Calls of this amount and more say nothing of their own.
 const PLAIN: u64 = 100;
 const JOURNAL: &str = "create table journal (reference bigint)";
@@ -116,7 +118,8 @@ async fn a_record_is_where_it_is_looked_for_whatever_a_handler_puts_before_it() 
         let database = server.database(name);
         look(&database).await.batch_execute(&format!("{JOURNAL}; {SCHEMA}; {setup}")).await.unwrap();
         let (_server, client) = bank(&database, &database, says).await;
-        assert_eq!(client.transfer(APP, 1, 2, 0, 77).send().await.unwrap().await, Ok(0), "{name}");
+        let call = client.transfer(APP, 1, 2, 0, 77).send().await.unwrap();
+        assert_eq!(tokio::time::timeout(WITHIN, call).await.unwrap(), Ok(0), "{name}");
         let look = look(&database).await;
         assert_eq!((number(&look, DONE).await, number(&look, RECORDS).await), (1, 1), "{name}");
     }
@@ -182,7 +185,8 @@ async fn a_database_that_takes_no_connections_is_waited_for() {
     elsewhere.batch_execute(closed).await.unwrap();
     let before = *count.borrow();
     let call = client.transfer(APP, 1, 2, PLAIN, 77).send().await.unwrap();
-    count.wait_for(|count| *count >= before + 4).await.unwrap();
+    let again = count.wait_for(|count| *count >= before + 4);
+    assert!(tokio::time::timeout(WITHIN, again).await.is_ok(), "it is tried again and again");
     elsewhere.batch_execute("alter database maintained allow_connections true").await.unwrap();
     assert_eq!(call.await, Ok(PLAIN));
     assert_eq!(number(&look(&database).await, DONE).await, 1);
