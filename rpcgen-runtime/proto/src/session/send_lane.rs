@@ -198,9 +198,8 @@ impl<P: Payload> SendLane<P> {
                 return None;
             }
             self.resend.pop_first();
-            // One that was lost twice holds up the lane for two round trips already. If that goes on, its receiver may have no room for it.
-            let is_lost_again =
-                self.log.get(position).is_some_and(|entry| (2..=FIRST_FEW).contains(&entry.transmissions));
+            // One that was lost twice holds up the lane for two round trips already. If that goes on, its receiver has no room for it, say.
+            let is_lost_again = self.log.get(position).is_some_and(|entry| entry.transmissions == 2);
             if self.is_waited_for() || is_lost_again {
                 self.twice = Some(position);
             }
