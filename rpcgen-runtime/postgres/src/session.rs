@@ -15,6 +15,7 @@ use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use crate::Error;
 use crate::statements::Statements;
+use crate::transaction::run_and_commit;
 use crate::words::{ends_transaction, outlives_transaction};
 
 /// Statements that a connection keeps compiled; beyond, it forgets them all.
@@ -65,18 +66,7 @@ impl Session {
     /// A statement of the store's own that changes something, in one round trip.
     pub(crate) async fn change(&mut self, sql: &str, params: crate::Params<'_>) -> Result<u64, Error> {
         let statement = self.statement(sql, Of::Store).await?;
-        let client = &self.client;
-        // In this order: each is sent when it is first polled.
-        let (begun, done, committed) = tokio::join!(
-            biased;
-            client.batch_execute(BEGIN),
-            client.execute(&statement, params),
-            client.batch_execute("commit")
-        );
-        begun?;
-        let done = done?;
-        committed?;
-        Ok(done)
+        run_and_commit(&self.client, true, &statement, params).await
     }
 
     pub(crate) async fn statement(&mut self, sql: &str, of: Of) -> Result<Statement, Error> {
@@ -224,10 +214,9 @@ impl Pool {
 
     async fn try_to_end(&self, backend: &Backend) -> Result<(), Error> {
         let session = Session::connect(&self.config).await?;
-        let mut pause = Duration::from_millis(1);
+        let mut backoff = Backoff::default();
         while !session.client.query(END_BACKEND, &[&backend.pid, &backend.began]).await?.is_empty() {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(100));
+            backoff.wait().await;
         }
         Ok(())
     }

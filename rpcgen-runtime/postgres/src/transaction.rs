@@ -119,7 +119,7 @@ impl Transaction {
     /// Nothing of the transaction remains, or, if the connection is lost, nobody knows.
     pub(crate) async fn end_with(mut self, record: &Statement, params: Params<'_>) -> Result<(), Error> {
         let begins = !std::mem::replace(&mut self.is_begun, true);
-        record_and_commit(&self.lent().session.client, begins, record, params).await?;
+        run_and_commit(&self.lent().session.client, begins, record, params).await?;
         if let Some(lent) = self.lent.take() {
             self.pool.take_back(lent);
         }
@@ -127,18 +127,25 @@ impl Transaction {
     }
 }
 
-async fn record_and_commit(client: &Client, begins: bool, record: &Statement, params: Params<'_>) -> Result<(), Error> {
+/// The last statement of a transaction, which `begins` with it or has begun before, and the commit. How many rows it changed.
+pub(crate) async fn run_and_commit(
+    client: &Client,
+    begins: bool,
+    last: &Statement,
+    params: Params<'_>,
+) -> Result<u64, Error> {
     let begin = async { if begins { client.batch_execute(BEGIN).await } else { Ok(()) } };
-    let mut record = pin!(async { tokio::join!(biased; begin, client.execute(record, params)) });
+    let mut last = pin!(async { tokio::join!(biased; begin, client.execute(last, params)) });
     // Sent when it is first polled. What has ended by then was not sent (a column of another type, say): nothing may be committed.
-    if let Poll::Ready((begun, recorded)) = poll_fn(|context| Poll::Ready(record.as_mut().poll(context))).await {
+    if let Poll::Ready((begun, done)) = poll_fn(|context| Poll::Ready(last.as_mut().poll(context))).await {
         begun.map_err(Error::NotBegun)?;
-        return Ok(recorded.map(drop)?);
+        return Ok(done?);
     }
-    let ((begun, recorded), committed) = tokio::join!(biased; record, client.batch_execute("commit"));
+    let ((begun, done), committed) = tokio::join!(biased; last, client.batch_execute("commit"));
     begun.map_err(Error::NotBegun)?;
-    recorded?;
-    Ok(committed?)
+    let rows = done?;
+    committed?;
+    Ok(rows)
 }
 
 impl Drop for Transaction {

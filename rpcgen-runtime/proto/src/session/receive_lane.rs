@@ -128,8 +128,8 @@ impl<P: Payload> ReceiveLane<P> {
             Known::Position(position) => {
                 self.early_bytes += bytes;
                 // A gap, or enough behind the last word that the sender is to know what is no longer on its way.
-                let is_news = position > self.arrived_through()
-                    || position.0 - self.asked_through.0.min(position.0) >= NEWS_EVERY;
+                let is_news =
+                    position > self.arrived_through() || position.0.saturating_sub(self.asked_through.0) >= NEWS_EVERY;
                 let bits = bits.filter(|_| !mutated!(BitsOfEarlyMessagesLost));
                 self.early.insert(position, Early { bits, body: compacted(message.body), bytes });
                 Ok(Filed::Early { is_news })
