@@ -219,7 +219,8 @@ impl Loader<'_> {
             import.span,
             format!("there is no file `{}`", import.path.escape_debug()),
         );
-        if let Some(near) = self.near_file(unit, written) {
+        let near = if self.sink.may_compare(FILES_MAX) { self.near_file(unit, written) } else { None };
+        if let Some(near) = near {
             self.sink.push(diagnostic.with_fix("did you mean", import.span, string_text(&near)));
             return None;
         }

@@ -94,3 +94,46 @@ fn large_and_deep_texts_end_in_bounded_time() {
         let _ = checked.diagnostics.to_human(false);
     }
 }
+
+/// Names that are wrong by a few letters, each beside many that may have been meant: what is compared is bounded, not what is declared.
+#[test]
+fn many_unknown_names_near_many_known_ones_end_in_bounded_time() {
+    let count = 5_000;
+    let each = |one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<String>();
+    let name = |n: usize| format!("as_long_a_name_as_is_looked_at_for_a_while_{n:05}_x");
+    let wrong = |n: usize| format!("as_long_a_name_as_is_looked_at_for_a_whiel_{n:05}_y");
+    let mut names = Numbers(13);
+    let mut random = || (0..60).map(|_| char::from(b'a' + u8::try_from(names.below(26)).unwrap())).collect::<String>();
+    let (far, near): (String, String) =
+        (0..count).map(|n| (format!("struct A{} {{}}\n", random()), format!("f{n}: A{},", random()))).unzip();
+    let structs = each(&|n| format!("struct T{} {{}}\n", name(n)));
+    let used = each(&|n| format!("f{n}: T{},", wrong(n)));
+    let constants = each(&|n| format!("const {}: u8 = {};\n", name(n), wrong(n)));
+    let variants = each(&|n| format!("{},", name(n)));
+    let defaults = each(&|n| format!("f{n}: E = {},", wrong(n)));
+    let actions = each(&|n| format!("action {}(app_id: AppId);\n", name(n)));
+    let broadcasts = each(&|n| format!("broadcast b{n}(app_id: AppId) to origin of {} by x;\n", wrong(n)));
+    let fields = each(&|n| format!("{}: u8,", name(n)));
+    let by = (0..count).map(wrong).collect::<Vec<_>>().join(", ");
+    let limits = each(&|n| format!("f{n}: string @max({}),", wrong(n)));
+    let packages = each(&|n| format!("f{n}: p.T{},", wrong(n)));
+    let texts = [
+        format!("package a;\n{structs}struct U {{ {used} }}"),
+        format!("package a;\n{far}struct U {{ {near} }}"),
+        format!("package a;\n{constants}"),
+        format!("package a;\nenum E {{ {variants} }}\nstruct U {{ {defaults} }}"),
+        format!("package a;\nservice S {{ {actions}{broadcasts} }}"),
+        format!(
+            "package a;\nservice S {{ action f(app_id: AppId, {fields}); \
+             broadcast b(app_id: AppId, {fields}) to origin of f by {by}; }}"
+        ),
+        format!("package a;\n{}struct U {{ {limits} }}", constants.replace("_y;", "_x;")),
+        format!("package a;\n{structs}struct U {{ {packages} }}"),
+    ];
+    for text in texts {
+        let checked = check(&text);
+        assert_eq!(checked.diagnostics.list().len(), 200, "{}", &text[..100]);
+        assert!(checked.diagnostics.errors_count() >= count, "{}", &text[..100]);
+        assert!(checked.diagnostics.to_json().len() < 1_000_000, "{}", &text[..100]);
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Knows: actions, broadcasts and their fields. Does not know: how a broadcast finds its node (docs/protocol.md 10).
 
+use std::collections::{HashMap, HashSet};
+
 use super::scope::Scope;
 use super::walk;
 use crate::diagnostic::{Code, Diagnostic, Sink};
@@ -11,10 +13,14 @@ use crate::syntax::ast::{Action, Broadcast, FieldList, Member, Name, Origin, Ser
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
     for (unit, service) in walk::services(scope.units) {
+        let mut actions: HashMap<&str, &Action> = HashMap::new();
+        for action in walk::actions(service) {
+            actions.entry(&action.head.name.text).or_insert(action);
+        }
         for broadcast in walk::broadcasts(service) {
             let Some(origin) = &broadcast.origin else { continue };
             twice(origin, sink);
-            match walk::actions(service).find(|action| action.head.name.text == origin.action.text) {
+            match actions.get(origin.action.text.as_str()) {
                 Some(action) => origin.by.iter().for_each(|field| tie(scope, unit, action, broadcast, field, sink)),
                 None => unknown_action(service, &origin.action, sink),
             }
@@ -39,7 +45,9 @@ fn unknown_action(service: &Service, name: &Name, sink: &mut Sink) {
     }
     let message = format!("service `{}` has no action `{}`", service.head.name.text, name.text);
     let diagnostic = Diagnostic::new(Code::OriginAction, name.span, message);
-    sink.push(match nearest(&name.text, walk::actions(service).map(|action| action.head.name.text.as_str())) {
+    let names = walk::actions(service).map(|action| action.head.name.text.as_str());
+    let near = if sink.may_compare(service.members.len()) { nearest(&name.text, names) } else { None };
+    sink.push(match near {
         Some(near) => diagnostic.with_fix("did you mean", name.span, near),
         None => diagnostic.with_help("`origin of` names the action whose node hears of it, in the same service"),
     });
@@ -50,9 +58,18 @@ fn tie(scope: &Scope<'_>, unit: usize, action: &Action, broadcast: &Broadcast, n
     let mine = Side { what: "broadcast", owner: &broadcast.head.name, lists: &[&broadcast.fields] };
     let theirs = Side { what: "action", owner: &action.head.name, lists: &lists };
     match (mine.lacks(name), theirs.lacks(name)) {
-        (true, true) => sink.push(theirs.add_to(mine.missing(name, &theirs))),
-        (true, false) => sink.push(mine.missing(name, &theirs)),
-        (false, true) => sink.push(theirs.missing(name, &mine)),
+        (true, true) => {
+            let missing = mine.missing(name, &theirs, sink);
+            sink.push(theirs.add_to(missing));
+        }
+        (true, false) => {
+            let missing = mine.missing(name, &theirs, sink);
+            sink.push(missing);
+        }
+        (false, true) => {
+            let missing = theirs.missing(name, &mine, sink);
+            sink.push(missing);
+        }
         (false, false) if correlation(scope, unit, action, broadcast, name) == Tie::OtherType => {
             sink.push(other_type(name, &broadcast.fields, &lists));
         }
@@ -88,12 +105,18 @@ impl Side<'_> {
         self.lists.iter().flat_map(|list| &list.fields).map(|field| field.head.name.text.as_str())
     }
 
-    fn missing(&self, name: &Name, other: &Side<'_>) -> Diagnostic {
+    fn missing(&self, name: &Name, other: &Side<'_>, sink: &mut Sink) -> Diagnostic {
+        /// So many names are listed, as far as anybody reads.
+        const SHOWN_MAX: usize = 8;
         let message = format!("{} `{}` has no field `{}`", self.what, self.owner.text, name.text);
         let diagnostic = self.add_to(Diagnostic::new(Code::Correlation, name.span, message));
+        let help = "`by` names fields that the broadcast has, and the action in its request or response";
+        if !sink.may_compare(self.names().count() + other.names().count()) {
+            return diagnostic.with_help(help);
+        }
         // The app's is compared anyway.
-        let both: Vec<&str> =
-            self.names().filter(|one| *one != "app_id" && other.names().any(|theirs| theirs == *one)).collect();
+        let theirs: HashSet<&str> = other.names().filter(|name| *name != "app_id").collect();
+        let both: Vec<&str> = self.names().filter(|one| theirs.contains(one)).collect();
         if let Some(near) = nearest_or_part(&name.text, both.iter().copied()) {
             return diagnostic.with_fix("did you mean", name.span, near);
         }
@@ -102,9 +125,12 @@ impl Side<'_> {
             return diagnostic
                 .with_help(format!("{what} `{owner}` has `{near}`: what ties the two has one name on both sides"));
         }
-        let help = "`by` names fields that the broadcast has, and the action in its request or response";
         match both.as_slice() {
             [] => diagnostic.with_help(help),
+            [shown @ .., _] if shown.len() >= SHOWN_MAX => {
+                let (shown, more) = (&both[..SHOWN_MAX], both.len() - SHOWN_MAX);
+                diagnostic.with_help(format!("{help}: here `{}` and {more} more", shown.join("`, `")))
+            }
             both => diagnostic.with_help(format!("{help}: here `{}`", both.join("`, `"))),
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
 
 /// Reports a literal that is no value of `ty`.
 pub(super) fn check_value(scope: &Scope<'_>, unit: usize, ty: &Type, literal: &Literal, sink: &mut Sink) {
-    if let Err(Some(diagnostic)) = value(scope, unit, ty, literal) {
+    if let Err(Some(diagnostic)) = value(scope, unit, ty, literal, sink) {
         sink.push(*diagnostic);
     }
 }
@@ -28,21 +28,27 @@ pub(super) fn check_value(scope: &Scope<'_>, unit: usize, ty: &Type, literal: &L
 /// Why there is no value; `None`: it has been reported by another rule.
 type Failure = Option<Box<Diagnostic>>;
 
-/// The value of `literal` as one of `ty`.
-pub(super) fn value(scope: &Scope<'_>, unit: usize, ty: &Type, literal: &Literal) -> Result<Value, Failure> {
+/// The value of `literal` as one of `ty`. The sink says how far to look for what was meant; nothing is put in.
+pub(super) fn value(
+    scope: &Scope<'_>,
+    unit: usize,
+    ty: &Type,
+    literal: &Literal,
+    sink: &mut Sink,
+) -> Result<Value, Failure> {
     let plain = scope.expand(ty.clone()).ok_or(None)?;
     if let Type::Named(id) = plain {
-        return variant(scope, id, literal);
+        return variant(scope, id, literal, sink);
     }
     if let Type::Optional(inner) = &plain {
         let is_none = matches!(&literal.kind, LiteralKind::Path(path) if is_word(path, "none"));
         return if is_none {
             Ok(Value::None)
         } else {
-            value(scope, unit, inner, literal).map_err(|why| or_none(literal, why))
+            value(scope, unit, inner, literal, sink).map_err(|why| or_none(literal, why))
         };
     }
-    let resolved = resolve(scope, unit, &plain, literal)?;
+    let resolved = resolve(scope, unit, &plain, literal, sink)?;
     let wrong = |help: &str| Some(Box::new(mismatch(&plain, literal, resolved).with_help(help)));
     match (&plain, &resolved.kind) {
         (Type::Bool, LiteralKind::Path(path)) if is_word(path, "true") => Ok(Value::Bool(true)),
@@ -66,7 +72,13 @@ pub(super) fn value(scope: &Scope<'_>, unit: usize, ty: &Type, literal: &Literal
 }
 
 /// Through constants; a path that is neither a constant nor a word of this type is unknown.
-fn resolve<'l>(scope: &'l Scope<'_>, unit: usize, ty: &Type, literal: &'l Literal) -> Result<&'l Literal, Failure> {
+fn resolve<'l>(
+    scope: &'l Scope<'_>,
+    unit: usize,
+    ty: &Type,
+    literal: &'l Literal,
+    sink: &mut Sink,
+) -> Result<&'l Literal, Failure> {
     let LiteralKind::Path(path) = &literal.kind else { return Ok(literal) };
     if is_word(path, "none") || is_word(path, "true") || is_word(path, "false") {
         return Ok(literal);
@@ -74,14 +86,18 @@ fn resolve<'l>(scope: &'l Scope<'_>, unit: usize, ty: &Type, literal: &'l Litera
     match scope.lookup(unit, path) {
         Ok(Declared::Constant(..)) => scope.literal(unit, literal).ok_or(None),
         Ok(Declared::Lost) | Err(Missing::Lost) => Err(None),
-        Err(Missing::Package) => Err(Some(Box::new(unknown_package(scope, unit, path)))),
-        Ok(_) | Err(Missing::Name) => Err(Some(Box::new(unknown_value(scope, unit, ty, path)))),
+        Err(Missing::Package) => Err(Some(Box::new(unknown_package(scope, unit, path, sink)))),
+        Ok(_) | Err(Missing::Name) => Err(Some(Box::new(unknown_value(scope, unit, ty, path, sink)))),
     }
 }
 
-fn unknown_value(scope: &Scope<'_>, unit: usize, ty: &Type, path: &Path) -> Diagnostic {
+fn unknown_value(scope: &Scope<'_>, unit: usize, ty: &Type, path: &Path, sink: &mut Sink) -> Diagnostic {
     let message = format!("there is no constant `{}`", path.text());
     let diagnostic = Diagnostic::new(Code::UnknownValue, path.span(), message);
+    let declared_count: usize = scope.units.iter().map(|unit| unit.file.items.len()).sum();
+    if !sink.may_compare(2 * declared_count) {
+        return diagnostic.with_help(form(ty));
+    }
     let home = scope.unit_of(unit, &path.prefix_text()).unwrap_or(unit);
     let constants = || constants(scope, ty).filter(|(other, _)| *other == home).map(|(_, name)| name);
     let words: &[&str] = if *ty == Type::Bool && path.prefix.is_empty() { &["true", "false"] } else { &[] };
@@ -141,7 +157,7 @@ fn is_word(path: &Path, word: &str) -> bool {
     path.prefix.is_empty() && path.last.text == word
 }
 
-fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Failure> {
+fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal, sink: &mut Sink) -> Result<Value, Failure> {
     let site = &scope.types[id.0 as usize];
     let name = &site.name.text;
     let refuse = |diagnostic: Diagnostic| Err(Some(Box::new(diagnostic)));
@@ -161,7 +177,7 @@ fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Fa
                 _ => None,
             };
             let diagnostic = Diagnostic::new(Code::Value, literal.span, format!("this is not a variant of `{name}`"));
-            let near = written.and_then(|written| nearest(written, names()));
+            let near = written.filter(|_| sink.may_compare(variants.len())).and_then(|word| nearest(word, names()));
             return refuse(match near {
                 Some(near) => diagnostic.with_fix("a variant is written by its name alone", literal.span, near),
                 None => {
@@ -178,6 +194,9 @@ fn variant(scope: &Scope<'_>, id: TypeId, literal: &Literal) -> Result<Value, Fa
         let message = format!("`{name}` has no variant `{}`", path.last.text);
         let diagnostic =
             Diagnostic::new(Code::UnknownVariant, literal.span, message).with_secondary(site.name.span, "the enum");
+        if !sink.may_compare(variants.len()) {
+            return refuse(diagnostic);
+        }
         return refuse(match nearest_or_part(&path.last.text, names()) {
             Some(near) => diagnostic.with_fix("did you mean", literal.span, near),
             None => diagnostic.with_help(variants_of(name, variants)),

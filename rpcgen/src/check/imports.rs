@@ -118,8 +118,11 @@ fn unused(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
         let package = scope.package(target);
         let is_used = || used.iter().any(|prefix| prefix == package);
         // Who writes `Limit` for `limits.Limit` is told so, and has used the import.
-        let is_meant = || paths.iter().any(|path| is_meant(scope, unit, path, target));
-        if target != unit && !package.is_empty() && !is_used() && !is_meant() {
+        if target != unit
+            && !package.is_empty()
+            && !is_used()
+            && !paths.iter().any(|path| is_meant(scope, unit, path, target, sink))
+        {
             let message = format!("nothing of package `{package}` is used");
             let diagnostic = Diagnostic::new(Code::UnusedImport, import.span, message);
             sink.push(diagnostic.with_help("remove the import"));
@@ -128,12 +131,15 @@ fn unused(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
 }
 
 /// Whether a name that stands for nothing may have been meant for what an import declares.
-fn is_meant(scope: &Scope<'_>, unit: usize, path: &Path, target: usize) -> bool {
+fn is_meant(scope: &Scope<'_>, unit: usize, path: &Path, target: usize, sink: &mut Sink) -> bool {
     match scope.lookup(unit, path) {
         Err(Missing::Name) if path.prefix.is_empty() && built_in(path).is_none() => {
-            scope.units[target].file.items.iter().any(|item| item.name().text == path.last.text)
+            scope.declared(target, &path.last.text).is_some()
         }
-        Err(Missing::Package) => names::has_near(scope, target, path),
+        // Where nobody looks any more, nothing is called unused.
+        Err(Missing::Package) => {
+            !sink.may_compare(scope.units[target].file.items.len()) || names::has_near(scope, target, path)
+        }
         _ => false,
     }
 }

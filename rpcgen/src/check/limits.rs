@@ -69,7 +69,10 @@ fn count(scope: &Scope<'_>, unit: usize, literal: &Literal, greatest: u64, code:
     if let LiteralKind::Path(path) = &literal.kind {
         match scope.lookup(unit, path) {
             Ok(Declared::Lost) | Err(Missing::Lost) => return,
-            Err(Missing::Package) => return sink.push(names::unknown_package(scope, unit, path)),
+            Err(Missing::Package) => {
+                let unknown = names::unknown_package(scope, unit, path, sink);
+                return sink.push(unknown);
+            }
             // Finds the nearest constant, and says so.
             Ok(Declared::Type(_) | Declared::Service) | Err(Missing::Name) => {
                 return defaults::check_value(scope, unit, &Type::U64, literal, sink);

@@ -6,6 +6,7 @@ use super::annotations::find;
 use super::correlation::{Tie, correlation};
 use super::scope::Scope;
 use super::{defaults, walk};
+use crate::diagnostic::Sink;
 use crate::model::{
     Action, Broadcast, Constant, Field, Model, Origin, Package, PackageId, Persist, Service, TypeDef, TypeKind,
     Variant, fingerprint, shape,
@@ -54,7 +55,7 @@ fn package(scope: &Scope<'_>, unit: usize) -> Option<Package> {
 
 fn constant(scope: &Scope<'_>, unit: usize, constant: &ast::Constant) -> Option<Constant> {
     let ty = scope.ty(unit, &constant.ty)?;
-    let value = defaults::value(scope, unit, &ty, &constant.value).ok()?;
+    let value = defaults::value(scope, unit, &ty, &constant.value, &mut Sink::default()).ok()?;
     Some(Constant { name: constant.head.name.text.clone(), docs: constant.head.docs.clone(), ty, value })
 }
 
@@ -94,7 +95,7 @@ fn fields(scope: &Scope<'_>, unit: usize, list: &ast::FieldList) -> Option<Vec<F
     let one = |field: &ast::Field| {
         let ty = scope.ty(unit, &field.ty)?;
         let default = match &field.default {
-            Some(default) => Some(defaults::value(scope, unit, &ty, default).ok()?),
+            Some(default) => Some(defaults::value(scope, unit, &ty, default, &mut Sink::default()).ok()?),
             None => None,
         };
         Some(Field {

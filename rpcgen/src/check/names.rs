@@ -72,8 +72,14 @@ fn is_a_type(scope: &Scope<'_>, unit: usize, path: &Path, sink: &mut Sink) {
         Ok(Declared::Type(_)) | Ok(Declared::Lost) | Err(Missing::Lost) => return,
         Ok(Declared::Service) => "a service",
         Ok(Declared::Constant(..)) => "a constant",
-        Err(Missing::Package) => return sink.push(unknown_package(scope, unit, path)),
-        Err(Missing::Name) => return sink.push(unknown_type(scope, unit, path)),
+        Err(Missing::Package) => {
+            let unknown = unknown_package(scope, unit, path, sink);
+            return sink.push(unknown);
+        }
+        Err(Missing::Name) => {
+            let unknown = unknown_type(scope, unit, path, sink);
+            return sink.push(unknown);
+        }
     };
     let diagnostic = Diagnostic::new(Code::NotAType, path.span(), format!("`{}` is {what}, not a type", path.text()));
     sink.push(diagnostic.with_help("a type is built in, or declared by `struct`, `enum` or `alias`"));
@@ -85,24 +91,29 @@ pub(super) fn has_near(scope: &Scope<'_>, unit: usize, path: &Path) -> bool {
 }
 
 /// No import has the prefix; shared with the rules that look for values.
-pub(super) fn unknown_package(scope: &Scope<'_>, unit: usize, path: &Path) -> Diagnostic {
+pub(super) fn unknown_package(scope: &Scope<'_>, unit: usize, path: &Path, sink: &mut Sink) -> Diagnostic {
     let prefix = path.prefix_text();
     let first = path.prefix.first().unwrap_or(&path.last);
     let span = path.prefix.last().map_or(first.span, |last| first.span.to(last.span));
     let diagnostic = Diagnostic::new(Code::UnknownPackage, span, format!("no import has package `{prefix}`"));
     // A package that has nothing of such a name is not meant, however near its own name is.
-    let has_it = |import: &&usize| has_near(scope, **import, path);
-    let imported = scope.units[unit].imports.iter().flatten().filter(has_it).map(|import| scope.package(*import));
-    match nearest(&prefix, imported) {
+    let mut has_it = |import: &&usize| {
+        sink.may_compare(scope.units[**import].file.items.len() + 1) && has_near(scope, **import, path)
+    };
+    let imported = scope.units[unit].imports.iter().flatten().filter(|import| has_it(import));
+    match nearest(&prefix, imported.map(|import| scope.package(*import))) {
         Some(near) => diagnostic.with_fix("did you mean", span, near),
         None => diagnostic
             .with_help(format!("import the file that declares it: `import \"{}.rpc\";`", prefix.replace('.', "/"))),
     }
 }
 
-fn unknown_type(scope: &Scope<'_>, unit: usize, path: &Path) -> Diagnostic {
+fn unknown_type(scope: &Scope<'_>, unit: usize, path: &Path, sink: &mut Sink) -> Diagnostic {
     let span = path.last.span;
     let message = format!("there is no type `{}`", path.text());
+    if sink.is_full() {
+        return Diagnostic::new(Code::Unknown, span, message);
+    }
     if let Some(full) = elsewhere(scope, unit, path) {
         let diagnostic = Diagnostic::new(Code::Unqualified, span, message + " in this package");
         return diagnostic.with_fix("an imported package has it", path.span(), full);
@@ -111,7 +122,9 @@ fn unknown_type(scope: &Scope<'_>, unit: usize, path: &Path) -> Diagnostic {
     let home = scope.unit_of(unit, &path.prefix_text()).unwrap_or(unit);
     let declared = scope.types.iter().filter(|site| site.unit == home).map(|site| site.name.text.as_str());
     let built_in = BUILT_IN.iter().map(|(name, _)| *name).filter(|_| path.prefix.is_empty());
-    match foreign::scalar(&path.text()).or_else(|| nearest(&path.last.text, declared.chain(built_in))) {
+    let mut may_compare = || sink.may_compare(scope.types.len());
+    let near = || may_compare().then(|| nearest(&path.last.text, declared.chain(built_in))).flatten();
+    match foreign::scalar(&path.text()).or_else(near) {
         Some(near) => diagnostic.with_fix("did you mean", span, near),
         None => diagnostic.with_help("a type is built in, or declared by `struct`, `enum` or `alias`"),
     }
@@ -119,8 +132,9 @@ fn unknown_type(scope: &Scope<'_>, unit: usize, path: &Path) -> Diagnostic {
 
 /// The same name in a direct import.
 fn elsewhere(scope: &Scope<'_>, unit: usize, path: &Path) -> Option<String> {
-    let imports: Vec<usize> = scope.units[unit].imports.iter().flatten().copied().collect();
-    let has_it = |site: &&super::scope::TypeSite<'_>| imports.contains(&site.unit) && site.name.text == path.last.text;
-    let site = scope.types.iter().find(has_it).filter(|_| path.prefix.is_empty())?;
-    Some(format!("{}.{}", scope.package(site.unit), path.last.text))
+    let name = &path.last.text;
+    let has_it = |import: &usize| matches!(scope.declared(*import, name), Some(Declared::Type(_)));
+    let imports = scope.units[unit].imports.iter().flatten().copied();
+    let import = imports.filter(has_it).min().filter(|_| path.prefix.is_empty())?;
+    Some(format!("{}.{name}", scope.package(import)))
 }

@@ -130,6 +130,11 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// What a unit declares by a name.
+    pub(crate) fn declared(&self, unit: usize, name: &str) -> Option<Declared<'a>> {
+        self.names[unit].get(name).copied()
+    }
+
     /// The named type of a path.
     pub(crate) fn type_id(&self, unit: usize, path: &Path) -> Option<TypeId> {
         match self.lookup(unit, path) {

@@ -14,6 +14,9 @@ use crate::source::{SourceMap, Span};
 /// So many diagnostics are kept; what comes after them helps nobody.
 const DIAGNOSTICS_MAX: usize = 200;
 
+/// So many names are compared with wrong ones to find what was meant. A file that needs more has more wrong than a suggestion mends.
+const COMPARED_MAX: usize = 100_000;
+
 /// One finding.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -94,23 +97,40 @@ impl Diagnostic {
     }
 }
 
-/// Where checks put what they find. Keeps the first 200, counts all.
+/// Where checks put what they find. Keeps the first 200, counts all; bounds the search for what was meant.
 #[derive(Debug, Default)]
 pub struct Sink {
     found: Vec<Diagnostic>,
     errors_count: usize,
     dropped_count: usize,
+    compared_count: usize,
 }
 
 impl Sink {
     pub(crate) const fn new() -> Self {
-        Self { found: Vec::new(), errors_count: 0, dropped_count: 0 }
+        Self { found: Vec::new(), errors_count: 0, dropped_count: 0, compared_count: 0 }
+    }
+
+    /// Whether what is put in from now on is only counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.len() == DIAGNOSTICS_MAX
+    }
+
+    /// Whether a name may be compared with so many others to find what was meant. No: nobody would see it, or too many have been.
+    pub(crate) fn may_compare(&mut self, names_count: usize) -> bool {
+        let compared = self.compared_count.saturating_add(names_count);
+        let may = !self.is_full() && compared <= COMPARED_MAX;
+        if may {
+            self.compared_count = compared;
+        }
+        may
     }
 
     /// Puts in what another one has, behind its own.
     pub(crate) fn append(&mut self, later: Self) {
         let room = DIAGNOSTICS_MAX - self.found.len();
         self.errors_count += later.errors_count;
+        self.compared_count = self.compared_count.saturating_add(later.compared_count);
         self.dropped_count += later.dropped_count + later.found.len().saturating_sub(room);
         self.found.extend(later.found.into_iter().take(room));
     }
@@ -120,10 +140,10 @@ impl Sink {
         if diagnostic.code.severity() == Severity::Error {
             self.errors_count += 1;
         }
-        if self.found.len() < DIAGNOSTICS_MAX {
-            self.found.push(diagnostic);
-        } else {
+        if self.is_full() {
             self.dropped_count += 1;
+        } else {
+            self.found.push(diagnostic);
         }
     }
 
@@ -192,5 +212,30 @@ impl Diagnostics {
     /// For code hosts and editors: SARIF 2.1.0.
     pub fn to_sarif(&self) -> String {
         sarif::render(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COMPARED_MAX, Code, DIAGNOSTICS_MAX, Diagnostic, Sink};
+    use crate::source::Span;
+
+    #[test]
+    fn nobody_looks_for_what_was_meant_by_what_is_only_counted() {
+        let mut sink = Sink::default();
+        for _ in 0..DIAGNOSTICS_MAX {
+            assert!(sink.may_compare(1));
+            sink.push(Diagnostic::new(Code::Unknown, Span::default(), ""));
+        }
+        assert!(!sink.may_compare(1));
+    }
+
+    #[test]
+    fn a_search_that_would_be_one_too_many_leaves_room_for_smaller_ones() {
+        let mut sink = Sink::default();
+        assert!(sink.may_compare(COMPARED_MAX - 1));
+        assert!(!sink.may_compare(2));
+        assert!(sink.may_compare(1));
+        assert!(!sink.may_compare(1));
     }
 }
