@@ -31,6 +31,8 @@ fn a_body_without_the_field_gets_the_old_default_the_new_one_or_none() {
     assert!(request("default_removed", "new").unwrap_err().contains("count"));
     assert_eq!(request("default_changed", "old").unwrap(), [7, 4, 2, b'o', b'k', 1]);
     assert_eq!(request("default_changed", "new").unwrap(), [7, 4, 2, b'o', b'k', 2]);
+    assert_eq!(request("default_of_an_optional", "old").unwrap(), [7, 4, 2, b'o', b'k', 0]);
+    assert_eq!(request("default_of_an_optional", "new").unwrap(), [7, 5, 2, b'o', b'k', 1, 5]);
 }
 
 #[test]

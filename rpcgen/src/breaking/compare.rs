@@ -213,7 +213,7 @@ impl<'a> Comparison<'a> {
             self.field(at, flow, &old[before], &new[after]);
         }
         for field in new.iter().skip(old.len()).filter(|field| !names.old.contains(&field.name.as_str())) {
-            if field.default.is_none() && !matches!(resolved(self.models.new, &field.ty), Type::Optional(_)) {
+            if when_absent(self.models.new, field).is_none() {
                 let key = format!("{}.{}", at.keys.new, field.name);
                 let message = format!("the new field `{}` of `{}` must be there", field.name, at.name);
                 self.report(rules::FIELD_REQUIRED, flow, &At::new(&at.name, at.keys.old.clone(), key), message);
@@ -228,13 +228,27 @@ impl<'a> Comparison<'a> {
             format!("{}.{}", owner.keys.new, new.name),
         );
         self.types(&at, flow, &old.ty, &new.ty);
-        match (&old.default, &new.default) {
-            (Some(_), None) if !matches!(resolved(self.models.new, &new.ty), Type::Optional(_)) => {
+        if is_optional(self.models.old, old) != is_optional(self.models.new, new) {
+            // It has another type, and that is said.
+            return;
+        }
+        let (before, after) = (when_absent(self.models.old, old), when_absent(self.models.new, new));
+        match (before, after) {
+            (Some(_), None) => {
                 let message = format!("field `{}` no longer has a default", at.name);
                 self.report(rules::DEFAULT_REMOVED, flow, &at, message);
             }
             (Some(before), Some(after)) if !same_value(before, after) => {
-                self.report(rules::DEFAULT_CHANGED, flow, &at, format!("field `{}` has another default", at.name));
+                let message = match (before, after) {
+                    (Value::None, _) => {
+                        format!("field `{}` has a default now: where it is absent, it was `none`", at.name)
+                    }
+                    (_, Value::None) => {
+                        format!("field `{}` had a default: where it is absent, it is `none` now", at.name)
+                    }
+                    _ => format!("field `{}` has another default", at.name),
+                };
+                self.report(rules::DEFAULT_CHANGED, flow, &at, message);
             }
             _ => {}
         }
@@ -323,6 +337,15 @@ fn resolved<'t>(model: &'t Model, ty: &'t Type) -> &'t Type {
         ty = target;
     }
     ty
+}
+
+/// What a field is in a message that ends before it; `None`: such a message is refused.
+fn when_absent<'f>(model: &Model, field: &'f Field) -> Option<&'f Value> {
+    field.default.as_ref().or_else(|| is_optional(model, field).then_some(&Value::None))
+}
+
+fn is_optional(model: &Model, field: &Field) -> bool {
+    matches!(resolved(model, &field.ty), Type::Optional(_))
 }
 
 fn same_value(old: &Value, new: &Value) -> bool {
