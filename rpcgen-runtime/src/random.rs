@@ -10,9 +10,9 @@ pub(crate) fn u128() -> u128 {
     u128::from_le_bytes(bytes())
 }
 
-/// 32 unpredictable bits.
-pub(crate) fn u32() -> u32 {
-    u32::from_le_bytes(bytes())
+/// 16 unpredictable bits.
+pub(crate) fn u16() -> u16 {
+    u16::from_le_bytes(bytes())
 }
 
 /// Unpredictable bytes.

@@ -138,7 +138,7 @@ fn handshakes() -> Vec<Vector> {
         incarnation: Incarnation(0),
         life: Life(300),
         retired_below: CallNumber(300 << 40 | 12),
-        resume: Some(Resume { epoch: Epoch::of_log(7, 9), down_expected: Position(0), ..resume }),
+        resume: Some(Resume { epoch: Epoch(7 << 32 | 9), down_expected: Position(0), ..resume }),
         ..hello.clone()
     };
     let resuming = Hello { reliable_ordered: false, resume: Some(resume), ..hello.clone() };

@@ -81,6 +81,13 @@ number! {
 
 impl Epoch {
     const IN_MEMORY: u64 = 1 << 63;
+    /// How many low bits are random, how many above them are of the log's identity, and how many above those count its lives.
+    const RANDOM_BITS: u32 = 16;
+    const LOG_BITS: u32 = 24;
+    const LIFE_BITS: u32 = 23;
+
+    /// The most lives that a log may have: 8,388,607.
+    pub const LIFE_MAX: u32 = (1 << Self::LIFE_BITS) - 1;
 
     /// Of a server whose logs are in memory, made of 64 random bits.
     #[must_use]
@@ -88,17 +95,27 @@ impl Epoch {
         Self(random | Self::IN_MEMORY)
     }
 
-    /// Of one life of a server's durable log, made of 32 random bits: so two copies of a log that are opened are told apart.
+    /// Of one life, from 1 to [`Self::LIFE_MAX`], of the durable log whose random identity begins with these bytes. `random`: two copies
+    /// of a log that are opened are told apart.
     #[must_use]
-    pub const fn of_log(life: u32, random: u32) -> Self {
-        Self((life as u64 & 0x7fff_ffff) << 32 | random as u64)
+    pub const fn of_log(life: u32, log: [u8; 3], random: u16) -> Self {
+        let log = u32::from_be_bytes([0, log[0], log[1], log[2]]);
+        let life = (life & Self::LIFE_MAX) as u64;
+        Self((life << Self::LOG_BITS | log as u64) << Self::RANDOM_BITS | random as u64)
     }
 
     /// The life of the durable log; `None`: there is none.
     #[must_use]
     pub const fn log_life(self) -> Option<u32> {
-        let life = (self.0 >> 32) as u32;
+        let life = (self.0 >> (Self::LOG_BITS + Self::RANDOM_BITS)) as u32;
         if self.0 & Self::IN_MEMORY == 0 && life > 0 { Some(life) } else { None }
+    }
+
+    /// Whether it is of an earlier life of the log that `later` is a life of. Of two logs, one pair in 16.8 million is taken for one.
+    #[must_use]
+    pub fn is_earlier_life_of(self, later: Self) -> bool {
+        let log_of = |epoch: Self| epoch.0 >> Self::RANDOM_BITS & ((1 << Self::LOG_BITS) - 1);
+        self.log_life().is_some() && self.log_life() < later.log_life() && log_of(self) == log_of(later)
     }
 }
 

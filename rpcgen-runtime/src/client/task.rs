@@ -471,7 +471,7 @@ impl Side for ClientSide {
             }
             ClientEvent::ServerRestored { seen, found } => {
                 let service = self.service.name;
-                tracing::error!(service, %seen, %found, "the server's log is older than what was seen of it: it was restored");
+                tracing::error!(service, %seen, %found, "the server's log is older than what was seen of it, or another one");
             }
             ClientEvent::Accepted(handle) => {
                 if let Some(cell) = self.calls.get(handle) {

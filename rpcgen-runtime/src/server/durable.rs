@@ -70,7 +70,9 @@ impl Found {
         let opened = opening.open(frame_bytes_max, books).await?;
         let life = opened.log.incarnation().0;
         let failed = |why: String| OpenLogError::Failed { directory: directory.clone(), why };
-        let life = u32::try_from(life).map_err(|_| failed("it was opened too often".to_owned()))?;
+        let life = u32::try_from(life).ok().filter(|life| *life <= Epoch::LIFE_MAX);
+        let life = life.ok_or_else(|| failed("it was opened too often".to_owned()))?;
+        let [first, second, third, ..] = opened.log.id().0;
         let log = DiskLog::start(opened.log).map_err(|error| failed(error.to_string()))?;
         let (store, recovered) = opened.books;
         let durable = Durable { log, store: Mutex::new(store), turns: Mutex::default(), directory: directory.clone() };
@@ -88,7 +90,7 @@ impl Found {
         Ok(Self {
             durable,
             recovered,
-            epoch: Epoch::of_log(life, random::u32()),
+            epoch: Epoch::of_log(life, [first, second, third], random::u16()),
             payload_bytes_max: opened.payload_bytes_max,
         })
     }

@@ -20,6 +20,9 @@ pub(crate) enum Fault {
     CutLinks,
     /// The server is stopped; another one on the same log is refused; one with a log of its own takes over; the first goes on.
     TakeOver,
+    /// The server is taken over twice. A client is stopped before the second time; it goes on when the third log is in a later life than
+    /// the second one, which it knows, ever was.
+    TakeOverTwice,
     /// A client is stopped; another one on the same log is refused; the first goes on.
     StopClient,
     /// A client's log is copied; the copy comes second, and is refused.
@@ -59,7 +62,8 @@ impl Faults {
             (Fault::KillClient, client),
             (Fault::KillAll, plan.kills - server - client),
             (Fault::CutLinks, plan.kills / KILLS_PER_CUT),
-            (Fault::TakeOver, others),
+            (Fault::TakeOver, others.div_ceil(2)),
+            (Fault::TakeOverTwice, others / 2),
             (Fault::StopClient, others),
             (Fault::CopyLog, others),
             (Fault::RestoreServer, others),

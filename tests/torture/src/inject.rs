@@ -57,6 +57,7 @@ impl Run {
                 Ok(())
             }
             Fault::TakeOver => self.take_over().await,
+            Fault::TakeOverTwice => self.take_over_twice().await,
             Fault::StopClient => self.stop_client().await,
             Fault::CopyLog => self.copy_log().await,
             Fault::RestoreServer => self.restore_server().await,
@@ -158,7 +159,26 @@ impl Run {
         Ok(())
     }
 
-    /// SQLite's lock belongs to a process: while that is stopped within a transaction, nobody can take over.
+    /// The numbers of lives of two logs are not to be compared: what a client knows of the second log says nothing of the third.
+    async fn take_over_twice(&mut self) -> Result<(), Failure> {
+        self.take_over().await?;
+        let index = self.pick_client();
+        self.clients[index].kill()?;
+        self.restart_client(index, None).await?;
+        self.there(self.clients[index].part).await?;
+        self.clients[index].stop()?;
+        if self.clients[index].has_ended()? {
+            self.arm();
+            return Ok(());
+        }
+        self.take_over().await?;
+        self.server.kill()?;
+        self.restart_server(None).await?;
+        self.there(self.server.part).await?;
+        self.clients[index].go_on()
+    }
+
+    /// SQLite's locks belong to a process: while that is stopped within a transaction or a checkpoint, nobody can take over.
     fn stop_outside_of_a_transaction(&mut self) -> Result<(), Failure> {
         for _ in 0..STOPS_MAX {
             self.server.stop()?;

@@ -153,8 +153,8 @@ pub enum ClientEvent<P> {
         /// `None`: resumed. Otherwise why it is new; unanswered calls were re-sent under their old keys.
         fresh: Option<FreshReason>,
     },
-    /// A server is there whose log is older than what this client has seen of it: it was restored. Loud, and not the end: what is
-    /// unanswered is sent again, and may run twice.
+    /// A server is there whose log is older than what this client has seen of it, or is another one: it was restored, or lost. Loud, and
+    /// not the end: what is unanswered is sent again, and may run twice where no completion store knows of it.
     ServerRestored {
         /// The epoch that was seen before.
         seen: crate::ids::Epoch,

@@ -133,7 +133,7 @@ impl Server {
     ) -> Result<Vec<RecoveredSession<Load>>, BadBegin> {
         let failed = |error: &dyn std::fmt::Display| BadBegin::Failed(error.to_string());
         let found = self.storage.open().map_err(|error| failed(&error))?;
-        let life = self.storage.life;
+        let (life, [first, second, third, ..]) = (self.storage.life, self.storage.id.0);
         let Storage { log: Some(log), moments, .. } = &mut self.storage else { return Err(failed(&"no log")) };
         let (mut store, recovered) =
             ServerStore::recover::<Load>(found, log, RETENTION).map_err(|error| failed(&error))?;
@@ -143,7 +143,8 @@ impl Server {
         let RecoveredServerLog { sessions, tombstones, broadcasts } = recovered;
         let mut key = [0; 32];
         key[..8].copy_from_slice(&random.to_le_bytes());
-        let epoch = Epoch::of_log(u32::try_from(life).unwrap_or(u32::MAX), u32::try_from(random >> 32).unwrap_or(0));
+        let epoch =
+            Epoch::of_log(u32::try_from(life).unwrap_or(u32::MAX), [first, second, third], (random >> 48) as u16);
         let found: Vec<_> = sessions.iter().map(|(session, _)| session).chain(&tombstones).cloned().collect();
         self.logged.extend(broadcasts.iter().map(|found| found.broadcast.payload.tag()));
         let all = sessions.iter().map(|(session, _)| session).chain(&tombstones);

@@ -53,7 +53,7 @@ impl Default for Moments {
 #[derive(Debug)]
 pub(super) struct Storage {
     disk: SimDisk,
-    id: LogId,
+    pub(super) id: LogId,
     pub(super) log: Option<Log<SimDisk>>,
     /// Of the last opening.
     pub(super) life: u64,

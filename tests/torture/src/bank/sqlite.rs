@@ -91,7 +91,11 @@ fn work(transfer: Transfer, db: &Connection) -> rusqlite::Result<Decision> {
 pub(crate) fn is_free(folder: &Path) -> rusqlite::Result<bool> {
     let connection = Connection::open(file(folder))?;
     connection.busy_timeout(Duration::ZERO)?;
-    Ok(connection.execute_batch("begin immediate; rollback").is_ok())
+    if connection.execute_batch("begin immediate; rollback").is_err() {
+        return Ok(false);
+    }
+    let is_busy = connection.query_row("pragma wal_checkpoint(truncate)", (), |row| row.get::<_, bool>(0));
+    Ok(is_busy.is_ok_and(|is_busy| !is_busy))
 }
 
 /// What is in the database.

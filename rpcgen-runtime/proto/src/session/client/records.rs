@@ -207,12 +207,11 @@ impl<P: Payload> ClientSession<P> {
         self.records.as_ref().is_some_and(|records| records.quiet_until.is_some())
     }
 
-    /// A server whose log's life is lower than one that was seen was restored.
+    /// A server whose log is not in the same life as was seen, or in a later one, was restored, or lost it.
     // spec: protocol.md 8
     pub(super) fn note_epoch(&mut self, found: Epoch) {
         let Some(seen) = self.established.as_ref().map(|known| known.epoch) else { return };
-        let Some(life) = seen.log_life() else { return };
-        if found != seen && found.log_life().is_none_or(|found| found <= life) {
+        if seen.log_life().is_some() && found != seen && !seen.is_earlier_life_of(found) {
             self.event(ClientEvent::ServerRestored { seen, found });
         }
     }

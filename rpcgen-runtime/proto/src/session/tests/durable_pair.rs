@@ -63,8 +63,8 @@ impl Pair {
     /// The server goes on from its log.
     pub(super) fn recover_server(&mut self) {
         let log = self.server_log.as_ref().expect("a server with a log");
-        let (life, recovered) = (log.life as u32, log.recover());
-        let epoch = Epoch::of_log(life, life * 3);
+        let (life, id, recovered) = (log.life as u32, log.id, log.recover());
+        let epoch = Epoch::of_log(life, id, life as u16 * 3);
         self.registry = Registry::recover(
             self.now,
             epoch,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::pair::*;
+use super::toy_log::ToyLog;
 use crate::frame::{FreshReason, Reject, RejectReason};
 use crate::record::ClientRecord;
 use crate::session::*;
@@ -182,6 +183,34 @@ fn a_restored_server_is_noticed_and_what_is_unanswered_is_run() {
     pair.run_for(Duration::from_secs(310)); // The session that the snapshot remembers expires.
     pair.run_until_answered(3, Duration::from_secs(60));
     assert!(pair.client_events.iter().any(|event| matches!(event, ClientEvent::ServerRestored { .. })));
+}
+
+/// A server with another log, which was opened so often, takes over.
+fn take_over(pair: &mut Pair, id: u8, life: u64) {
+    let mut log = ToyLog::new();
+    (log.id, log.life) = ([id; 3], life - 1);
+    pair.server_log = Some(log);
+    pair.crash_server();
+}
+
+// spec: protocol.md 8
+#[test]
+fn a_server_of_another_log_does_not_take_what_it_never_knew_for_expired() {
+    for client_has_log in [false, true] {
+        let mut pair = Pair::durable(client_has_log, true);
+        pair.run_for(SOON);
+        pair.answers = false;
+        let call = pair.send(1);
+        pair.run_for(SOON);
+        assert_eq!(pair.begun.len(), 1);
+        take_over(&mut pair, 7, 3); // The client knows of the first life of its log.
+        pair.answers = true;
+        pair.connect();
+        pair.run_until_answered(1, Duration::from_secs(5));
+        let answer = &pair.answered[&call.number];
+        assert!(matches!(answer, Answer::Response(_)), "{answer:?}: nobody knows that it must not run");
+        assert!(pair.client_events.iter().any(|event| matches!(event, ClientEvent::ServerRestored { .. })));
+    }
 }
 
 #[test]

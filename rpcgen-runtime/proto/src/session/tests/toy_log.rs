@@ -16,6 +16,8 @@ pub(super) struct ToyLog<R> {
     asked: Mark,
     /// Which life this is, from 1.
     pub(super) life: u64,
+    /// Which log it is.
+    pub(super) id: [u8; 3],
     /// Whether whatever is asked for is durable at once.
     pub(super) syncs: bool,
     /// Refuses the records that may be refused.
@@ -24,7 +26,7 @@ pub(super) struct ToyLog<R> {
 
 impl<R: Clone> ToyLog<R> {
     pub(super) fn new() -> Self {
-        Self { records: Vec::new(), durable: 0, asked: Mark(0), life: 1, syncs: true, is_full: false }
+        Self { records: Vec::new(), durable: 0, asked: Mark(0), life: 1, id: [0; 3], syncs: true, is_full: false }
     }
 
     pub(super) fn append(&mut self, mark: Mark, record: R) {
