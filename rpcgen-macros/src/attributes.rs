@@ -3,6 +3,7 @@
 //! Knows: their forms in Rust and in the syntax tree. Does not know: where which is allowed; the checker does.
 
 use heck::ToSnakeCase;
+use proc_macro2::TokenStream;
 use rpcgen::syntax::ast::{Attribute, Head, Literal, LiteralKind, Name, Path};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
@@ -119,7 +120,10 @@ impl Reader {
             Expr::Lit(ExprLit { lit, .. }) => scalar(lit),
             Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => negative(&unary.expr),
             Expr::Array(array) if array.elems.is_empty() => Some(LiteralKind::EmptyList),
-            Expr::Call(call) => called(&call.func, call.args.iter().collect::<Vec<_>>().as_slice()),
+            Expr::Call(call) => {
+                self.replaced_in_call(&call.func);
+                called(&call.func, call.args.iter().collect::<Vec<_>>().as_slice())
+            }
             Expr::Path(path) => self.value_path(&path.path),
             _ => None,
         };
@@ -132,6 +136,19 @@ impl Reader {
             return None;
         };
         Some(Literal { kind, span: self.spans.add(expr.span()) })
+    }
+
+    /// The type in `AppId(7)` and `Duration::from_secs(3)`.
+    fn replaced_in_call(&mut self, function: &Expr) {
+        let Expr::Path(path) = function else { return };
+        let mut path = path.path.clone();
+        if path.segments.last().is_some_and(|last| last.ident != "AppId") {
+            path.segments.pop();
+            path.segments.pop_punct();
+        }
+        if path.segments.last().is_some_and(|last| last.ident == "AppId" || last.ident == "Duration") {
+            self.replaced(&path, TokenStream::new());
+        }
     }
 
     /// `None`, a constant, or `Enum::Variant`.

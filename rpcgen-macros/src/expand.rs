@@ -2,6 +2,8 @@
 //!
 //! Knows: the pipeline: tree, checker, model, generator. Does not know: how a trait is read.
 
+use std::collections::BTreeSet;
+
 use heck::ToSnakeCase;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -45,7 +47,12 @@ pub(crate) fn service(arguments: TokenStream, item: TokenStream) -> Expansion {
             let package = package.unwrap_or_else(|| item.ident.to_string().to_snake_case());
             let service = Item::Service(reader.service(&item));
             let file = reader.file(&package, vec![service]);
-            finish(reader, file)
+            let replaced = replaced(&mut reader);
+            let mut expansion = finish(reader, file);
+            if expansion.problems.is_empty() {
+                expansion.tokens.extend(replaced);
+            }
+            expansion
         }
         Ok(syn::Item::Mod(item)) => module(reader, package, item),
         Ok(other) => Expansion::failed(vec![Problem::new(
@@ -105,6 +112,7 @@ pub(crate) fn message(arguments: TokenStream, item: TokenStream) -> Expansion {
         }
     };
     let file = reader.file("message", read.into_iter().collect());
+    let replaced = replaced(&mut reader);
     let (model, problems) = checked(reader, file);
     let Some(model) = model else { return Expansion::failed(problems) };
     let mut expansion = generated(&model);
@@ -112,7 +120,32 @@ pub(crate) fn message(arguments: TokenStream, item: TokenStream) -> Expansion {
     if let Some((_, id)) = own.filter(|_| is_error) {
         expansion.tokens.extend(codegen::error_traits(&model, TypeId(id), &settings()));
     }
+    expansion.tokens.extend(replaced);
     expansion
+}
+
+/// Names the types that others take the place of, so that rustc takes no import of them for unused. They are those of the scope around,
+/// which need not have them: a name that is not found in the block is looked for in the module around it.
+fn replaced(reader: &mut Reader) -> Option<TokenStream> {
+    let mut seen = BTreeSet::new();
+    let mut types = std::mem::take(&mut reader.replaced);
+    types.retain(|ty| seen.insert(ty.to_string()));
+    (!types.is_empty()).then(|| {
+        quote! {
+            #[allow(unused, clippy::all, clippy::pedantic, reason = "they only say that imports are used")]
+            const _: () = {
+                mod built_in {
+                    use ::rpcgen_runtime::generated::{AppId, Timestamp, Uuid};
+                    use ::std::collections::BTreeMap;
+                    use ::std::time::Duration;
+                    const _: () = {
+                        use super::*;
+                        fn written(#(_: #types),*) {}
+                    };
+                }
+            };
+        }
+    })
 }
 
 fn finish(reader: Reader, file: File) -> Expansion {

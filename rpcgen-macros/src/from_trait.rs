@@ -31,6 +31,8 @@ pub(crate) struct Reader {
     pub(crate) enums: BTreeMap<String, ItemEnum>,
     /// Types from the scope around, in the order of their first use.
     pub(crate) externals: Vec<External>,
+    /// Types that others take the place of.
+    pub(crate) replaced: Vec<TokenStream>,
 }
 
 impl Reader {

@@ -6,7 +6,7 @@
 //! what it is on the wire.
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use rpcgen::syntax::ast::{External, Name, Path, TypeExpr, TypeKind};
 use syn::spanned::Spanned;
 use syn::{GenericArgument, PathArguments, Type};
@@ -62,6 +62,12 @@ impl Reader {
         let last = path.segments.last()?;
         let name = last.ident.to_string();
         let arguments = type_arguments(&last.arguments);
+        match (name.as_str(), arguments.len()) {
+            ("Box" | "Option" | "Vec", 1) => self.replaced(path, quote!(<u8>)),
+            ("BTreeMap", 2) => self.replaced(path, quote!(<u8, u8>)),
+            (name, 0) if SCALARS.iter().any(|(rust, _)| *rust == name) => self.replaced(path, TokenStream::new()),
+            _ => {}
+        }
         let kind = match (name.as_str(), arguments.as_slice()) {
             ("Box", [inner]) => return self.type_expr(inner),
             ("Option", [inner]) => TypeKind::Optional(Box::new(self.type_expr(inner)?)),
@@ -89,6 +95,16 @@ impl Reader {
             _ => TypeKind::Path(self.named_type(path)),
         };
         Some(TypeExpr::new(kind, self.spans.add(path.span())))
+    }
+
+    /// A path of which nothing is left in what is generated: whoever has imported it for the trait has not done so in vain.
+    pub(crate) fn replaced(&mut self, path: &syn::Path, arguments: TokenStream) {
+        let is_relative = path.segments.first().is_some_and(|first| first.ident == "self" || first.ident == "super");
+        let mut path = path.clone();
+        if let Some(last) = path.segments.last_mut().filter(|_| !is_relative) {
+            last.arguments = PathArguments::None;
+            self.replaced.push(quote!(#path #arguments));
+        }
     }
 
     /// A declared or an external type.

@@ -54,6 +54,53 @@ mod beside {
     }
 }
 
+/// What a bare trait and a message import is used, although others take its place in what is generated.
+#[deny(warnings)]
+mod importing {
+    pub(crate) mod of_others {
+        use std::collections::BTreeMap;
+        use std::time;
+
+        use rpcgen_macros::{message, service};
+        use rpcgen_runtime::{AppId, Timestamp, Uuid};
+
+        #[message]
+        struct Order {
+            id: Uuid,
+            parts: BTreeMap<String, Vec<u8>>,
+            took: time::Duration,
+        }
+
+        #[service]
+        trait Shop {
+            #[action(deadline = std::time::Duration::from_secs(3))]
+            async fn order(app_id: AppId, order: Order) -> Option<Timestamp>;
+        }
+    }
+
+    /// The import is for the deadline alone.
+    pub(crate) mod of_values {
+        use std::time::Duration;
+
+        #[rpcgen_macros::service]
+        trait Shop {
+            #[action(deadline = Duration::from_secs(3))]
+            async fn order(app_id: AppId);
+        }
+    }
+
+    /// A type of one's own with the name of a built-in one.
+    pub(crate) mod of_own {
+        pub(crate) struct Timestamp;
+
+        #[rpcgen_macros::service]
+        trait Shop {
+            #[action]
+            async fn order(app_id: AppId, at: Timestamp);
+        }
+    }
+}
+
 struct Business;
 
 impl bare::Bank for Business {
