@@ -55,18 +55,22 @@ pub(crate) fn service(arguments: TokenStream, item: TokenStream) -> Expansion {
             expansion
         }
         Ok(syn::Item::Mod(item)) => module(reader, package, item),
-        Ok(other) => Expansion::failed(vec![Problem::new(
-            syn::spanned::Spanned::span(&other),
-            "`#[service]` stands on a trait or a module",
-        )]),
-        Err(error) => Expansion::failed(vec![Problem::new(error.span(), error.to_string())]),
+        Ok(other) => {
+            reader.refuse(&other, "`#[service]` stands on a trait or a module");
+            Expansion::failed(reader.problems)
+        }
+        Err(error) => {
+            reader.problem(error.span(), error.to_string());
+            Expansion::failed(reader.problems)
+        }
     }
 }
 
 fn module(mut reader: Reader, package: Option<String>, item: syn::ItemMod) -> Expansion {
     let syn::ItemMod { attrs, vis, mod_token, ident, content, .. } = item;
     let Some((_, items)) = content else {
-        return Expansion::failed(vec![Problem::new(ident.span(), "the module's items must stand here")]);
+        reader.refuse(&ident, "the module's items must stand here");
+        return Expansion::failed(reader.problems);
     };
     let package = package.unwrap_or_else(|| syn::ext::IdentExt::unraw(&ident).to_string());
     let (items, kept) = reader.module_items(&items);
@@ -96,7 +100,7 @@ pub(crate) fn message(arguments: TokenStream, item: TokenStream) -> Expansion {
                 reader.refuse(&item.ident, "an error is an enum");
             }
             reader.declared.insert(item.ident.to_string());
-            reader.struct_item(&item)
+            Some(reader.struct_item(&item))
         }
         Ok(syn::Item::Enum(item)) => {
             reader.declared.insert(item.ident.to_string());
@@ -153,16 +157,13 @@ fn finish(reader: Reader, file: File) -> Expansion {
     model.map_or_else(|| Expansion::failed(problems), |model| generated(&model))
 }
 
-/// The model, unless there is a problem.
+/// The model, unless there is a problem. What could not be read is left out where the checker does not miss it.
 fn checked(reader: Reader, file: File) -> (Option<Model>, Vec<Problem>) {
     let Reader { spans, mut problems, .. } = reader;
-    if !problems.is_empty() {
-        return (None, problems);
-    }
     let rpcgen::Checked { model, diagnostics, .. } = rpcgen::check_tree(file, SourceMap::default());
     let errors = diagnostics.list().iter().filter(|diagnostic| diagnostic.code.severity() == Severity::Error);
     problems.extend(errors.map(|diagnostic| spans.problem(diagnostic)));
-    (model, problems)
+    (model.filter(|_| problems.is_empty()), problems)
 }
 
 fn generated(model: &Model) -> Expansion {

@@ -10,20 +10,22 @@ use rpcgen::syntax::ast::{
 use syn::spanned::Spanned;
 use syn::{Fields, ItemConst, ItemEnum, ItemStruct, ItemType, Meta};
 
-use crate::from_trait::Reader;
+use crate::from_trait::{Reader, field_list};
 
 /// The attribute that says what Rust cannot.
 const RPC: &str = "rpc";
 
 impl Reader {
-    pub(crate) fn struct_item(&mut self, item: &ItemStruct) -> Option<Item> {
+    pub(crate) fn struct_item(&mut self, item: &ItemStruct) -> Item {
         self.no_generics(&item.generics);
         let name = self.name(&item.ident);
         let mut head = self.head(name, &item.attrs, &[RPC]);
         let arguments = self.arguments(&item.attrs, RPC);
         head.attributes.extend(arguments.iter().filter_map(|argument| self.annotation(argument)).collect::<Vec<_>>());
-        let fields = self.fields(&item.fields)?.unwrap_or_default();
-        Some(Item::Struct(Struct { head, fields }))
+        match self.fields(&item.fields) {
+            Some(fields) => Item::Struct(Struct { head, fields: fields.unwrap_or_default() }),
+            None => Item::Lost(head.name),
+        }
     }
 
     pub(crate) fn enum_item(&mut self, item: &ItemEnum) -> Item {
@@ -35,32 +37,33 @@ impl Reader {
 
     /// Variants of an enum, or the reasons of an action.
     pub(crate) fn variants(&mut self, item: &ItemEnum) -> VariantList {
-        let mut variants = Vec::new();
+        let (mut variants, mut incomplete) = (Vec::new(), false);
         for variant in &item.variants {
             if let Some((_, discriminant)) = &variant.discriminant {
                 self.refuse(discriminant, "a variant's number on the wire is its place in the declaration");
             }
             let name = Name::new(variant.ident.to_string().to_snake_case(), self.spans.add(variant.ident.span()));
             let head = self.head(name, &variant.attrs, &["default"]);
-            if let Some(fields) = self.fields(&variant.fields) {
-                variants.push(Variant { head, fields });
+            match self.fields(&variant.fields) {
+                Some(fields) => variants.push(Variant { head, fields }),
+                None => incomplete = true,
             }
         }
-        VariantList { variants, span: self.spans.add(item.brace_token.span.join()), incomplete: false }
+        VariantList { variants, span: self.spans.add(item.brace_token.span.join()), incomplete }
     }
 
-    pub(crate) fn alias_item(&mut self, item: &ItemType) -> Option<Item> {
+    pub(crate) fn alias_item(&mut self, item: &ItemType) -> Item {
         self.no_generics(&item.generics);
         let name = self.name(&item.ident);
         let head = self.head(name, &item.attrs, &[RPC]);
-        let mut target = self.type_expr(&item.ty)?;
+        let Some(mut target) = self.type_expr(&item.ty) else { return Item::Lost(head.name) };
         for argument in self.arguments(&item.attrs, RPC) {
             self.bound(&argument, &mut target);
         }
-        Some(Item::Alias(Alias { head, target }))
+        Item::Alias(Alias { head, target })
     }
 
-    pub(crate) fn constant_item(&mut self, item: &ItemConst) -> Option<Item> {
+    pub(crate) fn constant_item(&mut self, item: &ItemConst) -> Item {
         let name = self.name(&item.ident);
         let head = self.head(name, &item.attrs, &[]);
         // A constant of Rust borrows what a message owns.
@@ -70,7 +73,10 @@ impl Reader {
             "&[u8]" | "&static[u8]" => syn::parse_quote!(Vec<u8>),
             _ => text.clone(),
         };
-        Some(Item::Constant(Constant { head, ty: self.type_expr(&owned)?, value: self.literal(&item.expr)? }))
+        match (self.type_expr(&owned), self.literal(&item.expr)) {
+            (Some(ty), Some(value)) => Item::Constant(Constant { head, ty, value }),
+            _ => Item::Lost(head.name),
+        }
     }
 
     /// `Some(None)`: there are none, not even brackets. `None`: reported.
@@ -82,13 +88,13 @@ impl Reader {
                 None
             }
             Fields::Named(named) => {
-                let mut list = Vec::new();
+                let mut read = Vec::new();
                 for field in &named.named {
                     let Some(ident) = &field.ident else { continue };
                     let name = self.name(ident);
-                    list.extend(self.field(name, &field.attrs, &field.ty));
+                    read.push(self.field(name, &field.attrs, &field.ty));
                 }
-                Some(Some(FieldList { fields: list, span: self.spans.add(named.span()), incomplete: false }))
+                Some(Some(field_list(read, self.spans.add(named.span()))))
             }
         }
     }

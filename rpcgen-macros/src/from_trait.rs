@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use heck::ToUpperCamelCase;
 use proc_macro2::{Ident, Span as RustSpan, TokenStream};
 use quote::{ToTokens, quote};
+use rpcgen::source::Span;
 use rpcgen::syntax::ast::{
     Action, Broadcast, External, Field, FieldList, File, Item, Member, Name, Origin, Path, Service, VariantList,
 };
@@ -83,9 +84,9 @@ impl Reader {
         let mut kept = TokenStream::new();
         for item in items {
             match item {
-                syn::Item::Struct(item) => read.extend(self.struct_item(item)),
-                syn::Item::Type(item) => read.extend(self.alias_item(item)),
-                syn::Item::Const(item) => read.extend(self.constant_item(item)),
+                syn::Item::Struct(item) => read.push(self.struct_item(item)),
+                syn::Item::Type(item) => read.push(self.alias_item(item)),
+                syn::Item::Const(item) => read.push(self.constant_item(item)),
                 syn::Item::Enum(item) if self.enums.contains_key(&item.ident.to_string()) => {
                     read.push(self.enum_item(item))
                 }
@@ -182,11 +183,12 @@ impl Reader {
             (None, 1) => vec![Name::new(LONE_FIELD, self.spans.add(output.span()))],
             (_, count) => {
                 self.refuse(output, format!("name the {count} fields of this response: `#[action(returns(a, b))]`"));
-                return None;
+                return Some(FieldList { fields: Vec::new(), span: self.spans.add(output.span()), incomplete: true });
             }
         };
-        let fields = names.into_iter().zip(types).filter_map(|(name, ty)| self.field(name, &[], ty)).collect();
-        Some(FieldList { fields, span: self.spans.add(output.span()), incomplete: false })
+        let read: Vec<Option<Field>> =
+            names.into_iter().zip(types).map(|(name, ty)| self.field(name, &[], ty)).collect();
+        Some(field_list(read, self.spans.add(output.span())))
     }
 
     /// The error of an action: an enum beside the trait, taken over as the action's reasons, or a type from the scope around.
@@ -206,7 +208,7 @@ impl Reader {
         }
         match self.enums.remove(&name) {
             Some(item) => {
-                let known = self.head(Name::new(name, rpcgen::source::Span::default()), &item.attrs, &[]);
+                let known = self.head(Name::new(name, Span::default()), &item.attrs, &[]);
                 drop(known);
                 (Some(self.variants(&item)), None)
             }
@@ -221,6 +223,7 @@ impl Reader {
         let signature = &function.sig;
         let name = self.name(&signature.ident);
         let mut head = self.head(name, &function.attrs, &["broadcast"]);
+        let problems_count = self.problems.len();
         let (mut origin, mut by) = (None, Vec::new());
         for argument in self.arguments(&function.attrs, "broadcast") {
             match argument.path().get_ident().map(ToString::to_string).as_deref() {
@@ -229,6 +232,7 @@ impl Reader {
                 _ => head.attributes.extend(self.annotation(&argument)),
             }
         }
+        let all_read = self.problems.len() == problems_count;
         if let ReturnType::Type(_, ty) = &signature.output {
             self.refuse(ty, "a broadcast is not answered");
         }
@@ -236,7 +240,9 @@ impl Reader {
             (Some(action), false) => Some(Origin { action, by }),
             (None, true) => None,
             _ => {
-                self.refuse(&signature.ident, "`origin = ACTION` and `by(FIELD, ..)` go together");
+                if all_read {
+                    self.refuse(&signature.ident, "`origin = ACTION` and `by(FIELD, ..)` go together");
+                }
                 None
             }
         };
@@ -244,7 +250,7 @@ impl Reader {
     }
 
     fn parameters(&mut self, signature: &Signature) -> FieldList {
-        let mut fields: Vec<Field> = Vec::new();
+        let mut fields: Vec<Option<Field>> = Vec::new();
         for input in &signature.inputs {
             let FnArg::Typed(parameter) = input else {
                 self.refuse(input, "there is no `self` here: these are the fields of a message");
@@ -252,13 +258,21 @@ impl Reader {
             };
             let Pat::Ident(pattern) = parameter.pat.as_ref() else {
                 self.refuse(&parameter.pat, "a field has a name");
+                fields.push(None);
                 continue;
             };
             let name = self.name(&pattern.ident);
-            fields.extend(self.field(name, &parameter.attrs, &parameter.ty));
+            let field = self.field(name, &parameter.attrs, &parameter.ty);
+            fields.push(field);
         }
-        FieldList { fields, span: self.spans.add(signature.paren_token.span.join()), incomplete: false }
+        field_list(fields, self.spans.add(signature.paren_token.span.join()))
     }
+}
+
+/// What could be read of some fields; that one is missing has been reported.
+pub(crate) fn field_list(read: Vec<Option<Field>>, span: Span) -> FieldList {
+    let incomplete = read.iter().any(Option::is_none);
+    FieldList { fields: read.into_iter().flatten().collect(), span, incomplete }
 }
 
 /// Whether the arguments of the outer attribute name a package.

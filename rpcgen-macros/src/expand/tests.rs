@@ -418,3 +418,87 @@ fn error_beside_the_trait_has_the_name_of_its_action() {
     });
     assert_eq!(found, ["the error of an action has its name: call it `PingError`"]);
 }
+
+#[test]
+fn what_has_no_form_hides_nothing_that_is_wrong_elsewhere() {
+    let found = problems(quote! {
+        mod bank {
+            struct Pair(u8, u8);
+            struct Odd { map: HashMap<u8, u8>, odd: Nowhere, twice: u8, twice: u8 }
+            type Size = usize;
+            const LIMIT: u64 = size_of::<u8>();
+            enum Kind { One(u8), Two }
+            struct Uses {
+                pair: Pair,
+                size: Size,
+                #[rpc(max = LIMIT)]
+                text: String,
+                #[rpc(default = Kind::One)]
+                kind: Kind,
+            }
+            trait Bank {
+                #[action]
+                async fn no_app(user: String);
+                async fn unmarked(app_id: AppId);
+                #[action]
+                async fn unnamed(app_id: AppId, uses: Uses, odd: Odd) -> (u8, u8);
+                #[action]
+                async fn by_reference(app_id: &AppId);
+                #[broadcast(origin = unnamed, by(key))]
+                async fn tied(app_id: AppId, key: u8);
+                #[broadcast(origin = unmarked, by(key))]
+                async fn tied_to_lost(app_id: AppId, key: u8);
+                #[broadcast(origin = 7, by(key))]
+                async fn tied_to_nothing(app_id: AppId, key: u8);
+                #[broadcast(origin = nobody, by(key))]
+                async fn untied(app_id: AppId, key: u8);
+            }
+        }
+    });
+    let expected = [
+        "say what it is: `#[action]` (answered) or `#[broadcast]` (from the server to one node)",
+        "name the 2 fields of this response: `#[action(returns(a, b))]`",
+        "a message owns what it holds: use an owned type such as `String` or `Vec<u8>`",
+        "a name is expected here",
+        "fields have names, so that they can be spoken of when they change",
+        "a map travels in the order of its keys, and a set is a list: use `BTreeMap` or `Vec`",
+        "the size of this type is another one on other machines: use `u64` or `i64`",
+    ];
+    for message in expected {
+        assert_eq!(
+            found.iter().filter(|one| *one == message).count(),
+            1 + usize::from(message.starts_with("fields")),
+            "{message}"
+        );
+    }
+    let checked: Vec<&String> = found.iter().filter(|message| message.starts_with('E')).collect();
+    assert_eq!(
+        checked,
+        [
+            "E020: action `no_app` has no `app_id: AppId` as its first field",
+            "E042: service `Bank` has no action `nobody`",
+            "E010: this list of fields has two of `twice`",
+        ],
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_wrong_argument_hides_nothing_that_is_wrong_with_the_item() {
+    let found = |item| {
+        service(quote!(name = "bank"), item).problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+    };
+    let argument = "the only argument is `package = \"name\"`";
+    assert_eq!(
+        found(quote!(
+            struct Bank;
+        )),
+        [argument, "`#[service]` stands on a trait or a module"]
+    );
+    assert_eq!(
+        found(quote!(
+            mod bank;
+        )),
+        [argument, "the module's items must stand here"]
+    );
+}
