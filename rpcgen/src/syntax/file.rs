@@ -5,7 +5,7 @@
 use super::ast::{File, Import, Item, Path};
 use super::build::Declaration;
 use super::parse::{Parsed, Parser};
-use super::protobuf;
+use super::protobuf::{self, Recognized};
 use super::split::{Cut, Pieces, Range};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::source::SourceId;
@@ -16,15 +16,25 @@ pub fn parse(source: SourceId, text: &str, sink: &mut Sink) -> File {
     let pieces = Pieces::scan(source, text, &mut found);
     let ranges = pieces.cut(pieces.whole(), Cut::Items, &mut found);
     let mut reader = Reader { pieces: &pieces, parser: Parser::new(&pieces), file: File { source, ..File::default() } };
-    if let Some(diagnostic) = protobuf::recognize(&pieces, &ranges) {
-        sink.push(diagnostic);
-        reader.protobuf(&ranges);
-        return reader.file;
+    let mut foreign = Vec::new();
+    match protobuf::recognize(&pieces, &ranges) {
+        Recognized::Nothing => {}
+        Recognized::File(diagnostic) => {
+            sink.push(diagnostic);
+            reader.protobuf(&ranges);
+            return reader.file;
+        }
+        Recognized::Declarations(declarations) => foreign = declarations,
     }
     let had_errors = sink.has_errors() || found.has_errors();
     sink.append(found);
     reader.file.docs = reader.parser.take_docs(pieces.whole(), true);
-    reader.items(&ranges);
+    let ours = ranges
+        .iter()
+        .copied()
+        .filter(|range| foreign.binary_search_by_key(&range.start, |(other, _)| other.start).is_err());
+    reader.items(&ours.collect::<Vec<_>>());
+    reader.foreign(foreign);
     reader.package_is_declared(had_errors);
     sink.append(reader.parser.finish());
     reader.file
@@ -49,6 +59,15 @@ impl Reader<'_> {
                 "message" | "enum" | "service" => self.file.items.extend(self.parser.lost_name(*range).map(Item::Lost)),
                 _ => {}
             }
+        }
+    }
+
+    /// Declarations that are not read, and that nobody should miss.
+    fn foreign(&mut self, declarations: Vec<(Range, Diagnostic)>) {
+        for (range, diagnostic) in declarations {
+            self.parser.sink.push(diagnostic);
+            drop(self.parser.take_docs(range, false));
+            self.file.items.extend(self.parser.lost_name(range).map(Item::Lost));
         }
     }
 

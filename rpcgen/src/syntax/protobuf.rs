@@ -1,25 +1,52 @@
-//! A file of protobuf that stands where a file of ours should.
+//! Protobuf that stands where our language should: a whole file, or a few declarations among ours.
 //!
-//! Knows: by what it is recognized. Does not know: protobuf; `rpcgen import` reads it.
+//! Knows: by what it is recognized, and what is ours beyond doubt. Does not know: protobuf; `rpcgen import` reads it.
 
 use super::split::{Pieces, Range};
 use crate::diagnostic::{Code, Diagnostic};
 
-/// One finding instead of one for each line, if a text looks like protobuf.
-pub(super) fn recognize(pieces: &Pieces, ranges: &[Range]) -> Option<Diagnostic> {
-    let sign = ranges.iter().find_map(|range| {
-        let word = pieces.leading_word(*range)?;
+/// What looks like protobuf: one finding instead of one for each line.
+pub(super) enum Recognized {
+    Nothing,
+    /// Nothing in the file is ours.
+    File(Diagnostic),
+    /// Some declarations, each with its finding; the rest is ours.
+    Declarations(Vec<(Range, Diagnostic)>),
+}
+
+pub(super) fn recognize(pieces: &Pieces, ranges: &[Range]) -> Recognized {
+    let (mut found, mut is_ours) = (Vec::new(), false);
+    for range in ranges {
+        let Some(word) = pieces.leading_word(*range) else { continue };
         let behind = pieces.text(Range { start: word.end, end: range.end });
         let is_sign = match pieces.text(word) {
             "syntax" | "edition" => behind.trim_start().starts_with('='),
             "message" => statements(behind).any(is_numbered),
+            // Who adds an `rpc` to our actions is told of that line.
+            "service" if statements(behind).any(is_member) => {
+                is_ours = true;
+                false
+            }
             "service" => behind.contains("rpc") && statements(behind).any(is_method),
+            "struct" | "alias" | "const" => {
+                is_ours = true;
+                false
+            }
             _ => false,
         };
-        is_sign.then_some(word)
-    })?;
-    let diagnostic = Diagnostic::new(Code::Protobuf, pieces.span(sign), "this looks like protobuf");
-    Some(diagnostic.with_help("save it as FILE.proto: `rpcgen import FILE.proto` makes `.rpc` files of it"))
+        if is_sign {
+            found.push((*range, Diagnostic::new(Code::Protobuf, pieces.span(word), "this looks like protobuf")));
+        }
+    }
+    let help = |what| format!("{what} FILE.proto: `rpcgen import FILE.proto` makes `.rpc` files of it");
+    if is_ours && !found.is_empty() {
+        let told = found.into_iter().map(|(range, diagnostic)| (range, diagnostic.with_help(help("move it into a"))));
+        return Recognized::Declarations(told.collect());
+    }
+    match found.into_iter().next() {
+        Some((_, first)) => Recognized::File(first.with_help(help("save it as"))),
+        None => Recognized::Nothing,
+    }
 }
 
 fn statements(text: &str) -> impl Iterator<Item = &str> {
@@ -43,9 +70,15 @@ fn is_method(statement: &str) -> bool {
     statement.starts_with("rpc ") && statement.contains("returns") && !statement.contains(':')
 }
 
+/// `action get(..` and `@persist(disk) broadcast made(..`
+fn is_member(statement: &str) -> bool {
+    let words = statement.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    !is_method(statement) && words.into_iter().any(|word| word == "action" || word == "broadcast")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{is_method, is_numbered};
+    use super::{is_member, is_method, is_numbered};
 
     #[test]
     fn what_is_protobuf_alone_is_a_sign() {
@@ -58,5 +91,8 @@ mod tests {
         assert!(is_method("rpc Get(GetRequest) returns (stream Item)"));
         assert!(!is_method("rpc get(app_id: AppId) returns (u8)"));
         assert!(!is_method("rpc ping(GetRequest)"));
+        assert!(is_member("@persist(disk)\n    action get(app_id: AppId) -> (name: string)"));
+        assert!(!is_member("rpc action(GetRequest) returns (Item)"));
+        assert!(!is_member("option (google.api.actions) = true"));
     }
 }
