@@ -1,9 +1,10 @@
 //! How a command ends, and how it speaks.
 //!
-//! Knows: exit codes (0 fine, 1 findings, 2 usage), colours, broken pipes. Does not know: what is said.
+//! Knows: exit codes (0 fine, 1 findings, 2 usage), colours, broken pipes, full disks. Does not know: what is said.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use rpcgen::diagnostic::Diagnostics;
 
@@ -20,16 +21,21 @@ pub(crate) enum End {
     Failed(rpcgen::Error),
 }
 
+/// Why something that was said has not reached stdout. The command goes on with what it does, and ends with 1.
+static UNSAID: OnceLock<io::Error> = OnceLock::new();
+
 impl From<End> for ExitCode {
     fn from(end: End) -> Self {
+        if let End::Failed(error) = &end {
+            complain(&format!("error: {error}\n"));
+        }
+        if let Some(error) = UNSAID.get() {
+            complain(&format!("error: cannot write to stdout: {error}\n"));
+        }
         match end {
-            End::Fine => Self::SUCCESS,
-            End::Findings => Self::from(1),
             End::Usage => Self::from(2),
-            End::Failed(error) => {
-                complain(&format!("error: {error}\n"));
-                Self::from(1)
-            }
+            End::Fine if UNSAID.get().is_none() => Self::SUCCESS,
+            End::Fine | End::Findings | End::Failed(_) => Self::from(1),
         }
     }
 }
@@ -39,9 +45,29 @@ pub(crate) fn complain(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// To stdout; the same.
+/// To stdout. A pipe that nobody reads any more is no failure: `rpcgen .. | head -1` has what it wanted.
 pub(crate) fn say(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    let mut stdout = io::stdout().lock();
+    said(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+}
+
+/// A command line that cannot be read, or that asks for help: on stderr, or on stdout.
+pub(crate) fn say_usage(error: &clap::Error) -> End {
+    let printed = error.print();
+    if error.use_stderr() {
+        return End::Usage;
+    }
+    said(printed.and_then(|()| io::stdout().flush()));
+    End::Fine
+}
+
+/// Keeps the first failure for the end.
+fn said(result: io::Result<()>) {
+    if let Err(error) = result
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = UNSAID.set(error);
+    }
 }
 
 /// Whether stderr is a terminal that may have colours.

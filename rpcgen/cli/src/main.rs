@@ -24,8 +24,11 @@ use clap::Parser as _;
 use exit::End;
 
 fn main() -> ExitCode {
-    // A wrong command line ends here, with 2.
-    let end = match Args::parse().command {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::say_usage(&error).into(),
+    };
+    let end = match args.command {
         Command::Check(args) => check::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Fmt(args) => fmt::run(&args),

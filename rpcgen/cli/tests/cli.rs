@@ -320,3 +320,61 @@ fn a_shell_completes_every_command() {
         );
     }
 }
+
+/// Every command that prints to stdout, with what it is run on.
+const SAYING: &[&[&str]] = &[
+    &["check", "--format", "json", "good.rpc"],
+    &["check", "--format", "sarif", "good.rpc"],
+    &["build", "good.rpc", "--out", "out"],
+    &["fmt", "loose.rpc"],
+    &["schema", "good.rpc"],
+    &["schema", "good.rpc", "--out", "schema.json"],
+    &["doc", "good.rpc"],
+    &["breaking", "--format", "json", "good.rpc", "good.rpc"],
+    &["import", "good.proto", "--out", "imported"],
+    &["explain", "E020"],
+    &["explain", "field_moved"],
+    &["completions", "bash"],
+    &["new", "fresh"],
+    &["--help"],
+    &["check", "--help"],
+    &["--version"],
+];
+
+fn saying(name: &str) -> PathBuf {
+    let proto = "syntax = \"proto3\";\npackage good;\nmessage Item { string name = 1; }\n";
+    let loose = "package loose;\n\n\n\nstruct   A {}\n";
+    folder(name, &[("good.rpc", GOOD), ("good.proto", proto), ("loose.rpc", loose)])
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_is_told_and_ends_with_1() {
+    let folder = saying("full");
+    for args in SAYING {
+        let full = fs::File::create("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rpcgen"));
+        let output = command.args(*args).current_dir(&folder).stdout(full).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {stderr}");
+        assert!(stderr.ends_with("error: cannot write to stdout: No space left on device (os error 28)\n"), "{stderr}");
+        assert_eq!(stderr.matches("cannot write").count(), 1, "{args:?}: {stderr}");
+    }
+    // What a command does is done all the same.
+    for made in ["out/good.rs", "schema.json", "imported/good.rpc", "fresh/src/lib.rs"] {
+        assert!(folder.join(made).exists(), "{made}");
+    }
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_no_failure() {
+    let folder = saying("closed");
+    for args in SAYING {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rpcgen"));
+        let output = command.args(*args).current_dir(&folder).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "{args:?}");
+    }
+}
