@@ -82,8 +82,15 @@ fn what_is_there_is_not_overwritten_and_what_is_no_name_is_refused() {
     fs::write(folder.join("Cargo.toml"), "[workspace]\n").unwrap(); // A crate below another workspace is one of its own.
     let refused = rpcgen(&folder, &["new", "taken"]);
     assert!(refused.status.code() == Some(1) && stderr(&refused).contains("is there already"), "{}", stderr(&refused));
-    for (name, why) in [("1st", "begins with"), ("Upper", "begins with"), ("a b", "begins with"), ("async", "is taken")]
-    {
+    for (name, why) in [
+        ("1st", "begins with"),
+        ("Upper", "begins with"),
+        ("a b", "begins with"),
+        ("async", "is taken"),
+        ("api", "is taken"),
+        ("proc-macro", "is taken"),
+        ("rpcgen-proto", "is taken"),
+    ] {
         let refused = rpcgen(&folder, &["new", name]);
         assert!(refused.status.code() == Some(2) && stderr(&refused).contains(why), "{name}: {}", stderr(&refused));
     }

@@ -36,17 +36,20 @@ const TEMPLATE: [(&str, &str); 8] = [
     ("tests/calls.rs", include_str!("template/calls.rs.in")),
 ];
 
-/// Names that cargo refuses, and those of what the crate depends on.
+/// Names that Rust, cargo or Windows refuse, and those of what the crate depends on or calls a module; `-` counts as `_`.
 const TAKEN: &[&str] = &[
     "abstract",
     "alloc",
+    "api",
     "as",
     "async",
+    "aux",
     "await",
     "become",
     "box",
     "break",
     "build",
+    "con",
     "const",
     "continue",
     "core",
@@ -74,16 +77,19 @@ const TAKEN: &[&str] = &[
     "mod",
     "move",
     "mut",
+    "nul",
     "override",
     "priv",
-    "proc-macro",
+    "prn",
     "proc_macro",
     "pub",
     "ref",
     "return",
     "rpcgen",
-    "rpcgen-runtime",
+    "rpcgen_log",
+    "rpcgen_proto",
     "rpcgen_runtime",
+    "rpcgen_store",
     "self",
     "static",
     "std",
@@ -139,7 +145,8 @@ fn wrong_name(name: &str) -> Option<&'static str> {
     if !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(is_allowed) {
         return Some("it begins with a small letter and has small letters, digits, `-` and `_`");
     }
-    TAKEN.contains(&name).then_some("it is taken, by Rust, by cargo or by what the crate depends on")
+    let is_taken = TAKEN.contains(&name.replace('-', "_").as_str());
+    is_taken.then_some("it is taken, by Rust, by cargo, by Windows or by what the crate depends on")
 }
 
 /// The checkout as an absolute path.
