@@ -78,6 +78,7 @@ fn told(losses: &[Loss]) -> String {
 fn title(kind: Kind) -> &'static str {
     match kind {
         Kind::Stream => "methods with streams",
+        Kind::Service => "services",
         Kind::Extension => "extensions",
         Kind::Option => "options",
         Kind::Default => "defaults",

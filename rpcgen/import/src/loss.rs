@@ -9,6 +9,8 @@ use std::fmt;
 pub enum Kind {
     /// A method with streams: an action has one request and one answer.
     Stream,
+    /// A service of which no method is left.
+    Service,
     /// An extension, or a range of numbers for some.
     Extension,
     /// An option that has no like.

@@ -38,6 +38,13 @@ const OF_GENERATORS: [&str; 29] = [
     "no_standard_descriptor_accessor",
 ];
 
+/// `deprecated = true`
+pub(crate) const DEPRECATED: &str = "deprecated";
+/// `debug_redact = true`
+pub(crate) const SENSITIVE: &str = "debug_redact";
+/// `(google.api.field_behavior) = REQUIRED`
+pub(crate) const REQUIRED: &str = "(google.api.field_behavior)";
+
 /// What the options of one thing say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -46,24 +53,26 @@ pub(crate) struct Options {
     pub(crate) sensitive: bool,
     /// `(google.api.field_behavior) = REQUIRED`
     pub(crate) required: bool,
-    /// Names of those that have no like.
-    pub(crate) lost: Vec<String>,
+    /// Those that have no like: which one it is, and its name.
+    pub(crate) lost: Vec<(usize, String)>,
 }
 
 impl Options {
-    pub(crate) fn of(options: &[UninterpretedOption]) -> Self {
+    /// `likes` names those that have a like where they stand.
+    pub(crate) fn of(options: &[UninterpretedOption], likes: &[&str]) -> Self {
         let mut out = Self::default();
-        for option in options {
+        for (index, option) in options.iter().enumerate() {
             let name = name(option);
             let word = option.identifier_value();
             match name.as_str() {
-                "deprecated" => out.deprecated |= word == "true",
-                "debug_redact" => out.sensitive |= word == "true",
-                "(google.api.field_behavior)" if word == "REQUIRED" => out.required = true,
+                DEPRECATED | SENSITIVE if word == "false" => {}
+                DEPRECATED if likes.contains(&DEPRECATED) => out.deprecated = true,
+                SENSITIVE if likes.contains(&SENSITIVE) => out.sensitive = true,
+                REQUIRED if likes.contains(&REQUIRED) && word == "REQUIRED" => out.required = true,
                 known if OF_GENERATORS.contains(&known) => {}
                 // One option may stand several times, and in parts.
-                _ if out.lost.contains(&name) => {}
-                _ => out.lost.push(name),
+                _ if out.lost.iter().any(|(_, lost)| *lost == name) => {}
+                _ => out.lost.push((index, name)),
             }
         }
         out

@@ -29,6 +29,23 @@ pub(crate) mod tag {
     pub(crate) const NESTED_MESSAGE: i32 = 3;
     pub(crate) const NESTED_ENUM: i32 = 4;
     pub(crate) const ONEOF: i32 = 8;
+    pub(crate) const IMPORT: i32 = 3;
+    pub(crate) const FILE_EXTENSION: i32 = 7;
+    pub(crate) const EXTENSION_RANGE: i32 = 5;
+    pub(crate) const EXTENSION: i32 = 6;
+    pub(crate) const RESERVED_RANGE: i32 = 9;
+    pub(crate) const RESERVED_NAME: i32 = 10;
+    pub(crate) const ENUM_RESERVED_RANGE: i32 = 4;
+    pub(crate) const ENUM_RESERVED_NAME: i32 = 5;
+    pub(crate) const FILE_OPTIONS: i32 = 8;
+    pub(crate) const MESSAGE_OPTIONS: i32 = 7;
+    pub(crate) const FIELD_OPTIONS: i32 = 8;
+    pub(crate) const ONEOF_OPTIONS: i32 = 2;
+    pub(crate) const ENUM_OPTIONS: i32 = 3;
+    pub(crate) const VALUE_OPTIONS: i32 = 3;
+    pub(crate) const SERVICE_OPTIONS: i32 = 3;
+    pub(crate) const METHOD_OPTIONS: i32 = 4;
+    pub(crate) const UNINTERPRETED: i32 = 999;
 }
 
 /// What stands at one place.
@@ -100,9 +117,10 @@ impl Comments {
         self.places.entry(path.to_vec()).or_default()
     }
 
-    /// The line where something is declared, from 1.
+    /// The line where something stands, from 1; of what has no place, that of what it stands in.
     pub(crate) fn line(&self, path: &[i32]) -> usize {
-        self.places.get(path).map_or(1, |remarks| remarks.line)
+        let known = (1..=path.len()).rev().find_map(|length| self.places.get(&path[..length]));
+        known.map_or(1, |remarks| remarks.line)
     }
 
     /// What documents it: fit for `///`.

@@ -8,13 +8,13 @@ use std::fmt::Write as _;
 use heck::{ToShoutySnakeCase as _, ToSnakeCase as _};
 use prost_types::{EnumDescriptorProto, EnumValueDescriptorProto};
 
-use super::Writer;
 use super::fields::deprecated;
 use super::messages::reservation;
+use super::{Writer, below, part};
 use crate::comments::tag;
 use crate::loss::Kind;
 use crate::names::{Casing, Taken};
-use crate::options::Options;
+use crate::options::{DEPRECATED, Options};
 use crate::symbols::DeclaredId;
 
 /// A value that becomes a variant.
@@ -63,40 +63,44 @@ impl Writer<'_, '_> {
         let (file, path) = (self.symbols.list[id].file, self.symbols.list[id].path.clone());
         self.text.push('\n');
         self.remarks(file, &path);
-        let options = Options::of(one.options.as_ref().map_or(&[], |options| &options.uninterpreted_option));
-        self.options(file, &path, &options);
+        let given = one.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
+        let options = Options::of(given, &[DEPRECATED]);
+        self.options(file, &part(&path, tag::ENUM_OPTIONS), &options);
         let _ = writeln!(self.text, "{}enum {} {{", deprecated(options.deprecated), self.names.types[&id]);
         let values = values(one);
         for value in &values {
-            let path: Vec<i32> =
-                path.iter().copied().chain([tag::VALUE, i32::try_from(value.index).unwrap_or_default()]).collect();
+            let path = below(&path, tag::VALUE, value.index);
             self.remarks(file, &path);
-            let of_it = &value.value.options;
-            let options = Options::of(of_it.as_ref().map_or(&[], |options| &options.uninterpreted_option));
-            self.options(file, &path, &options);
+            let options = value_options(value.value, &[DEPRECATED]);
+            self.options(file, &part(&path, tag::VALUE_OPTIONS), &options);
             if value.name != variant(one.name(), value.value.name()) {
                 self.lose(file, &path, Kind::Renamed, format!("{} is called {}", value.value.name(), value.name));
             }
             let _ = writeln!(self.text, "{}{},", deprecated(options.deprecated), value.name);
         }
         let kept: BTreeSet<usize> = values.iter().map(|value| value.index).collect();
-        let others = || {
-            (0..).zip(&one.value).filter(|(index, _)| !usize::try_from(*index).is_ok_and(|index| kept.contains(&index)))
-        };
+        let others = || one.value.iter().enumerate().filter(|(index, _)| !kept.contains(index));
         for (index, _) in others() {
-            let path: Vec<i32> = path.iter().copied().chain([tag::VALUE, index]).collect();
-            self.as_remarks(file, &path);
+            self.as_remarks(file, &below(&path, tag::VALUE, index));
         }
         self.end_remarks(file, &path);
         self.text.push_str("}\n");
-        for (_, value) in others() {
+        for (index, value) in others() {
+            let path = below(&path, tag::VALUE, index);
             let what = format!("{}: another name of the value {}", value.name(), value.number());
             self.lose(file, &path, Kind::Alias, what);
+            self.options(file, &part(&path, tag::VALUE_OPTIONS), &value_options(value, &[]));
         }
-        if !(one.reserved_range.is_empty() && one.reserved_name.is_empty()) {
-            self.lose(file, &path, Kind::Reserved, reservation(one.name()));
+        if !one.reserved_range.is_empty() {
+            self.lose(file, &part(&path, tag::ENUM_RESERVED_RANGE), Kind::Reserved, reservation(one.name()));
+        } else if !one.reserved_name.is_empty() {
+            self.lose(file, &part(&path, tag::ENUM_RESERVED_NAME), Kind::Reserved, reservation(one.name()));
         }
     }
+}
+
+fn value_options(value: &EnumValueDescriptorProto, likes: &[&str]) -> Options {
+    Options::of(value.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option), likes)
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use prost_types::FieldDescriptorProto;
 use prost_types::field_descriptor_proto::{Label, Type};
 
 use super::enums::variant_of;
-use super::{Writer, literals};
+use super::{Writer, literals, part};
+use crate::comments::tag;
 use crate::loss::Kind;
-use crate::options::Options;
+use crate::options::{DEPRECATED, Options, REQUIRED, SENSITIVE};
 use crate::symbols::{DeclaredId, What};
 use crate::{Refused, wellknown};
 
@@ -60,7 +61,8 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn named(&mut self, id: DeclaredId, file: usize, path: &[i32]) -> Ty {
+    /// A declared type, and what is lost with it.
+    pub(super) fn named(&mut self, id: DeclaredId, file: usize, path: &[i32]) -> Ty {
         let declared = &self.symbols.list[id];
         let is_message = matches!(declared.what, What::Message(_));
         let of = (!is_message).then_some(id);
@@ -95,8 +97,12 @@ impl Writer<'_, '_> {
         name: &str,
         path: &[i32],
     ) -> Result<(), Refused> {
-        let options = Options::of(field.options.as_ref().map_or(&[], |options| &options.uninterpreted_option));
-        self.options(file, path, &options);
+        let given = field.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
+        // A list may be empty, and what is `optional` absent, whatever else is said of it.
+        let is_fixed = field.label() == Label::Repeated || field.proto3_optional();
+        let likes: &[&str] = if is_fixed { &[DEPRECATED, SENSITIVE] } else { &[DEPRECATED, SENSITIVE, REQUIRED] };
+        let options = Options::of(given, likes);
+        self.options(file, &part(path, tag::FIELD_OPTIONS), &options);
         self.remarks(file, path);
         let ty = if field.label() == Label::Repeated {
             self.repeated(file, scope, field, path)?
@@ -136,7 +142,7 @@ impl Writer<'_, '_> {
     ) -> Result<String, Refused> {
         let ty = self.ty(file, scope, field, path)?;
         let is_proto3 = self.symbols.files[file].descriptor.syntax() == "proto3";
-        if field.label() == Label::Required || options.required && !field.proto3_optional() {
+        if field.label() == Label::Required || options.required {
             return Ok(ty.text);
         }
         if let Some(default) = field.default_value.as_deref() {

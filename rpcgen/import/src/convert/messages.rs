@@ -10,11 +10,11 @@ use std::fmt::Write as _;
 use prost_types::{DescriptorProto, FieldDescriptorProto};
 
 use super::fields::deprecated;
-use super::{Writer, document};
+use super::{Writer, below, document, part};
 use crate::comments::tag;
 use crate::loss::Kind;
 use crate::names::{Casing, Taken, oneofs, snake};
-use crate::options::Options;
+use crate::options::{DEPRECATED, Options, SENSITIVE};
 use crate::select::is_one_of;
 use crate::symbols::DeclaredId;
 use crate::{Refused, wellknown};
@@ -44,10 +44,6 @@ fn fields_of(message: &DescriptorProto, oneof: usize) -> impl Iterator<Item = (u
     })
 }
 
-fn below(path: &[i32], kind: i32, index: usize) -> Vec<i32> {
-    path.iter().copied().chain([kind, i32::try_from(index).unwrap_or_default()]).collect()
-}
-
 /// What is said of `reserved`.
 pub(super) fn reservation(of: &str) -> String {
     format!("what {of} reserves: there are no numbers here, and `rpcgen breaking` watches over names")
@@ -56,7 +52,8 @@ pub(super) fn reservation(of: &str) -> String {
 impl Writer<'_, '_> {
     pub(super) fn message(&mut self, id: DeclaredId, message: &DescriptorProto) -> Result<(), Refused> {
         let (file, path) = (self.symbols.list[id].file, self.symbols.list[id].path.clone());
-        let options = Options::of(message.options.as_ref().map_or(&[], |options| &options.uninterpreted_option));
+        let given = message.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
+        let options = Options::of(given, &[DEPRECATED]);
         self.text.push('\n');
         self.remarks(file, &path);
         let _ = writeln!(self.text, "{}struct {} {{", deprecated(options.deprecated), self.names.types[&id]);
@@ -84,7 +81,10 @@ impl Writer<'_, '_> {
                 }
                 Member::Oneof(index) => {
                     let path = below(&declared.path, tag::ONEOF, index);
-                    let name = self.member_name(file, &path, message.oneof_decl[index].name(), taken);
+                    let oneof = &message.oneof_decl[index];
+                    let name = self.member_name(file, &path, oneof.name(), taken);
+                    let given = oneof.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
+                    self.options(file, &part(&path, tag::ONEOF_OPTIONS), &Options::of(given, &[]));
                     self.remarks(file, &path);
                     let _ = writeln!(self.text, "{name}: {}?,", self.names.oneofs[&(id, index)]);
                 }
@@ -117,8 +117,13 @@ impl Writer<'_, '_> {
             fields.sort_by_key(|(_, field)| field.number());
             for (number, field) in fields {
                 let path = below(&declared.path, tag::FIELD, number);
-                let options = Options::of(field.options.as_ref().map_or(&[], |options| &options.uninterpreted_option));
-                self.options(file, &path, &options);
+                let given = field.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
+                let options = Options::of(given, &[DEPRECATED, SENSITIVE]);
+                self.options(file, &part(&path, tag::FIELD_OPTIONS), &options);
+                if let Some(default) = &field.default_value {
+                    let what = format!("{}: default {default} of one of several", field.name());
+                    self.lose(file, &path, Kind::Default, what);
+                }
                 self.remarks(file, &path);
                 let name = taken.take(&snake(field.name()), "_variant", Casing::Camel);
                 let data = if self.is_empty(file, &scope, field)? {
@@ -141,19 +146,21 @@ impl Writer<'_, '_> {
     }
 
     /// What a message says beyond its fields.
-    pub(super) fn message_losses(&mut self, file: usize, path: &[i32], message: &DescriptorProto) {
-        let options = Options::of(message.options.as_ref().map_or(&[], |options| &options.uninterpreted_option));
-        self.options(file, path, &options);
-        for extension in &message.extension {
+    pub(super) fn message_losses(&mut self, file: usize, path: &[i32], message: &DescriptorProto, likes: &[&str]) {
+        let given = message.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
+        self.options(file, &part(path, tag::MESSAGE_OPTIONS), &Options::of(given, likes));
+        for (index, extension) in message.extension.iter().enumerate() {
             let what = format!("extension of {}: no message is extended from outside", extension.extendee());
-            self.lose(file, path, Kind::Extension, what);
+            self.lose(file, &below(path, tag::EXTENSION, index), Kind::Extension, what);
         }
-        if !(message.reserved_range.is_empty() && message.reserved_name.is_empty()) {
-            self.lose(file, path, Kind::Reserved, reservation(message.name()));
+        if !message.reserved_range.is_empty() {
+            self.lose(file, &part(path, tag::RESERVED_RANGE), Kind::Reserved, reservation(message.name()));
+        } else if !message.reserved_name.is_empty() {
+            self.lose(file, &part(path, tag::RESERVED_NAME), Kind::Reserved, reservation(message.name()));
         }
         if !message.extension_range.is_empty() {
             let what = format!("extensions of {}: no message is extended from outside", message.name());
-            self.lose(file, path, Kind::Extension, what);
+            self.lose(file, &part(path, tag::EXTENSION_RANGE), Kind::Extension, what);
         }
     }
 }

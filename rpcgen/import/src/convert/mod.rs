@@ -11,12 +11,13 @@ mod services;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::Refused;
 use crate::comments::tag;
 use crate::loss::{Kind, Loss};
 use crate::names::Names;
+use crate::options::{DEPRECATED, Options};
 use crate::select::{Package, Packages};
 use crate::symbols::{DeclaredId, Symbols, What};
-use crate::{Refused, options::Options};
 
 /// One text for each package, in their order, and what they do not say.
 pub(crate) fn convert(symbols: &Symbols<'_>, packages: &Packages) -> Result<(Vec<String>, Vec<Loss>), Refused> {
@@ -72,20 +73,18 @@ impl Writer<'_, '_> {
             if !file.asked {
                 continue;
             }
-            for extension in &file.descriptor.extension {
+            for (index, extension) in file.descriptor.extension.iter().enumerate() {
                 let what = format!("extension of {}: no message is extended from outside", extension.extendee());
-                self.lose(number, &[], Kind::Extension, what);
+                self.lose(number, &below(&[], tag::FILE_EXTENSION, index), Kind::Extension, what);
             }
-            for import in &file.missing {
-                self.lose(
-                    number,
-                    &[],
-                    Kind::MissingImport,
-                    format!("import \"{import}\": found nowhere, and not needed"),
-                );
+            for (index, import) in file.descriptor.dependency.iter().enumerate() {
+                if file.missing.contains(import) {
+                    let what = format!("import \"{import}\": found nowhere, and not needed");
+                    self.lose(number, &below(&[], tag::IMPORT, index), Kind::MissingImport, what);
+                }
             }
             if let Some(options) = &file.descriptor.options {
-                self.options(number, &[], &Options::of(&options.uninterpreted_option));
+                self.options(number, &[tag::FILE_OPTIONS], &Options::of(&options.uninterpreted_option, &[]));
             }
             for (index, service) in file.descriptor.service.iter().enumerate() {
                 self.service(number, index, service)?;
@@ -101,9 +100,11 @@ impl Writer<'_, '_> {
         let (file, path) = (declared.file, declared.path.clone());
         match declared.what {
             // Its fields stand in the action; what it says besides is looked at there.
-            What::Message(message) if self.names.inlined.contains(&id) => self.message_losses(file, &path, message),
+            What::Message(message) if self.names.inlined.contains(&id) => {
+                self.message_losses(file, &path, message, &[]);
+            }
             What::Message(message) => {
-                self.message_losses(file, &path, message);
+                self.message_losses(file, &path, message, &[DEPRECATED]);
                 self.message(id, message)?;
             }
             What::Enum(one) => self.enumeration(id, one),
@@ -138,10 +139,10 @@ impl Writer<'_, '_> {
         self.losses.push(Loss { file: file.path.clone(), line: file.comments.line(path), kind, what: what.into() });
     }
 
-    /// What options say that the language cannot.
+    /// What options say that the language cannot; `path` is that of the options.
     fn options(&mut self, file: usize, path: &[i32], options: &Options) {
-        for name in &options.lost {
-            self.lose(file, path, Kind::Option, format!("option {name}"));
+        for (index, name) in &options.lost {
+            self.lose(file, &below(path, tag::UNINTERPRETED, *index), Kind::Option, format!("option {name}"));
         }
     }
 
@@ -176,6 +177,16 @@ impl Writer<'_, '_> {
         }
         out + &self.text
     }
+}
+
+/// The place of one thing of a kind within another.
+fn below(path: &[i32], kind: i32, index: usize) -> Vec<i32> {
+    path.iter().copied().chain([kind, i32::try_from(index).unwrap_or_default()]).collect()
+}
+
+/// The place of what there is one of.
+fn part(path: &[i32], kind: i32) -> Vec<i32> {
+    path.iter().copied().chain([kind]).collect()
 }
 
 /// Lines of `///`.

@@ -8,11 +8,11 @@ use heck::ToSnakeCase as _;
 use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 
 use super::fields::deprecated;
-use super::{Writer, document, remark};
+use super::{Writer, document, part, remark};
 use crate::comments::tag;
 use crate::loss::Kind;
 use crate::names::{Casing, Taken, snake};
-use crate::options::Options;
+use crate::options::{DEPRECATED, Options};
 use crate::symbols::{DeclaredId, What};
 use crate::{Refused, wellknown};
 
@@ -24,27 +24,20 @@ impl Writer<'_, '_> {
         service: &ServiceDescriptorProto,
     ) -> Result<(), Refused> {
         let path = vec![tag::SERVICE, i32::try_from(index).unwrap_or_default()];
-        let options = Options::of(service.options.as_ref().map_or(&[], |options| &options.uninterpreted_option));
-        self.options(file, &path, &options);
+        let given = service.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
+        self.options(file, &part(&path, tag::SERVICE_OPTIONS), &Options::of(given, &[]));
         self.text.push('\n');
         let Some(name) = self.names.services.get(&(file, index)) else {
             // Nothing of it is left but what is said of it and of its streams.
             self.as_remarks(file, &path);
-            remark(
-                &mut self.text,
-                &[format!(
-                    "Service {} is not here: none of its methods is one request with one answer.",
-                    service.name()
-                )],
-            );
+            let why = "none of its methods is one request with one answer";
+            remark(&mut self.text, &[format!("Service {} is not here: {why}.", service.name())]);
+            self.lose(file, &path, Kind::Service, format!("service {}: {why}", service.name()));
             self.methods(file, &path, service)?;
             self.end_remarks(file, &path);
             return Ok(());
         };
         self.remarks(file, &path);
-        if options.deprecated {
-            self.lose(file, &path, Kind::Option, "option deprecated of a service");
-        }
         let _ = writeln!(self.text, "service {name} {{");
         self.methods(file, &path, service)?;
         self.end_remarks(file, &path);
@@ -98,8 +91,9 @@ impl Writer<'_, '_> {
     }
 
     fn action(&mut self, file: usize, path: &[i32], method: &MethodDescriptorProto, name: &str) -> Result<(), Refused> {
-        let options = Options::of(method.options.as_ref().map_or(&[], |options| &options.uninterpreted_option));
-        self.options(file, path, &options);
+        let given = method.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
+        let options = Options::of(given, &[DEPRECATED]);
+        self.options(file, &part(path, tag::METHOD_OPTIONS), &options);
         let scope = self.symbols.files[file].prefix.clone();
         let request = self.symbols.resolve(file, &scope, method.input_type())?;
         let response = self.symbols.resolve(file, &scope, method.output_type())?;
@@ -114,11 +108,11 @@ impl Writer<'_, '_> {
         let _ = writeln!(self.text, "{}action {name}(app_id: AppId,", deprecated(options.deprecated));
         let mut taken = Taken::default();
         taken.take("app_id", "", Casing::Snake);
-        self.side(request, "request", &mut taken)?;
+        self.side(file, path, request, "request", &mut taken)?;
         self.text.push(')');
         if !self.is_nothing(response) {
             self.text.push_str(" -> (");
-            self.side(response, "response", &mut Taken::default())?;
+            self.side(file, path, response, "response", &mut Taken::default())?;
             self.text.push(')');
         }
         self.text.push_str(";\n");
@@ -156,7 +150,14 @@ impl Writer<'_, '_> {
     }
 
     /// The fields of a request or an answer: the message's own, or the message.
-    fn side(&mut self, id: DeclaredId, name: &str, taken: &mut Taken) -> Result<(), Refused> {
+    fn side(
+        &mut self,
+        file: usize,
+        path: &[i32],
+        id: DeclaredId,
+        name: &str,
+        taken: &mut Taken,
+    ) -> Result<(), Refused> {
         let declared = &self.symbols.list[id];
         if self.is_nothing(id) {
             return Ok(());
@@ -164,8 +165,8 @@ impl Writer<'_, '_> {
         if let (true, What::Message(message)) = (self.names.inlined.contains(&id), declared.what) {
             return self.members(id, message, taken);
         }
-        let language = wellknown::built_in(&declared.full_name);
-        let (built_in, ty) = (language.is_some(), language.map_or_else(|| self.name(id), str::to_owned));
+        let built_in = wellknown::built_in(&declared.full_name).is_some();
+        let ty = self.named(id, file, path).text;
         // `GetItemRequest` is a request, `Item` an item.
         let own = snake(&declared.names.last().copied().unwrap_or_default().to_snake_case());
         let wanted = if own.ends_with(name) || built_in { name.to_owned() } else { own };
