@@ -6,6 +6,7 @@
 mod build_scripts;
 mod examples;
 mod fingerprints;
+mod fixes;
 mod formatted;
 mod hostile;
 mod large;

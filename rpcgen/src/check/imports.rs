@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::scope::{Missing, Scope, built_in};
-use super::{names, walk};
+use super::{Unit, names, walk};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::syntax::ast::{
     Action, Attribute, Field, Head, Import, Item, Literal, LiteralKind, Member, Path, TypeKind, VariantList,
@@ -109,7 +109,7 @@ fn unused(scope: &Scope<'_>, unit: usize, sink: &mut Sink) {
     if one.file.items.iter().any(lost) || walk::field_lists(scope.units).into_iter().any(incomplete) {
         return;
     }
-    let paths = paths(scope, unit);
+    let paths: Vec<&Path> = paths(std::slice::from_ref(one)).collect();
     let mut used: Vec<String> = paths.iter().map(|path| path.prefix_text()).collect();
     used.sort_unstable();
     used.dedup();
@@ -144,19 +144,17 @@ fn is_meant(scope: &Scope<'_>, unit: usize, path: &Path, target: usize, sink: &m
     }
 }
 
-/// Every path that a type or a value of this unit is.
-fn paths<'a>(scope: &Scope<'a>, unit: usize) -> Vec<&'a Path> {
-    let mut paths = Vec::new();
-    for (_, ty) in walk::type_exprs(scope.units).into_iter().filter(|(home, _)| *home == unit) {
-        match &ty.kind {
-            TypeKind::Path(path) => paths.push(path),
-            TypeKind::Array(_, length) => paths.extend(in_literal(length)),
-            _ => {}
-        }
-        paths.extend(ty.attributes.iter().flat_map(|attribute| &attribute.arguments).filter_map(in_literal));
-    }
-    paths.extend(literals(&scope.units[unit].file.items).into_iter().filter_map(in_literal));
-    paths
+/// Every path that a type or a value of these units is.
+pub(super) fn paths(units: &[Unit]) -> impl Iterator<Item = &Path> {
+    let types = walk::type_exprs(units).into_iter().flat_map(|(_, ty)| {
+        let own = match &ty.kind {
+            TypeKind::Path(path) => Some(path),
+            TypeKind::Array(_, length) => in_literal(length),
+            _ => None,
+        };
+        own.into_iter().chain(ty.attributes.iter().flat_map(|attribute| &attribute.arguments).filter_map(in_literal))
+    });
+    types.chain(units.iter().flat_map(|unit| literals(&unit.file.items)).filter_map(in_literal))
 }
 
 fn in_literal(literal: &Literal) -> Option<&Path> {

@@ -2,8 +2,12 @@
 //!
 //! Knows: habits of this language. Does not know: whether there are errors besides. Everything here is a warning.
 
+use std::cell::LazyCell;
+use std::collections::HashSet;
+
 use super::casing::Casing;
-use super::scope::{Declared, Scope};
+use super::imports;
+use super::scope::{BUILT_IN, Declared, Scope};
 use super::walk::{self, Owner};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::source::Span;
@@ -34,49 +38,79 @@ pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
 
 /// Names in the casing of their kind, so that a text and its Rust look alike.
 fn styles(scope: &Scope<'_>, sink: &mut Sink) {
-    for (_, item) in walk::items(scope.units) {
+    let used = LazyCell::new(|| used(scope));
+    let mut style = |name: &Name, what: &str, casings: &[Casing], is_taken: &dyn Fn(&str) -> bool| {
+        let fits = |casing: &Casing| match casing {
+            Casing::Snake => !name.text.contains(|c: char| c.is_ascii_uppercase()),
+            Casing::Camel => name.text.starts_with(|c: char| c.is_ascii_uppercase()) && !name.text.contains('_'),
+            Casing::Shouty => !name.text.contains(|c: char| c.is_ascii_lowercase()),
+        };
+        let usual = casings.first().map(|casing| casing.apply(&name.text)).unwrap_or_default();
+        // A name that cannot be one at all, or that another has in Rust, is another rule's matter.
+        if casings.iter().any(fits) || !usual.starts_with(|c: char| c.is_ascii_alphabetic()) || is_taken(&usual) {
+            return;
+        }
+        let message = format!("the {what} `{}` is usually called `{usual}`", name.text);
+        let diagnostic = Diagnostic::new(Code::NameStyle, name.span, message);
+        sink.push(if used.contains(name.text.as_str()) {
+            diagnostic
+                .with_help(format!("write `{usual}`, here and where it is used: `rpcgen lsp` renames all at once"))
+        } else {
+            diagnostic.with_fix("write", name.span, usual)
+        });
+    };
+    for (unit, item) in walk::items(scope.units) {
+        let is_taken = |usual: &str| {
+            scope.declared(unit, usual).is_some() || BUILT_IN.iter().any(|(built_in, _)| *built_in == usual)
+        };
         match item {
-            Item::Constant(constant) => style(&constant.head.name, "constant", &[Casing::Shouty], sink),
+            Item::Constant(constant) => style(&constant.head.name, "constant", &[Casing::Shouty], &is_taken),
             Item::External(_) | Item::Lost(_) => {}
-            _ => style(item.name(), "type or service", &[Casing::Camel], sink),
+            _ => style(item.name(), "type or service", &[Casing::Camel], &is_taken),
         }
     }
     for site in walk::field_lists(scope.units) {
-        site.list.fields.iter().for_each(|field| style(&field.head.name, "field", &[Casing::Snake], sink));
+        let names = LazyCell::new(|| texts(site.list.fields.iter().map(|field| &field.head.name)));
+        for field in &site.list.fields {
+            style(&field.head.name, "field", &[Casing::Snake], &|usual| names.contains(usual));
+        }
     }
     for site in walk::variant_lists(scope.units) {
         let what = if site.reasons { "reason" } else { "variant" };
-        // A Rust enum that is read by the attribute macro has its variants in the casing of types.
-        let casings = [Casing::Snake, Casing::Camel];
-        site.list.variants.iter().for_each(|variant| style(&variant.head.name, what, &casings, sink));
+        let names = LazyCell::new(|| texts(site.list.variants.iter().map(|variant| &variant.head.name)));
+        for variant in &site.list.variants {
+            // A Rust enum that is read by the attribute macro has its variants in the casing of types.
+            let casings = [Casing::Snake, Casing::Camel];
+            style(&variant.head.name, what, &casings, &|usual| names.contains(usual));
+        }
     }
     for (_, service) in walk::services(scope.units) {
+        let names = LazyCell::new(|| texts(service.members.iter().filter_map(member_head).map(|head| &head.name)));
         for member in &service.members {
-            match member {
-                Member::Action(action) => style(&action.head.name, "action", &[Casing::Snake], sink),
-                Member::Broadcast(broadcast) => style(&broadcast.head.name, "broadcast", &[Casing::Snake], sink),
-                Member::Lost(_) => {}
-            }
+            let (what, name) = match member {
+                Member::Action(action) => ("action", &action.head.name),
+                Member::Broadcast(broadcast) => ("broadcast", &broadcast.head.name),
+                Member::Lost(_) => continue,
+            };
+            style(name, what, &[Casing::Snake], &|usual| names.contains(usual));
         }
     }
 }
 
-fn style(name: &Name, what: &str, casings: &[Casing], sink: &mut Sink) {
-    let fits = |casing: &Casing| match casing {
-        Casing::Snake => !name.text.contains(|c: char| c.is_ascii_uppercase()),
-        Casing::Camel => name.text.starts_with(|c: char| c.is_ascii_uppercase()) && !name.text.contains('_'),
-        Casing::Shouty => !name.text.contains(|c: char| c.is_ascii_lowercase()),
-    };
-    if casings.iter().any(fits) {
-        return;
+fn texts<'n>(names: impl Iterator<Item = &'n Name>) -> HashSet<&'n str> {
+    names.map(|name| name.text.as_str()).collect()
+}
+
+/// Every name that something is called by where it is used: to rename what is declared alone would break that.
+fn used<'a>(scope: &Scope<'a>) -> HashSet<&'a str> {
+    let mut used: HashSet<&str> = imports::paths(scope.units).map(|path| path.last.text.as_str()).collect();
+    for (_, service) in walk::services(scope.units) {
+        for origin in walk::broadcasts(service).filter_map(|broadcast| broadcast.origin.as_ref()) {
+            used.insert(&origin.action.text);
+            used.extend(origin.by.iter().map(|field| field.text.as_str()));
+        }
     }
-    let usual = casings.first().map(|casing| casing.apply(&name.text)).unwrap_or_default();
-    // A name that cannot be one at all is another rule's matter.
-    if !usual.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        return;
-    }
-    let message = format!("the {what} `{}` is usually called `{usual}`", name.text);
-    sink.push(Diagnostic::new(Code::NameStyle, name.span, message).with_fix("write", name.span, usual));
+    used
 }
 
 /// `@deprecated("")` warns and does not say what to do.

@@ -37,7 +37,7 @@ pub(super) fn recognize(broken: &Broken<'_>) -> Option<(Diagnostic, usize)> {
     found.or_else(|| broken.reservation()).or_else(|| match broken.rule {
         Rule::field => {
             let found = broken.default().or_else(|| broken.optional()).or_else(|| broken.field());
-            found.map(|diagnostic| (diagnostic, broken.code.end))
+            found.map(|diagnostic| (diagnostic, broken.generic_end()))
         }
         Rule::variant => broken.variant().map(|diagnostic| (diagnostic, broken.code.end)),
         Rule::action => broken.action(),
@@ -96,9 +96,38 @@ impl Broken<'_> {
         Some((diagnostic, end))
     }
 
+    /// Where the piece ends, or the angle brackets in it, which a comma has cut.
+    fn generic_end(&self) -> usize {
+        let open = self.text().find('<').map(|at| self.code.start + at);
+        open.and_then(|open| self.pieces.angle_end(open)).map_or(self.code.end, |end| end.max(self.code.end))
+    }
+
+    /// `# a comment`, or `r#type` and `r#"text"#` of Rust.
     fn hash(&self) -> (Diagnostic, usize) {
-        let diagnostic = self.at_found(Code::Comment, "comments begin with `//`");
-        (diagnostic.with_fix("write", self.pieces.span(self.found_range()), "//"), self.code.end)
+        let before = self.before();
+        let behind = self.pieces.text(Range { start: self.at + 1, end: self.code.end });
+        let is_raw = before.strip_suffix('r').is_some_and(|before| !before.ends_with(is_word_char));
+        let name = behind.split(|c| !is_word_char(c)).next().unwrap_or_default();
+        let diagnostic = if is_raw && behind.starts_with('"') {
+            let diagnostic = self.at_found(Code::Quotes, "there are no raw strings");
+            diagnostic
+                .with_help("a string stands between double quotes alone; in it, `\\\"` is `\"` and `\\\\` is `\\`")
+        } else if is_raw && !name.is_empty() {
+            let whole = self.pieces.span(Range { start: self.at - 1, end: self.at + 1 + name.len() });
+            let diagnostic = Diagnostic::new(Code::Modifier, whole, "`r#` says nothing here");
+            let diagnostic =
+                diagnostic.with_help("words of Rust are names as any other: the generated code writes the `r#`");
+            diagnostic.with_fix("write", whole, name)
+        } else {
+            let diagnostic = self.at_found(Code::Comment, "comments begin with `//`");
+            if before.trim_end().ends_with(['=', ':', '(', '[', '<', '>', '.', '@', '-']) {
+                // With the rest of its line, what is missing before it would be gone.
+                diagnostic.with_help("a comment goes to the end of its line")
+            } else {
+                diagnostic.with_fix("write", self.pieces.span(self.found_range()), "//")
+            }
+        };
+        (diagnostic, self.code.end)
     }
 
     fn no_semicolon(&self) -> (Diagnostic, usize) {
@@ -129,23 +158,13 @@ impl Broken<'_> {
     /// `id?: uuid`, `id: uuid | null`
     fn optional(&self) -> Option<Diagnostic> {
         let whole = self.pieces.span(self.code);
-        let (name, ty, message) = match self.found {
-            "?" => {
-                let (name, ty) = self.text().split_once('?')?;
-                (name, ty.trim_start().strip_prefix(':')?, "the `?` of an optional stands behind its type")
-            }
-            "|" => {
-                let (field, other) = self.text().split_once('|')?;
-                let (name, ty) = field.split_once(':')?;
-                let is_none = matches!(other.trim(), "null" | "None" | "none" | "undefined" | "nil");
-                (name, is_none.then_some(ty)?, "an optional is written with a `?` behind its type")
-            }
+        let message = match self.found {
+            "?" if self.before().split_once(':').is_none() => "the `?` of an optional stands behind its type",
+            "|" => "an optional is written with a `?` behind its type",
             _ => return None,
         };
-        let (name, ty) = (name.trim(), ty.trim());
-        let ty = foreign::scalar(ty).unwrap_or(ty);
-        let diagnostic = Diagnostic::new(Code::Modifier, whole, message);
-        (is_word(name) && !ty.is_empty()).then(|| diagnostic.with_fix("write", whole, format!("{name}: {ty}?")))
+        let ours = named("", self.text()).filter(|ours| ours.contains('?'))?;
+        Some(Diagnostic::new(Code::Modifier, whole, message).with_fix("write", whole, ours))
     }
 
     fn field(&self) -> Option<Diagnostic> {
@@ -155,7 +174,7 @@ impl Broken<'_> {
         match words.as_slice() {
             [word, rest @ ..] if !rest.is_empty() && is_word(word) && is_modifier(word) => {
                 let diagnostic = Diagnostic::new(Code::Modifier, whole, format!("`{word}` says nothing here"));
-                Some(match modified(word, rest) {
+                Some(match modified(word, text[word.len()..].trim_start()) {
                     Some(ours) => diagnostic.with_fix("write", whole, ours),
                     None => diagnostic.with_help("a field is written `name: type`; an optional one `name: type?`"),
                 })
@@ -314,20 +333,56 @@ fn is_type(word: &str) -> bool {
 }
 
 pub(super) fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    !text.is_empty() && text.chars().all(is_word_char)
+}
+
+fn is_word_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 fn is_modifier(word: &str) -> bool {
     foreign::is_modifier(word) || matches!(word, "optional" | "repeated")
 }
 
-/// `repeated string tags = 3` as a field of ours.
-fn modified(word: &str, rest: &[&str]) -> Option<String> {
-    match (word, rest) {
-        (_, [name, ty]) if name.ends_with(':') => Some(format!("{name} {ty}")),
-        ("optional", [ty, name, ..]) if is_type(ty) => Some(format!("{name}: {}?", foreign::scalar(ty).unwrap_or(ty))),
-        ("repeated", [ty, name, ..]) if is_type(ty) => Some(format!("{name}: [{}]", foreign::scalar(ty).unwrap_or(ty))),
-        (_, [ty, name, ..]) if is_type(ty) => Some(format!("{name}: {}", foreign::scalar(ty).unwrap_or(ty))),
-        _ => None,
+/// `repeated string tags = 3`, `pub name: String` or `optional name: string` as a field of ours; `rest` stands behind the word.
+fn modified(word: &str, rest: &str) -> Option<String> {
+    let head = rest.split(['=', '[']).next().unwrap_or_default();
+    if head.contains(':') {
+        return named(word, rest);
     }
+    let mut words = head.split_whitespace();
+    let (ty, name) = (words.next().filter(|ty| is_type(ty))?, words.next().filter(|name| is_word(name))?);
+    let ty = foreign::scalar(ty).unwrap_or(ty);
+    let default = rest.split_once("[default").and_then(|(_, value)| value.trim_start().strip_prefix('='));
+    Some(match (word, default) {
+        ("repeated", _) => format!("{name}: [{ty}]"),
+        (_, Some(value)) => format!("{name}: {ty} = {}", value.trim().trim_end_matches(']').trim_end()),
+        ("optional", None) => format!("{name}: {}", optional(ty)),
+        _ => format!("{name}: {ty}"),
+    })
+}
+
+/// `name: type`, `name?: type` or `name: type | null`, with what stands behind the type.
+fn named(word: &str, text: &str) -> Option<String> {
+    let is_none = |word: &str| matches!(word, "null" | "None" | "none" | "undefined" | "nil");
+    let (name, ty) = text.split_once(':')?;
+    let (ty, behind) = ty.split_at(ty.find(['@', '=']).unwrap_or(ty.len()));
+    let plain = name.trim().trim_end_matches('?').trim_end();
+    let types: Vec<&str> = ty.split('|').map(str::trim).collect();
+    let [ty] = types.iter().copied().filter(|ty| !is_none(ty)).collect::<Vec<_>>().try_into().ok()?;
+    if !is_word(plain) || ty.is_empty() {
+        return None;
+    }
+    let ours = foreign::scalar(ty).map(str::to_owned).or_else(|| foreign::generic(ty).filter(|_| ty.ends_with('>')));
+    let ours = ours.unwrap_or_else(|| ty.to_owned());
+    let ours = if word == "repeated" { format!("[{ours}]") } else { ours };
+    let is_optional = word == "optional" || plain != name.trim() || types.len() > 1;
+    let ours = if is_optional { optional(&ours) } else { ours };
+    let is_absent = behind.strip_prefix('=').is_some_and(|value| is_optional && is_none(value.trim()));
+    let behind = if is_absent || behind.is_empty() { String::new() } else { format!(" {}", behind.trim_end()) };
+    Some(format!("{plain}: {ours}{behind}"))
+}
+
+fn optional(ty: &str) -> String {
+    format!("{}?", ty.trim_end_matches('?'))
 }

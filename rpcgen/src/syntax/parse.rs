@@ -120,6 +120,13 @@ impl<'a> Parser<'a> {
                 self.reserved(range, "declaration");
                 return Parsed::Nothing;
             }
+            modifier if foreign::is_modifier(modifier) => match self.behind_modifier(word, range) {
+                Some(rest) => return self.item(rest),
+                None => {
+                    self.not_an_item(word);
+                    return Parsed::Lost(self.lost_name(range));
+                }
+            },
             _ => {
                 self.not_an_item(word);
                 return Parsed::Lost(self.lost_name(range));
@@ -127,6 +134,33 @@ impl<'a> Parser<'a> {
         };
         let declaration = self.piece(range, rule, |builder, pairs, groups| builder.item(pairs, groups));
         declaration.map_or_else(|| Parsed::Lost(self.lost_name(range)), Parsed::Declaration)
+    }
+
+    /// `pub struct`, `pub(crate) struct`, `private action`: what the word stands before is read as if it were not there.
+    fn behind_modifier(&mut self, word: Range, range: Range) -> Option<Range> {
+        let known = ["const", "alias", "struct", "enum", "service", "action", "broadcast"];
+        let mut last = word;
+        let behind = loop {
+            let text = self.pieces.text(Range { start: last.end, end: range.end });
+            let mut rest = text.trim_start();
+            if let Some(scope) = rest.strip_prefix('(') {
+                rest = scope.split_once(')')?.1.trim_start();
+            }
+            let rest = Range { start: range.end - rest.len(), end: range.end };
+            let next = self.pieces.leading_word(rest)?;
+            match self.pieces.text(next) {
+                text if known.contains(&text) => break rest,
+                text if foreign::is_modifier(text) => last = next,
+                _ => return None,
+            }
+        };
+        let message = format!("`{}` says nothing here", self.pieces.text(word));
+        let diagnostic = Diagnostic::new(Code::Modifier, self.pieces.span(word), message)
+            .with_help("whatever a file declares can be used by whoever imports it");
+        let whole = self.pieces.span(Range { start: word.start, end: behind.start });
+        self.sink.push(diagnostic.with_fix("leave it out", whole, ""));
+        drop(self.take_docs(range, false));
+        Some(behind)
     }
 
     fn import(&mut self, range: Range) -> Parsed {
@@ -174,7 +208,8 @@ impl<'a> Parser<'a> {
         let words = ["package", "import", "const", "alias", "struct", "enum", "service"];
         let finding = |code, message: String| Diagnostic::new(code, span, message);
         let expected = || format!("expected a declaration, found `{}`", found.escape_debug());
-        self.sink.push(match foreign::declaration(found).or_else(|| nearest(found, words)) {
+        let meant = || foreign::declaration(found).or_else(|| nearest(found, words));
+        self.sink.push(match meant().filter(|_| !foreign::is_modifier(found)) {
             Some(word) => finding(Code::UnknownDeclaration, expected()).with_fix("did you mean", span, word),
             None if text == ";" => finding(Code::Separator, "a declaration that ends with `}` takes no `;`".to_owned())
                 .with_fix("remove it", span, ""),
@@ -311,6 +346,13 @@ impl<'a> Parser<'a> {
             Some("reserved") => {
                 self.reserved(range, "action");
                 return None;
+            }
+            Some(modifier) if foreign::is_modifier(modifier) => {
+                if let Some(rest) = word.and_then(|word| self.behind_modifier(word, range)) {
+                    return self.member(rest);
+                }
+                self.not_a_member(word.unwrap_or(range));
+                return self.lost_name(range).map(Member::Lost);
             }
             _ => {
                 self.not_a_member(word.unwrap_or(range));

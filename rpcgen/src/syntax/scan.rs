@@ -211,8 +211,22 @@ impl<'a> Scanner<'a> {
         let length = self.text[start + 2..].windows(2).position(|pair| pair == b"*/");
         let end = length.map_or(self.text.len(), |length| start + 2 + length + 2);
         let diagnostic = Diagnostic::new(Code::Comment, self.span(start, start + 2), "comments begin with `//`");
+        let is_closed = length.is_some();
+        let behind = self.text[end..].iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+        let (begins_its_line, ends_its_line) = (self.line_is_blank, behind.is_none_or(|byte| *byte == b'\n'));
+        let is_one_line = !self.text[start..end].contains(&b'\n');
         // Not noted as reported: what stands around it can be read.
-        self.sink.push(diagnostic.with_help("write `//` at the start of each line of the comment"));
+        self.sink.push(if is_closed && is_one_line && ends_its_line {
+            let inside = String::from_utf8_lossy(&self.text[start + 2..end - 2]);
+            let is_doc = begins_its_line && inside.starts_with('*');
+            let slashes = if is_doc { "///" } else { "//" };
+            let line = format!("{slashes} {}", inside.trim_matches('*').trim());
+            diagnostic.with_fix("write", self.span(start, end), line.trim_end())
+        } else if begins_its_line && ends_its_line || !is_closed {
+            diagnostic.with_help("write `//` at the start of each line of the comment, and leave out the `*/`")
+        } else {
+            diagnostic.with_help("put it on lines of its own, each of which begins with `//`")
+        });
         for at in start..end {
             if self.text[at] != b'\n' {
                 self.clean[at] = b' ';
