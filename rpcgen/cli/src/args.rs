@@ -11,9 +11,12 @@ use crate::log::LogArgs;
 use crate::lsp::LspArgs;
 use crate::new::NewArgs;
 
+const ENDS: &str = "Ends with 0 if all is well, with 1 if there are findings or something could not be done, with 2 if what was asked for makes \
+                    no sense.";
+
 /// The compiler of `.rpc` files.
 #[derive(Debug, Parser)]
-#[command(name = "rpcgen", version, arg_required_else_help = true)]
+#[command(name = "rpcgen", version, arg_required_else_help = true, after_help = ENDS)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -38,7 +41,7 @@ pub(crate) enum Command {
     Breaking(BreakingArgs),
     /// Turn protobuf services into .rpc files, and tell what is lost
     Import(ImportArgs),
-    /// Tell what a code such as E020 means, with a wrong and a right example
+    /// Tell what a code such as E020 means, with a wrong and a right example, or a rule such as field_moved
     Explain(ExplainArgs),
     /// Show what is in the log on disk of a client or a server; verify it, or repair it
     Log(LogArgs),
@@ -130,7 +133,7 @@ pub(crate) struct BreakingArgs {
     /// be git:REVISION:PATH, or git:REVISION for the new one's path
     #[arg(required = true, num_args = 1..=2, value_name = "VERSION")]
     pub(crate) versions: Vec<String>,
-    /// The old version
+    /// The old version: as above
     #[arg(long, value_name = "OLD")]
     pub(crate) against: Option<String>,
     /// End with 1 for cautions too
