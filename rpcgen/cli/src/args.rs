@@ -11,8 +11,9 @@ use crate::log::LogArgs;
 use crate::lsp::LspArgs;
 use crate::new::NewArgs;
 
-const ENDS: &str = "Ends with 0 if all is well, with 1 if there are findings or something could not be done, with 2 if what was asked for makes \
-                    no sense.";
+const ENDS: &str = "\
+    Ends with 0 if all is well, with 1 if there are findings or something could not be done, \
+    with 2 if what was asked for makes no sense.";
 
 /// The compiler of `.rpc` files.
 #[derive(Debug, Parser)]
