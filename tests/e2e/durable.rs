@@ -166,6 +166,38 @@ async fn server_that_is_made_again_runs_what_is_open_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn call_that_waits_for_its_turn_behind_one_whose_client_gives_up_runs() {
+    let directory = Directory::new();
+    let (server, business) = serve(&address("durable-turns"), &directory.of_server()).await;
+    let at = server.local_address();
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let client = desk::Client::builder().config(config()).connect(&at).await.unwrap();
+        let waits = client.wait(APP).send().await.unwrap();
+        waits.guaranteed().await.unwrap();
+        clients.push((client, waits));
+    }
+    business.started(2).await;
+    drop(server);
+    // It is on record now that both begin: one of them may have ended the server.
+    let (server, business) = serve(&at, &directory.of_server()).await;
+    business.started(2).await;
+    drop(server);
+    let (server, business) = serve(&at, &directory.of_server()).await;
+    business.started(1).await;
+    clients.sort_by_key(|(client, _)| business.ran(client.runtime().id()));
+    let [(client, waits), (gives_up, _)] = <[_; 2]>::try_from(clients).unwrap_or_else(|_| panic!("two"));
+    assert_eq!(gives_up.echo(APP, "is linked").await, Ok("is linked".to_owned()));
+    assert!(!business.ran(client.runtime().id()), "it waits");
+    let report = gives_up.disconnect(Duration::ZERO).await;
+    assert_eq!(report.dropped.len(), 1);
+    business.open_gate();
+    business.open_gate();
+    assert_eq!(waits.await, Ok(true));
+    drop(server);
+}
+
+#[tokio::test]
 async fn call_is_answered_although_both_ends_were_made_again() {
     let directory = Directory::new();
     let (server, business) = serve(&address("durable-both"), &directory.of_server()).await;

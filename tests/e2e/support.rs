@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rpcgen_runtime::client::ClientBuilder;
-use rpcgen_runtime::{AppId, Call, CallKey, Config, ListenError, Server};
+use rpcgen_runtime::{AppId, Call, CallKey, ClientId, Config, ListenError, Server};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::desk::{self, DivideError};
@@ -48,6 +48,11 @@ impl Business {
     /// How often handlers ran.
     pub(crate) fn runs(&self) -> u64 {
         *self.started.borrow()
+    }
+
+    /// Whether a call of this client ran.
+    pub(crate) fn ran(&self, client: ClientId) -> bool {
+        self.runs.lock().unwrap().keys().any(|key| key.client == client)
     }
 
     /// Calls that ran more than once.

@@ -160,6 +160,7 @@ mutants! {
     OpenNotRerun "no_lost_answer" "An action that a server finds open in its log is not run until its client asks for it."
     SentBeforeRefused "no_lost_answer" "A server whose log is full refuses an action that may have run before."
     OtherMomentBegins "restore_detected" "A server begins with a log and a database that are not of the same moment."
+    OtherLogTakenForThis "no_lost_answer" "A session of another log is taken for one that has expired if that log was in an earlier life."
     VolatileTakenForRolledBack "no_lost_answer" "An action without a record that is sent again is taken for one of a rolled back client."
 
     // Broadcasts.

@@ -169,7 +169,7 @@ impl Durable {
         lock(&self.turns).over(session, number);
     }
 
-    pub(super) fn session_over(&self, session: SessionId) {
+    fn session_over(&self, session: SessionId) {
         lock(&self.turns).session_over(session);
     }
 
@@ -196,6 +196,13 @@ impl Shared {
             }
             durable.session_over(session);
         }
+    }
+
+    /// The session has ended. Its turn, if it had one or was about to, is the next one's.
+    pub(super) fn end_turns_of(&self, session: SessionId) {
+        let Some(durable) = &self.durable else { return };
+        durable.session_over(session);
+        self.give_turn();
     }
 
     /// Begins the sessions and broadcasts that were found in the log.

@@ -274,6 +274,8 @@ impl Shared {
         }
         hall.registry.ended(self.clock.now(), ended);
         hall.forget(port);
+        drop(hall);
+        self.end_turns_of(port.session);
         unassigned
     }
 

@@ -430,7 +430,8 @@ impl<P: Payload> Registry<P> {
 
     /// Whether what was known in that epoch is known still, or was forgotten when its time was over.
     fn is_of_this_log(&self, epoch: Epoch) -> bool {
-        epoch == self.epoch || epoch.is_earlier_life_of(self.epoch)
+        let is_lower = epoch.log_life().is_some() && epoch.log_life() < self.epoch.log_life();
+        epoch == self.epoch || epoch.is_earlier_life_of(self.epoch) || is_lower && mutated!(OtherLogTakenForThis)
     }
 
     /// A session ended. What is left of an expired one is kept for its client; of any, which link was its newest.

@@ -38,7 +38,9 @@ impl Turns {
         self.running.take_if(|running| *running == (session, number));
     }
 
-    /// The session is over, with all that was in it.
+    /// The session is over ([`crate::session::ServerEvent::Ended`]), with all that was in it: also what ran, or was about to. A client may
+    /// leave with actions that it does not know of, or gave up.
+    // spec: protocol.md 9
     pub fn session_over(&mut self, session: SessionId) {
         self.running.take_if(|running| running.0 == session);
         self.waiting.retain(|(_, waiting, _)| *waiting != session);

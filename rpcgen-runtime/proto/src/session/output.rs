@@ -266,7 +266,7 @@ pub enum ServerEvent<P> {
     /// The link is closed because one end broke the protocol in the eyes of the other: the registry is to be told
     /// ([`crate::server::Registry::disputed`]).
     Disputed,
-    /// The session has ended. Nothing more comes.
+    /// The session has ended. Nothing more comes. Where actions have turns, its own are over: [`crate::server::Turns::session_over`].
     Ended(Box<crate::session::Ended<P>>),
     /// The durable log has stopped, and the session with it. Nothing more comes; nothing of it is over.
     Stopped,

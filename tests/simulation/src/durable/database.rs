@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use rpcgen_log::{Log, LogError};
+use rpcgen_log::{Log, LogError, LogId};
 use rpcgen_proto::ids::{CallKey, CallNumber, ClientId, Incarnation};
 use rpcgen_proto::rng::SplitMix64;
 use rpcgen_proto::server::{KnownLog, LogMark, OtherMoment};
@@ -21,7 +21,7 @@ struct State {
     journal: BTreeMap<Tag, u32>,
     records: BTreeMap<CallKey, Tag>,
     retired: BTreeMap<(ClientId, Incarnation), CallNumber>,
-    known: Option<KnownLog>,
+    known: BTreeMap<LogId, KnownLog>,
     /// Which time it was that database and log were last used together: what the run knows, and nobody in it.
     moment: u64,
 }
@@ -68,6 +68,11 @@ impl Database {
     pub(super) fn new(seed: u64) -> Self {
         let random = SplitMix64::new(seed ^ 0x6461_7461_6261_7365);
         Self { state: State::default(), snapshot: None, right: None, moments: 0, random }
+    }
+
+    /// How often it was used together with a log.
+    pub(super) fn moments(&self) -> u64 {
+        self.moments
     }
 
     pub(super) fn moment(&self) -> u64 {
@@ -122,7 +127,8 @@ impl Database {
         moments: &mut Moments,
         accepted: Option<u64>,
     ) -> Result<(), BadBegin> {
-        let next = books.next_mark(self.state.known, accepted).map_err(BadBegin::Refused)?;
+        let known = self.state.known.get(&log.id()).copied();
+        let next = books.next_mark(known, accepted).map_err(BadBegin::Refused)?;
         let mut mark = [0; 16];
         mark[..8].copy_from_slice(&self.random.next_u64().to_le_bytes());
         let now = KnownLog { number: next.number, mark: LogMark(mark) };
@@ -132,7 +138,8 @@ impl Database {
             return Err(BadBegin::CutShort);
         }
         self.moments += 1;
-        (self.state.known, self.state.moment, moments.last) = (Some(now), self.moments, self.moments);
+        self.state.known.insert(log.id(), now);
+        (self.state.moment, moments.last) = (self.moments, self.moments);
         moments.possible.insert(self.moments);
         if self.random.chance(0.05) {
             return Err(BadBegin::CutShort);

@@ -63,6 +63,8 @@ pub struct DurableOptions {
     pub restored_databases: bool,
     /// The server's log keeps most of its space in reserve: a full disk is felt at once.
     pub tight_log: bool,
+    /// Servers with logs of their own take the database over.
+    pub other_logs: bool,
 }
 
 impl DurableOptions {
@@ -106,6 +108,7 @@ impl DurableOptions {
             database: databases.chance(0.25),
             restored_databases: databases.chance(0.7),
             tight_log: databases.chance(0.2),
+            other_logs: databases.chance(0.4),
         }
     }
 }

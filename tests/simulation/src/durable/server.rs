@@ -350,6 +350,7 @@ impl Server {
                     }
                 }
                 process.registry.ended(now, *ended);
+                process.turns.session_over(id);
                 if let Some(seat) = process.seats.remove(&id) {
                     process.store.close(seat.owner, seat.store);
                 }

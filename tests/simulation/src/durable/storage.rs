@@ -171,6 +171,20 @@ impl Storage {
         self.right = None;
     }
 
+    /// Another log, of so many lives in which nothing was done, takes the place of this one.
+    pub(super) fn replace(&mut self, lives: u32, moment: u64) {
+        let (is_full, id) = (self.is_full, u128::from_le_bytes(self.id.0));
+        // As far as it can say, any database is the right one.
+        let moments = Moments { last: 0, possible: (0..=moment).collect() };
+        *self = Self { moments, tightness: self.tightness, ..Self::new(id + 1) };
+        for _ in 0..lives {
+            if self.open().is_ok() {
+                self.die(Death::Process, 0);
+            }
+        }
+        self.set_full(is_full);
+    }
+
     /// What somebody gets who copies the directory now.
     pub(super) fn copied(&self) -> Self {
         let disk = self.disk.after_power_loss(Landing::Nothing);

@@ -49,7 +49,6 @@ impl<P: Payload> ServerSession<P> {
         let answers = if expired { self.untaken_answers() } else { BTreeMap::new() };
         let past = Past { called_below: self.called_below(), answers };
         self.persist(ServerRecord::Ended { expired, called_below: past.called_below });
-        self.end_all_turns();
         self.phase = Phase::Ended;
         self.timers = Timers::default();
         self.lanes.link_down();

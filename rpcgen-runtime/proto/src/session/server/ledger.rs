@@ -76,6 +76,11 @@ impl<P> Ledger<P> {
         self.retire(number)
     }
 
+    /// This one was never sent before, so no later one was when the session expired.
+    pub(super) fn note_new(&mut self, number: CallNumber) {
+        self.expired_below = self.expired_below.min(number);
+    }
+
     /// The client needs no answers below this. Which those were.
     pub(super) fn retire(&mut self, below: CallNumber) -> Vec<CallNumber> {
         if self.answers.first_key_value().is_none_or(|(first, _)| *first >= below) {

@@ -186,13 +186,6 @@ impl<P: Payload> ServerSession<P> {
         }
     }
 
-    /// The session ends. The records of its answers have been asked for, and come before those of whoever is next.
-    pub(super) fn end_all_turns(&mut self) {
-        let Some(records) = &mut self.records else { return };
-        let ending = core::mem::take(&mut records.turns_ending);
-        ending.into_iter().for_each(|(_, number)| self.event(ServerEvent::TurnOver(number)));
-    }
-
     /// The record that has to be durable before anything may be said of what was asked for so far.
     pub(super) fn unsettled(&self) -> Option<Mark> {
         self.records.as_ref().and_then(|records| records.journal.unsettled()).filter(|_| !mutated!(LedgerBeforeRecord))

@@ -4,8 +4,37 @@ use std::time::Duration;
 
 use super::pair::*;
 use crate::config::Config;
+use crate::frame::Refusal;
+use crate::session::*;
 
 const SOON: Duration = Duration::from_millis(50);
+
+/// 31 days: whatever was kept of a session is forgotten.
+const LONG_AFTER: Duration = Duration::from_secs(31 * 86_400);
+
+// spec: protocol.md 8
+#[test]
+fn a_session_of_which_nothing_was_kept_ends_what_was_sent_before_and_nothing_that_came_since() {
+    let mut pair = Pair::durable(true, true);
+    pair.run_for(SOON);
+    pair.answers = false;
+    let before = pair.send(1);
+    pair.run_for(SOON);
+    pair.cut();
+    pair.answer(pair.begun[0].0, 1);
+    pair.run_for(LONG_AFTER);
+    pair.answers = true;
+    pair.connect();
+    pair.send(2);
+    pair.run_until_answered(2, Duration::from_secs(5));
+    assert_eq!(pair.answered[&before.number], Answer::Refused(Refusal::Unknown));
+    pair.cut();
+    let since = pair.send(3);
+    pair.crash_client(); // Its next life cannot know that nobody was sent it.
+    pair.connect();
+    pair.run_for(Duration::from_secs(2));
+    assert!(matches!(pair.answered.get(&since.number), Some(Answer::Response(_))), "{:?}", pair.answered);
+}
 
 // spec: protocol.md 4
 #[test]

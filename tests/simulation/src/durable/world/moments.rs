@@ -27,11 +27,25 @@ impl World {
             self.server.mark_again(self.now);
         }
         let Some(database) = &mut self.server.database else { return };
+        if self.options.other_logs && database.random.chance(0.2) {
+            return self.take_over_with_another_log();
+        }
         if restores && self.options.restored_databases {
             self.restore_database();
         } else if keeps {
             database.take_snapshot();
         }
+    }
+
+    /// A server with a log of its own takes over: what the other log knew is forgotten, and what the database knows is not.
+    fn take_over_with_another_log(&mut self) {
+        self.kill_server(Death::Process);
+        let Some(database) = &mut self.server.database else { return };
+        let lives = database.random.below(4);
+        self.server.storage.replace(lives, database.moments());
+        self.book.server_restored = true;
+        self.say(|| format!("a server with another log, of {lives} lives, takes over"));
+        self.count("other_logs", 0);
     }
 
     /// An older state of the database is put back, and the server started.
