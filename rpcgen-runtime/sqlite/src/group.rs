@@ -9,7 +9,7 @@
 use std::sync::atomic::Ordering;
 
 use rpcgen_runtime::CallKey;
-use rpcgen_runtime::completion::{Found, StoreError};
+use rpcgen_runtime::completion::{Found, RecordedAnswer, StoreError};
 use rusqlite::Connection;
 
 use crate::Transaction;
@@ -46,7 +46,7 @@ impl From<rusqlite::Error> for NotCommitted {
     fn from(error: rusqlite::Error) -> Self {
         match meaning(&error) {
             Meaning::Fatal => Self::Stop(StoreError::Stopped(error.to_string())),
-            // Of our own statements; a mistake there would show at once and always.
+            // Of our own statements, but for the record's; a mistake there would show at once and always.
             Meaning::Transient | Meaning::OfHandler => Self::Again(error),
         }
     }
@@ -186,9 +186,7 @@ impl Writer {
                 if !keep {
                     statements.undo()?;
                 }
-                if let Some(record) = work.record() {
-                    statements.insert(record, &answer, self.epoch)?;
-                }
+                self.record(connection, statements, work, &answer)?;
             }
             Ok(Worked::Kept) => {}
             Ok(Worked::Dropped) => statements.undo()?,
@@ -200,6 +198,28 @@ impl Writer {
         }
         statements.release()?;
         Ok(())
+    }
+
+    /// Records what it came to. Where that can never be, nothing of the work remains, and it has failed; the others go on.
+    fn record(
+        &self,
+        connection: &Connection,
+        statements: &mut Statements<'_>,
+        work: &mut dyn Work,
+        answer: &RecordedAnswer,
+    ) -> Result<(), NotCommitted> {
+        let recorded = work.record().map_or(Ok(()), |record| statements.insert(record, answer, self.epoch));
+        match recorded {
+            Ok(()) => Ok(()),
+            // A trigger on the table, or a full disk, has ended the transaction.
+            Err(error) if connection.is_autocommit() => Err(without_transaction(work, Err(error), None)),
+            Err(error) if meaning(&error) == Meaning::OfHandler => {
+                statements.undo()?;
+                work.fail(error);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rpcgen_runtime::completion::{CallRecord, Completion, Found, KnownLog, LogId, LogMark, RecordedAnswer};
 use rpcgen_runtime::{CallKey, CallNumber};
-use rusqlite::{Connection, OptionalExtension as _, Statement};
+use rusqlite::{Connection, OptionalExtension as _, Statement, ffi};
 
 pub(crate) struct Statements<'a> {
     begin: Statement<'a>,
@@ -110,6 +110,7 @@ impl<'a> Statements<'a> {
         found.optional()
     }
 
+    /// Records an answer. Nobody but a trigger takes the row away.
     pub(crate) fn insert(&mut self, call: &CallRecord, answer: &RecordedAnswer, epoch: u64) -> rusqlite::Result<()> {
         let (client, incarnation, number) = columns(call.key);
         let inserted = self.insert.execute((
@@ -123,7 +124,7 @@ impl<'a> Statements<'a> {
             answer.is_failure,
             &answer.bytes[..],
         ));
-        inserted.map(|_| ())
+        if inserted? == 1 { Ok(()) } else { Err(not_recorded()) }
     }
 
     /// Calls with lower numbers than this one do not run any more.
@@ -151,6 +152,11 @@ impl<'a> Statements<'a> {
         let taken = self.take_log.execute((log.0, taken.number.cast_signed(), taken.mark.0, now(), was))?;
         Ok(taken == 1)
     }
+}
+
+fn not_recorded() -> rusqlite::Error {
+    let what = "a trigger on rpcgen_completions keeps records out of it";
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CONSTRAINT_TRIGGER), Some(what.to_owned()))
 }
 
 /// Seconds since 1970, for people.

@@ -303,6 +303,36 @@ async fn handler_that_fails_at_another_database_fails_alone() {
 }
 
 #[tokio::test]
+async fn call_whose_record_a_trigger_keeps_out_fails_alone() {
+    for says in ["ignore", "abort, 'no'", "fail, 'no'", "rollback, 'no'"] {
+        let folder = Folder::new("rollbacks");
+        let path = folder.path().join("bank.db");
+        let business = open(&path, |_| Ok(Effect::Keep(Ok(0))));
+        // Whoever looks after the database made it. It lets no record of a bad call in.
+        let trigger = format!(
+            "create trigger kept_out before insert on rpcgen_completions
+             when exists (select 1 from journal where reference = 0) begin select raise({says}); end"
+        );
+        Connection::open(&path).unwrap().execute_batch(&trigger).unwrap();
+        business.gates.close(Place::Before);
+        let server = serve("tcp://127.0.0.1:0", business.clone(), business.db.clone()).await;
+        let client = connect(&server.local_address()).await;
+        let mut calls = Vec::new();
+        for amount in [1, 0, 2] {
+            calls.push((amount, client.transfer(APP, 1, 2, amount, amount).send().await.unwrap()));
+        }
+        business.gates.seen(Place::Before, 3).await;
+        business.gates.open(Place::Before);
+        for (amount, call) in calls {
+            let heard = if amount == 0 { Err(CallError::Refused(Refusal::HandlerPanicked)) } else { Ok(amount) };
+            assert_eq!(call.await, heard, "{says}");
+        }
+        assert_eq!(client.transfer(APP, 1, 2, 3, 3).await, Ok(3), "{says}");
+        assert_left(&path, 0, 3);
+    }
+}
+
+#[tokio::test]
 async fn handler_that_is_in_its_own_way_fails_alone() {
     fails_alone(|tx| {
         let mut query = tx.prepare("select a from one")?;
