@@ -134,18 +134,36 @@ pub(crate) async fn run_and_commit(
     last: &Statement,
     params: Params<'_>,
 ) -> Result<u64, Error> {
-    let begin = async { if begins { client.batch_execute(BEGIN).await } else { Ok(()) } };
-    let mut last = pin!(async { tokio::join!(biased; begin, client.execute(last, params)) });
-    // Sent when it is first polled. What has ended by then was not sent (a column of another type, say): nothing may be committed.
-    if let Poll::Ready((begun, done)) = poll_fn(|context| Poll::Ready(last.as_mut().poll(context))).await {
-        begun.map_err(Error::NotBegun)?;
-        return Ok(done?);
-    }
-    let ((begun, done), committed) = tokio::join!(biased; last, client.batch_execute("commit"));
-    begun.map_err(Error::NotBegun)?;
-    let rows = done?;
-    committed?;
-    Ok(rows)
+    let begin = async {
+        let begun = if begins { client.batch_execute(BEGIN).await } else { Ok(()) };
+        begun.map_err(Error::NotBegun)
+    };
+    let last = async { Ok(client.execute(last, params).await?) };
+    in_order(begin, last, async { Ok(client.batch_execute("commit").await?) }).await
+}
+
+/// All three in one round trip: each is sent when it is first polled.
+async fn in_order<T, E>(
+    begin: impl Future<Output = Result<(), E>>,
+    last: impl Future<Output = Result<T, E>>,
+    commit: impl Future<Output = Result<(), E>>,
+) -> Result<T, E> {
+    let mut last = pin!(async { tokio::join!(biased; begin, last) });
+    let (begun, done) = match poll_fn(|context| Poll::Ready(last.as_mut().poll(context))).await {
+        // By then it was not sent (a column of another type, say), and nothing may be committed; or it was answered already, as a thread
+        // may be held up between the two.
+        Poll::Ready((Ok(()), Ok(done))) => return commit.await.map(|()| done),
+        Poll::Ready(failed) => failed,
+        Poll::Pending => {
+            let (last, committed) = tokio::join!(biased; last, commit);
+            match last {
+                (Ok(()), Ok(done)) => return committed.map(|()| done),
+                failed => failed,
+            }
+        }
+    };
+    begun?;
+    done
 }
 
 impl Drop for Transaction {
@@ -156,5 +174,39 @@ impl Drop for Transaction {
         } else {
             self.pool.take_back(lent);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// What comes of a last statement, and whether the commit was sent. `held_up`: it is answered before it is looked at again.
+    async fn outcome(done: Result<u64, &'static str>, held_up: bool) -> (Result<u64, &'static str>, bool) {
+        let is_committed = Cell::new(false);
+        let last = async {
+            if !held_up {
+                tokio::task::yield_now().await;
+            }
+            done
+        };
+        let commit = async {
+            is_committed.set(true);
+            Ok(())
+        };
+        (in_order(async { Ok(()) }, last, commit).await, is_committed.get())
+    }
+
+    #[tokio::test]
+    async fn what_is_done_is_committed_however_soon_it_is_answered() {
+        assert_eq!(outcome(Ok(1), false).await, (Ok(1), true));
+        assert_eq!(outcome(Ok(1), true).await, (Ok(1), true));
+    }
+
+    #[tokio::test]
+    async fn what_was_not_sent_is_not_committed() {
+        assert_eq!(outcome(Err("not sent"), true).await, (Err("not sent"), false));
     }
 }
