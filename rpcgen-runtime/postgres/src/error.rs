@@ -1,6 +1,7 @@
 //! Why a transaction was not committed.
 
 use std::error::Error as _;
+use std::io::{self, ErrorKind};
 
 use rpcgen_runtime::completion::sql::Failure;
 use tokio_postgres::error::SqlState;
@@ -62,11 +63,36 @@ impl Error {
     }
 }
 
+/// A transaction that was idle, or open, for longer than whoever looks after the database allows.
+const OUT_OF_TIME: [&str; 2] = ["25P03", "25P04"];
+
 /// A table has changed under a statement that was compiled before; the next connection, or this one without it, compiles it anew.
 fn is_old_plan(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|error| {
-        *error.code() == SqlState::FEATURE_NOT_SUPPORTED && error.message().contains("cached plan must not change")
+        // Its message is in the server's language.
+        *error.code() == SqlState::FEATURE_NOT_SUPPORTED && error.routine() == Some("RevalidateCachedQuery")
     })
+}
+
+/// Whether it is a connection that has failed. What cannot be sent (a zero byte in a statement, 65,536 parameters) or read is one of
+/// these to the driver as well, and will be so the next time.
+fn is_of_a_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::NotConnected
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::BrokenPipe
+            | ErrorKind::TimedOut
+            | ErrorKind::WouldBlock
+            // The socket of a server that does not run.
+            | ErrorKind::NotFound
+    )
 }
 
 fn of_postgres(error: &tokio_postgres::Error) -> Failure {
@@ -77,9 +103,12 @@ fn of_postgres(error: &tokio_postgres::Error) -> Failure {
             *code != SqlState::PROTOCOL_VIOLATION
                 && ["08", "40", "53", "57", "58"].iter().any(|class| code.code().starts_with(class))
                 || *code == SqlState::LOCK_NOT_AVAILABLE
+                || OUT_OF_TIME.contains(&code.code())
                 || is_old_plan(error)
         }
-        None => error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>()),
+        None => {
+            error.is_closed() || error.source().and_then(|source| source.downcast_ref()).is_some_and(is_of_a_connection)
+        }
     };
     if is_passing { Failure::Transient } else { Failure::Permanent }
 }

@@ -22,7 +22,8 @@ pub(crate) struct Statements {
     pub(crate) new_log: String,
     pub(crate) take_log: String,
     pub(crate) owner: String,
-    /// What a connection is before it is used. While it holds the lock, nobody has taken over: who does so ends it first.
+    /// What a connection is before it is used, also when the server reads its configuration again. While it holds the lock, nobody has
+    /// taken over: who does so ends it first.
     pub(crate) prepare: String,
     pub(crate) next_owner: String,
     pub(crate) end_holders: String,
@@ -79,7 +80,8 @@ impl Statements {
             owner: format!("select epoch from {quoted}.rpcgen_owner"),
             prepare: format!(
                 "set default_transaction_read_only = on;
-                select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
+                select set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on'
+                else current_setting('synchronous_commit') end, false);
                 select pg_advisory_lock_shared(1919968103, {owner}::regclass::oid::int)"
             ),
             next_owner: format!("update {quoted}.rpcgen_owner set epoch = epoch + 1 returning epoch"),

@@ -20,11 +20,12 @@ pub(crate) fn ends_transaction(sql: &str) -> bool {
 }
 
 /// Whether what this statement sets, or takes back, would be so for the connection, of which the store has set some itself: that it is
-/// read-only outside of transactions, and waits for the disk. The next call that has the connection would run without.
+/// read-only outside of transactions, and waits for the disk. The next call that has the connection would run without. Or it leaves there
+/// what the next call would meet: the same name prepared again is an error, whoever prepared it.
 pub(crate) fn outlives_transaction(sql: &str) -> bool {
     let (first, rest) = word(without_comments(sql));
     match first.to_ascii_lowercase().as_str() {
-        "reset" | "discard" | "deallocate" => true,
+        "reset" | "discard" | "prepare" | "deallocate" | "listen" | "unlisten" | "load" => true,
         "set" => !words(rest).next().is_some_and(|word| {
             ["local", "transaction", "constraints"].iter().any(|own| word.eq_ignore_ascii_case(own))
         }),
@@ -148,6 +149,10 @@ mod tests {
             "discard plans",
             "deallocate all",
             "Deallocate/**/prepare a",
+            "prepare p as select 1",
+            "Listen a",
+            "unlisten *",
+            "load 'auto_explain'",
         ];
         for sql in outliving {
             assert!(outlives_transaction(sql), "{sql}");
@@ -163,6 +168,9 @@ mod tests {
             "select set_config('work_mem', '1MB', true)",
             "update a set b = 1",
             "reset_day",
+            "notify a",
+            "select pg_notify('a', 'b')",
+            "execute p",
             "-- reset all",
         ];
         for sql in harmless {
