@@ -33,7 +33,9 @@
 //! No TLS yet: a Unix socket, the loopback, or a network that is your own. `synchronous_commit` is set to on for the store's connections if
 //! it was off. A handler's statement that would end the transaction (`commit`, `end`, `abort`, `rollback` but to a savepoint) does not run:
 //! nothing remains of the handler's work, and its call ends as "the handler panicked". The same of one that would change the connection for
-//! the calls after it (`set` but `set local`, `set transaction` and `set constraints`; `reset`, `discard`, `deallocate`).
+//! the calls after it (`set` but `set local`, `set transaction` and `set constraints`; `reset`, `discard`, `prepare`, `deallocate`,
+//! `listen`, `unlisten`, `load`). What else outlives a transaction is there for the call that has the connection next: a session's advisory
+//! lock (`pg_advisory_xact_lock` goes by itself), a temporary table without `on commit drop`, a cursor `with hold`.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -109,7 +111,8 @@ impl Postgres {
     /// was completed before is answered from its record; the work does not run then.
     ///
     /// The work may run several times until a commit succeeds (a deadlock, a lost connection), each time from the beginning, and must
-    /// have no effect but in the transaction. An error of the database is nobody's answer.
+    /// have no effect but in the transaction. An error of the database is nobody's answer. There is one attempt at a call at a time: this
+    /// waits for an earlier one that is still open. So it must not be called for the same call within the work.
     ///
     /// # Panics
     /// The work returned an error that will not pass: nothing of it remains, and the caller is told that the handler panicked. Or the

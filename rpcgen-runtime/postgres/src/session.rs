@@ -3,8 +3,7 @@
 //! Knows: what a connection has to be before it is used: the owner's, read-only outside of transactions, durable. And which calls have a
 //! transaction of which it is not known yet how it ended. Does not know: what calls do.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -97,19 +96,24 @@ pub(crate) struct Pool {
     room: Arc<Semaphore>,
     /// What may be deleted.
     retired: Mutex<RetiredCalls>,
-    /// Calls with transactions that may still be open, or be committed yet, and how many: nothing else is done for them until then.
-    unsettled: watch::Sender<HashMap<CallKey, usize>>,
+    /// Calls with an attempt whose transaction may be open, or be committed yet: nothing else is done for them until then.
+    attempts: watch::Sender<HashSet<CallKey>>,
     /// Why nothing is committed any more.
     pub(crate) stopped: watch::Sender<Option<String>>,
 }
 
-/// One of the call's transactions has ended.
-fn settle(unsettled: &mut HashMap<CallKey, usize>, call: CallKey) {
-    if let Entry::Occupied(mut count) = unsettled.entry(call) {
-        *count.get_mut() -= 1;
-        if *count.get() == 0 {
-            count.remove();
-        }
+/// An attempt at a call, of which there is one at a time. It ends when its transaction has, wherever it was given up.
+///
+/// Two would not always meet at the record: what one of them sees of the database may be older than that it was written, and that it is
+/// gone again.
+pub(crate) struct Attempt {
+    pool: Arc<Pool>,
+    call: CallKey,
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.pool.attempts.send_if_modified(|attempts| attempts.remove(&self.call));
     }
 }
 
@@ -128,7 +132,7 @@ impl Pool {
             idle: Mutex::default(),
             room: Arc::new(Semaphore::new(connections_max)),
             retired: Mutex::default(),
-            unsettled: watch::Sender::default(),
+            attempts: watch::Sender::default(),
             stopped: watch::Sender::new(None),
         }
     }
@@ -166,40 +170,48 @@ impl Pool {
         Err(error)
     }
 
-    /// Until no transaction of this call is open or may be committed yet.
-    pub(crate) async fn settled(&self, call: CallKey) {
-        // An error would say that the pool has gone.
-        let _ = self.unsettled.subscribe().wait_for(|unsettled| !unsettled.contains_key(&call)).await;
+    /// Begins an attempt when there is no other one at this call, and whether there was one.
+    pub(crate) async fn attempt(self: &Arc<Self>, call: CallKey) -> (Attempt, bool) {
+        let mut has_waited = false;
+        while !self.attempts.send_if_modified(|attempts| attempts.insert(call)) {
+            has_waited = true;
+            // An error would say that the pool has gone.
+            let _ = self.attempts.subscribe().wait_for(|attempts| !attempts.contains(&call)).await;
+        }
+        (Attempt { pool: Arc::clone(self), call }, has_waited)
     }
 
     /// A transaction of this call was given up, wherever it stood: it is rolled back, or found out to have ended. A connection that is lost
     /// may have a `commit` on its way: its process at the other end is ended, and has gone, before anything else is done for the call.
     ///
     /// `runs`: a handler's statement is under way, and is cancelled first, as nobody waits for it. A `commit` never is: one that waits
-    /// for a replica would be there without.
-    pub(crate) fn give_up(self: Arc<Self>, mut lent: Lent, call: CallKey, runs: bool) {
+    /// for a replica would be there without. A cancel is not acknowledged, and may arrive late, when the next transaction runs: such a
+    /// connection is not used again.
+    pub(crate) fn give_up(self: Arc<Self>, mut lent: Lent, attempt: Attempt, runs: bool) {
         // Without a runtime the connection goes, and PostgreSQL rolls back by itself.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        self.unsettled.send_modify(|unsettled| *unsettled.entry(call).or_default() += 1);
         runtime.spawn(async move {
             let client = &lent.session.client;
+            let is_cancelled = runs && !client.is_closed();
             let roll_back = async {
-                if runs && !client.is_closed() {
+                if is_cancelled {
                     // If it does not arrive, the rollback waits.
                     let _ = client.cancel_token().cancel_query(NoTls).await;
                 }
                 client.batch_execute("rollback").await
             };
             if matches!(tokio::time::timeout(ROLLBACK_WITHIN, roll_back).await, Ok(Ok(()))) {
-                // One of them may be what failed: a plan that does not fit a table any more.
-                lent.session.statements.clear();
-                self.take_back(lent);
+                if !is_cancelled {
+                    // One of them may be what failed: a plan that does not fit a table any more.
+                    lent.session.statements.clear();
+                    self.take_back(lent);
+                }
             } else {
                 let backend = lent.session.backend.clone();
                 drop(lent);
                 self.end(&backend).await;
             }
-            self.unsettled.send_modify(|unsettled| settle(unsettled, call));
+            drop(attempt);
         });
     }
 
@@ -224,22 +236,5 @@ impl Pool {
     /// Takes one back that is outside of a transaction.
     pub(crate) fn take_back(&self, lent: Lent) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lent.session);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rpcgen_runtime::{CallNumber, ClientId, Incarnation};
-
-    use super::*;
-
-    #[test]
-    fn a_call_is_settled_when_all_its_transactions_are() {
-        let call = CallKey { client: ClientId(1), incarnation: Incarnation(0), number: CallNumber(7) };
-        let mut unsettled = HashMap::from([(call, 2)]);
-        settle(&mut unsettled, call);
-        assert!(unsettled.contains_key(&call), "another one may be committed yet");
-        settle(&mut unsettled, call);
-        assert!(unsettled.is_empty());
     }
 }

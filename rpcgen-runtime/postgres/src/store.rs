@@ -109,9 +109,8 @@ impl SqlDatabase for Postgres {
     type Error = Error;
 
     async fn begin(&self, call: &CallRecord, may_have_run: bool) -> Result<Begun<Transaction>, Error> {
-        if may_have_run {
-            self.pool.settled(call.key).await;
-        }
+        let (attempt, has_waited) = self.pool.attempt(call.key).await;
+        let may_have_run = may_have_run || has_waited;
         let mut lent = self.pool.lend().await?;
         if may_have_run {
             self.pool.check_owner(&lent.session).await?;
@@ -125,7 +124,7 @@ impl SqlDatabase for Postgres {
                 return Ok(before);
             }
         }
-        Ok(Begun::New(Transaction::new(lent, Arc::clone(&self.pool), call.key)))
+        Ok(Begun::New(Transaction::new(lent, Arc::clone(&self.pool), attempt)))
     }
 
     async fn undo(&self, transaction: &mut Transaction) -> Result<(), Error> {

@@ -8,12 +8,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use rpcgen_runtime::CallKey;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::Error;
-use crate::session::{BEGIN, Lent, Of, Pool};
+use crate::session::{Attempt, BEGIN, Lent, Of, Pool};
 
 /// A handler's transaction. It ends with what the handler gives back.
 pub struct Transaction {
@@ -24,7 +23,8 @@ pub struct Transaction {
     /// Whether a statement of the handler's is under way.
     runs: bool,
     pool: Arc<Pool>,
-    call: CallKey,
+    /// `None`: it has ended, or somebody else sees to that.
+    attempt: Option<Attempt>,
 }
 
 impl std::fmt::Debug for Transaction {
@@ -38,8 +38,8 @@ pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Transaction {
     /// Its first statement begins it, in the same round trip.
-    pub(crate) const fn new(lent: Lent, pool: Arc<Pool>, call: CallKey) -> Self {
-        Self { lent: Some(lent), is_begun: false, runs: false, pool, call }
+    pub(crate) const fn new(lent: Lent, pool: Arc<Pool>, attempt: Attempt) -> Self {
+        Self { lent: Some(lent), is_begun: false, runs: false, pool, attempt: Some(attempt) }
     }
 
     pub(crate) fn lent(&mut self) -> &mut Lent {
@@ -119,6 +119,8 @@ impl Transaction {
     /// Nothing of the transaction remains, or, if the connection is lost, nobody knows.
     pub(crate) async fn end_with(mut self, record: &Statement, params: Params<'_>) -> Result<(), Error> {
         let begins = !std::mem::replace(&mut self.is_begun, true);
+        // One that the handler has given up may still be under way; what is behind it now is not to be cancelled.
+        self.runs = false;
         run_and_commit(&self.lent().session.client, begins, record, params).await?;
         if let Some(lent) = self.lent.take() {
             self.pool.take_back(lent);
@@ -168,11 +170,12 @@ async fn in_order<T, E>(
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        let Some(lent) = self.lent.take() else { return };
-        if self.is_begun {
-            Arc::clone(&self.pool).give_up(lent, self.call, self.runs);
-        } else {
-            self.pool.take_back(lent);
+        match (self.lent.take(), self.attempt.take()) {
+            (Some(lent), Some(attempt)) if self.is_begun => {
+                Arc::clone(&self.pool).give_up(lent, attempt, self.runs);
+            }
+            (Some(lent), _) => self.pool.take_back(lent),
+            (None, _) => {}
         }
     }
 }

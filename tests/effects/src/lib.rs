@@ -7,12 +7,14 @@
 pub mod ledger {
     rpcgen_runtime::include_rpc!("ledger");
 }
+mod counted;
 mod either;
 mod folder;
 mod gates;
 mod postgres;
 mod process;
 
+pub use counted::counted;
 pub use either::{Bank, Db, World, worlds};
 pub use folder::{Folder, replace};
 pub use gates::{Gates, Place};

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use effects::ledger::{self, BalanceError, TransferError};
-use effects::{APP, Folder, PostgresServer, connect, postgres, serve};
+use effects::{APP, Folder, PostgresServer, connect, counted, postgres, serve};
 use rpcgen_postgres::tokio_postgres::{self, Client, NoTls};
 use rpcgen_postgres::{Effect, Postgres, SCHEMA};
 use rpcgen_runtime::{AppId, Call, CallError, Refusal, Server};
-use tokio::net::{TcpListener, UnixStream};
-use tokio::sync::watch;
 
 /// What is not done by then never is.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -131,7 +129,16 @@ async fn a_handler_cannot_undo_what_the_store_has_set_for_a_connection() {
     let database = server.database("settings");
     let look = look(&database).await;
     look.batch_execute(JOURNAL).await.unwrap();
-    let says: &[&str] = &["reset all", "set synchronous_commit = off", "discard plans", "deallocate all"];
+    let says: &[&str] = &[
+        "reset all",
+        "set synchronous_commit = off",
+        "discard plans",
+        "deallocate all",
+        "prepare p as select 1",
+        "listen a",
+        "unlisten *",
+        "load 'plpgsql'",
+    ];
     let (_server, client) = bank(&database, &database, says).await;
     for amount in 0..says.len() as u64 {
         let answer = client.transfer(APP, 1, 2, amount, 1).send().await.unwrap().await;
@@ -155,21 +162,36 @@ async fn a_statement_that_was_given_up_does_not_keep_its_connection() {
     assert_eq!(number(&look(&database).await, DONE).await, 1);
 }
 
-/// A way to the server behind this address, and how many connections were made on it.
-async fn counted(address: &str) -> (String, watch::Receiver<u32>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (folder, rest) = address.strip_prefix("host=").unwrap().split_once(' ').unwrap();
-    let socket = format!("{folder}/.s.PGSQL.5432");
-    let way = format!("host=127.0.0.1 port={} {rest}", listener.local_addr().unwrap().port());
-    let (made, count) = watch::channel(0);
-    tokio::spawn(async move {
-        while let Ok((mut near, _)) = listener.accept().await {
-            made.send_modify(|made| *made += 1);
-            let mut far = UnixStream::connect(&socket).await.unwrap();
-            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
-        }
-    });
-    (way, count)
+#[tokio::test]
+async fn a_connection_on_which_a_statement_was_cancelled_is_not_used_again() {
+    let Some(server) = postgres() else { return };
+    let database = server.database("cancelled");
+    let look = look(&database).await;
+    look.batch_execute("create table journal (reference bigint, process int default pg_backend_pid())").await.unwrap();
+    let (_server, client) = bank(&database, &database, &["select pg_sleep(600)"]).await;
+    let processes = "select count(distinct process) from journal";
+    for (amount, used) in [(PLAIN, 1), (PLAIN, 1), (0, 1), (PLAIN, 2)] {
+        assert_eq!(client.transfer(APP, 1, 2, amount, 77).send().await.unwrap().await, Ok(amount));
+        assert_eq!(number(&look, processes).await, used);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_waits_for_the_disk_whatever_the_configuration_becomes() {
+    // Of its own: its configuration changes.
+    let folder = Folder::new("reloaded");
+    let Some(server) = PostgresServer::start_in(folder.path()) else { return };
+    let database = server.database("reloaded");
+    let look = look(&database).await;
+    look.batch_execute(JOURNAL).await.unwrap();
+    let (_server, client) = bank(&database, &database, &[]).await;
+    assert_eq!(client.transfer(APP, 1, 2, PLAIN, 1).send().await.unwrap().await, Ok(PLAIN));
+    look.batch_execute("alter system set synchronous_commit = off").await.unwrap();
+    look.batch_execute("select pg_reload_conf()").await.unwrap();
+    // The newest connections hear of it first: this one last.
+    until(&look, "select count(*) from pg_settings where name = 'synchronous_commit' and setting = 'off'").await;
+    assert_eq!(client.transfer(APP, 1, 2, PLAIN, 77).send().await.unwrap().await, Ok(PLAIN));
+    assert_eq!((number(&look, DONE).await, number(&look, RECORDS).await), (1, 2));
 }
 
 #[tokio::test]
