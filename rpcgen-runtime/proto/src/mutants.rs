@@ -131,6 +131,7 @@ mutants! {
     DurableWhenAsked "guarantee_implies_logged" "What was asked to be put on record counts as durable at once: a guarantee before the sync."
     BitBeforeRecord "guarantee_implies_logged" "The bit of a message does not wait for the message's record."
     AcceptedBeforeRecord "no_lost_answer" "A call is said to be accepted before it is durable."
+    AnsweredBeforeAccepted "no_lost_answer" "The answer of a call that is not on record yet is told: who sent it takes it for accepted."
     AnswerBeforeRecord "answer_implies_completion" "An answer leaves before its record is durable."
     AnswerNotRecorded "no_lost_answer" "A client guarantees answers that it did not put on record."
     GoBeforeAssigned "broadcast_once" "A broadcast is told to go before it is on record that it is."

@@ -34,7 +34,7 @@ mutants: makes one mistake after the other in the protocol, and counts the seeds
   (built with --features mutants).
   --smoke       sixteen of them
   --only NAME   this one
-  --seeds N     give up after so many seeds (default 5000; 50000 in durable worlds)
+  --seeds N     give up after so many seeds (default 5000; 100000 in durable worlds)
   --table FILE  write the table to this file
 Exit code: 0 all is well, 1 a violation (mutants: one that nobody noticed), 2 wrong usage.";
 

@@ -68,7 +68,7 @@ mod found {
         let mut rows = Vec::new();
         for mutant in chosen {
             // Durable worlds are small: many of them in the same time.
-            let usual = if mutant.is_of_durable_logs() { 50_000 } else { 5_000 };
+            let usual = if mutant.is_of_durable_logs() { 100_000 } else { 5_000 };
             let row = Row { mutant, caught: hunt(mutant, arguments.seeds.unwrap_or(usual)) };
             if !arguments.json {
                 println!("{}", line(&row));

@@ -130,6 +130,8 @@ pub struct ClientSession<P> {
     drain: Drain,
     /// With a durable log: what waits for what.
     records: Option<Box<Records>>,
+    /// Answers of calls that are not on record yet: nobody may know of a call that the next life would not know of.
+    early: BTreeMap<CallHandle, Answer<P>>,
     timers: Timers,
     outputs: VecDeque<ClientOutput<P>>,
     stats: Stats,
@@ -162,6 +164,7 @@ impl<P: Payload> ClientSession<P> {
             offers_bytes: 0,
             held: (0, 0),
             drain: Drain::No,
+            early: BTreeMap::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             stats: Stats::default(),

@@ -197,7 +197,7 @@ impl<P: Payload> ClientSession<P> {
         if !is_held {
             self.remove_answered(handle);
         }
-        self.event(ClientEvent::Answered(handle, answer));
+        self.tell_answer(handle, answer);
         if cancel == CancelState::Waiting {
             mark!(CancelSettledByAnswer);
             self.event(ClientEvent::CancelResult(handle, implied)); // It need not be sent any more.

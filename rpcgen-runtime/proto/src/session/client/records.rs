@@ -45,6 +45,11 @@ impl Records {
             is_stopped: false,
         }
     }
+
+    /// Whether this call is not on record yet. They come in the order of their numbers.
+    fn is_to_be_accepted(&self, number: CallNumber) -> bool {
+        self.accepted.binary_search_by_key(&number, |(_, call)| call.number).is_ok()
+    }
 }
 
 /// Where a life counts its calls from.
@@ -146,6 +151,17 @@ impl<P: Payload> ClientSession<P> {
         Bit { is_one: true, after: mark }
     }
 
+    /// A server may answer before its client has the call on record. Such an answer is told right after the call is accepted.
+    // spec: protocol.md 4
+    pub(super) fn tell_answer(&mut self, call: CallHandle, answer: Answer<P>) {
+        let is_early = self.records.as_ref().is_some_and(|records| records.is_to_be_accepted(call.number));
+        if is_early && !mutated!(AnsweredBeforeAccepted) {
+            self.early.insert(call, answer);
+        } else {
+            self.event(ClientEvent::Answered(call, answer));
+        }
+    }
+
     /// The bit of a go waits until the broadcast is on record: the server forgets it then.
     // spec: protocol.md 10
     pub(super) fn record_broadcast(
@@ -245,7 +261,10 @@ impl<P: Payload> ClientSession<P> {
 
     fn tell_durable(&mut self, records: &mut Box<Records>) {
         while let Some((_, call)) = records.accepted.pop_front_if(|(mark, _)| records.journal.is_durable(*mark)) {
-            if self.calls.get(call).is_some_and(|call| !matches!(call.state, CallState::Answered { .. })) {
+            if let Some(answer) = self.early.remove(&call) {
+                self.event(ClientEvent::Accepted(call));
+                self.event(ClientEvent::Answered(call, answer));
+            } else if self.calls.get(call).is_some_and(|call| !matches!(call.state, CallState::Answered { .. })) {
                 self.event(ClientEvent::Accepted(call));
             }
         }
@@ -294,9 +313,10 @@ impl<P: Payload> ClientSession<P> {
     pub(super) fn on_no_space(&mut self, mark: Mark) {
         let Some(records) = &mut self.records else { return };
         let Some(at) = records.accepted.iter().position(|(asked, _)| *asked == mark) else { return };
-        if let Some((_, call)) = records.accepted.remove(at)
-            && self.calls.remove(call).is_some()
-        {
+        let Some((_, call)) = records.accepted.remove(at) else { return };
+        if let Some(answer) = self.early.remove(&call) {
+            self.event(ClientEvent::Answered(call, answer));
+        } else if self.calls.remove(call).is_some() {
             self.trim_backlog();
             self.event(ClientEvent::NotAccepted(call));
         }

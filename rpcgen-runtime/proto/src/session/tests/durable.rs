@@ -50,6 +50,18 @@ fn a_call_is_said_to_be_accepted_when_it_is_durable_and_is_sent_before() {
 }
 
 #[test]
+fn an_answer_that_comes_before_its_call_is_on_record_is_told_when_the_call_is_accepted() {
+    let mut pair = linked(flush_at_once(), true, true);
+    pair.hold_syncs(true, false);
+    let call = pair.send(1);
+    pair.run_for(SOON);
+    assert!(!pair.begun.is_empty() && !pair.answered.contains_key(&call.number), "who has an answer was accepted");
+    pair.sync_client();
+    assert_eq!(accepted(&pair), 1);
+    assert!(pair.answered.contains_key(&call.number));
+}
+
+#[test]
 fn a_call_whose_client_dies_before_its_sync_was_never_accepted_and_its_number_is_never_used_again() {
     let mut pair = linked(Config::default(), true, true);
     pair.hold_syncs(true, false);
@@ -400,7 +412,7 @@ fn a_slot_is_used_again_when_the_bit_of_its_answer_may_be_told() {
     pair.send(1);
     pair.send(2);
     pair.run_for(SOON);
-    assert_eq!((pair.answered.len(), pair.begun.len(), pair.close_reasons.len()), (1, 1, 0));
+    assert_eq!((pair.answered.len(), pair.begun.len(), pair.close_reasons.len()), (0, 1, 0));
     pair.sync_client();
     pair.run_for(SOON);
     assert_eq!((pair.begun.len(), pair.close_reasons.len()), (2, 0));

@@ -26,6 +26,13 @@ impl World {
         if is_there { Ok(()) } else { violated("guarantee_implies_logged", format!("{number} is not on record")) }
     }
 
+    /// Who has an answer takes the call for accepted, and what else there is to it for on record.
+    pub(super) fn check_answered(&mut self, index: usize, number: CallNumber) -> Check {
+        let tag = self.clients[index].tag(number);
+        let is_kept = self.clients[index].has_log && !self.book.call(tag).is_volatile;
+        if is_kept && self.random.chance(0.1) { self.check_accepted(index, number) } else { Ok(()) }
+    }
+
     /// What is guaranteed survives a power loss of the server now.
     pub(super) fn check_guaranteed(&mut self, tag: Tag) -> Check {
         let call = self.book.call(tag);

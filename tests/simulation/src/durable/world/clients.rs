@@ -113,6 +113,7 @@ impl World {
             }
             ClientEvent::Answered(call, answer) => {
                 self.count("answered", index);
+                self.check_answered(index, call.number)?;
                 self.answered(index, call.number, &answer)?;
                 self.hasten_trouble(0.03);
                 // Some applications claim at once, others after their next restart.
