@@ -103,13 +103,17 @@ impl Run {
         Ok(())
     }
 
-    /// A process that is to be refused the log of another one; it has to be said in these words.
-    async fn refused(&mut self, mut intruder: Process, words: &str) -> Result<(), Failure> {
+    /// A process that is to be refused the log of another one; it has to be said in one of these ways.
+    async fn refused(&mut self, mut intruder: Process, words: &[&str]) -> Result<(), Failure> {
         loop {
             match self.hear(&format!("{:?} to be refused", intruder.part)).await? {
-                (part, Some(Line::Refused(why))) if part == intruder.part && why.contains(words) => break,
+                (part, Some(Line::Refused(why)))
+                    if part == intruder.part && words.iter().any(|it| why.contains(it)) =>
+                {
+                    break;
+                }
                 (part, line) if part == intruder.part => {
-                    return Err(format!("not refused with `{words}`, but: {line:?}").into());
+                    return Err(format!("not refused with {words:?}, but: {line:?}").into());
                 }
                 _ => {}
             }
@@ -141,7 +145,7 @@ impl Run {
         }
         self.counts.take_overs += 1;
         let intruder = self.next_server(None)?;
-        self.refused(intruder, "in use").await?;
+        self.refused(intruder, &["in use"]).await?;
         let old_log = server_log(&self.data, self.server_log);
         self.server_log += 1;
         let next = self.next_server(None)?;
@@ -204,7 +208,7 @@ impl Run {
         }
         let log = self.client_log(index as u32);
         let intruder = self.start_intruder(self.counts.intruders_refused, &log)?;
-        self.refused(intruder, "in use").await?;
+        self.refused(intruder, &["in use"]).await?;
         self.clients[index].go_on()?;
         self.arm();
         Ok(())
@@ -228,7 +232,8 @@ impl Run {
         self.restart_client(index, None).await?;
         self.there(self.clients[index].part).await?;
         let intruder = self.start_intruder(self.counts.intruders_refused, &copy)?;
-        self.refused(intruder, "copied or restored").await?;
+        // Before a frame of the original has come on its new lanes, the copy is taken for an older link.
+        self.refused(intruder, &["copied or restored", "a newer link of this client is here"]).await?;
         std::fs::remove_dir_all(copy)?;
         self.arm();
         Ok(())
@@ -251,7 +256,7 @@ impl Run {
         rename(&log, &right)?;
         rename(&older, &log)?;
         let intruder = self.next_server(None)?;
-        self.refused(intruder, "restored from a backup older than the database").await?;
+        self.refused(intruder, &["restored from a backup older than the database"]).await?;
         rename(&right, &log)?;
         // So that a loss of power does not put it back once more.
         std::fs::File::open(&self.data)?.sync_all()?;

@@ -41,17 +41,9 @@ pub(super) struct Entry<P> {
     pub(super) transmissions: u32,
 }
 
-impl<P> Entry<P> {
-    /// How long it is given to arrive after it was sent again: a round trip as it is now, backed off after the first few times.
-    fn pause(&self, round_trip: &RoundTrip) -> Duration {
-        let pause = round_trip.current().max(RESEND_INTERVAL_MIN);
-        self.backed_off(pause).min(RESEND_INTERVAL_MAX).max(pause)
-    }
-
-    /// Longer after the first few times.
-    fn backed_off(&self, pause: Duration) -> Duration {
-        pause * (1 << (self.transmissions.saturating_sub(FIRST_FEW) / 2).min(8))
-    }
+/// Longer after the first few of so many times.
+fn backed_off(pause: Duration, times: u32) -> Duration {
+    pause * (1 << (times.saturating_sub(FIRST_FEW) / 2).min(8))
 }
 
 /// The sending side of one lane.
@@ -73,6 +65,8 @@ pub(super) struct SendLane<P> {
     seen_sent_at: Instant,
     window: Window,
     resend_tokens: u32,
+    /// How often the oldest message was sent since it is that.
+    oldest_tries: u32,
     pub(super) free_resend_at: Instant,
     pub(super) tail_backoff: u32,
 }
@@ -92,6 +86,7 @@ impl<P: Payload> SendLane<P> {
             seen_sent_at: Instant::START,
             window: Window::NEW,
             resend_tokens,
+            oldest_tries: 0,
             free_resend_at: Instant::START,
             tail_backoff: 0,
         }
@@ -205,6 +200,7 @@ impl<P: Payload> SendLane<P> {
             }
             position
         };
+        self.oldest_tries += u32::from(position == self.log.first());
         let entry = self.log.get_mut(position)?;
         entry.sent_at = now;
         entry.transmissions += 1;
@@ -272,10 +268,18 @@ impl<P: Payload> SendLane<P> {
         self.note_news(now, round_trip);
     }
 
-    /// How long a message is given to arrive after it was sent last. Twice as long where what was sent after it will tell of its loss.
-    pub(super) fn pause(&self, entry: &Entry<P>, round_trip: &RoundTrip) -> Duration {
+    /// How long a message is given to arrive after it was sent last: a round trip as it is now, backed off after the first few times.
+    /// Twice as long where what was sent after it will tell of its loss.
+    pub(super) fn pause(&self, position: Position, entry: &Entry<P>, round_trip: &RoundTrip) -> Duration {
+        let pause = round_trip.current().max(RESEND_INTERVAL_MIN);
+        let backed_off = backed_off(pause, self.tries(position, entry)).min(RESEND_INTERVAL_MAX).max(pause);
         let has_followers = self.log.newest().is_some_and(|newest| newest.sent_at > entry.sent_at);
-        entry.pause(round_trip) * if has_followers { 2 } else { 1 }
+        backed_off * if has_followers { 2 } else { 1 }
+    }
+
+    /// How often it was sent in vain. What came while others were missing before it may have found no room, which is not so of the oldest.
+    fn tries(&self, position: Position, entry: &Entry<P>) -> u32 {
+        if position == self.log.first() { self.oldest_tries } else { entry.transmissions }
     }
 
     /// Marks a message to be sent again unless that was done a moment ago and may be on its way.
@@ -284,8 +288,9 @@ impl<P: Payload> SendLane<P> {
         let waited = now.saturating_since(entry.sent_at);
         // What was sent after it has come (as in RACK, RFC 8985): it is lost again. Or the link overtakes, and nothing is lost: so it is
         // believed a few times, and then less and less often.
-        let is_overtaken = entry.sent_at < self.seen_sent_at && waited >= entry.backed_off(RESEND_INTERVAL_MIN);
-        let is_time = waited >= self.pause(entry, round_trip);
+        let is_overtaken =
+            entry.sent_at < self.seen_sent_at && waited >= backed_off(RESEND_INTERVAL_MIN, self.tries(position, entry));
+        let is_time = waited >= self.pause(position, entry, round_trip);
         if entry.transmissions == 1 || is_overtaken || is_time || mutated!(WhereIsStorm) {
             if entry.transmissions > 1 && is_overtaken {
                 mark!(ResendOvertaken);
@@ -325,6 +330,7 @@ impl<P: Payload> SendLane<P> {
     pub(super) fn release(&mut self, now: Instant, in_time: Duration, round_trip: &mut RoundTrip) -> Option<Entry<P>> {
         let position = self.log.first();
         let entry = self.release_kept()?;
+        self.oldest_tries = 0;
         self.resend.remove(&position);
         self.resend_tokens = (self.resend_tokens + RESENDS_PER_GUARANTEE).min(self.pool.size() / 2 + RESEND_STOCK);
         if entry.transmissions == 1 && position >= self.seen_through {
@@ -363,6 +369,7 @@ impl<P: Payload> SendLane<P> {
         self.seen_sent_at = Instant::START;
         self.window = Window::NEW;
         self.resend_tokens = self.pool.size() / 2 + RESEND_STOCK;
+        self.oldest_tries = 0;
         self.tail_backoff = 0;
         Ok(())
     }
@@ -426,6 +433,25 @@ mod tests {
         assert_eq!(lane.next_repeat(now, &round_trip), Some(Position(0)));
         assert_eq!(lane.next_repeat(now, &round_trip), Some(Position(0)), "what was lost twice goes twice");
         assert_eq!(lane.next_repeat(now, &round_trip), None);
+    }
+
+    #[test]
+    fn what_found_no_room_while_others_were_missing_before_it_is_not_backed_off_when_it_is_the_oldest() {
+        let mut round_trip = RoundTrip::new(Duration::from_millis(20));
+        let mut lane = lane_with_a_hole(&mut round_trip);
+        let (missing, mut now) = (MissingRange { first: Position(1), count: 1 }, Instant::START);
+        for _ in 0..30 {
+            now = now + RESEND_INTERVAL_MAX * 2;
+            lane.on_where_is(now, &[missing], &mut round_trip).unwrap();
+            assert_eq!(lane.next_repeat(now, &round_trip), Some(Position(1)));
+            lane.twice = None;
+        }
+        let soon = now + round_trip.current().max(RESEND_INTERVAL_MIN) * 2;
+        lane.on_where_is(soon, &[missing], &mut round_trip).unwrap();
+        assert_eq!(lane.next_repeat(soon, &round_trip), None, "it goes less and less often");
+        lane.release(soon, Duration::from_secs(1), &mut round_trip);
+        lane.on_where_is(soon, &[missing], &mut round_trip).unwrap();
+        assert_eq!(lane.next_repeat(soon, &round_trip), Some(Position(1)));
     }
 
     #[test]

@@ -24,8 +24,11 @@ impl<P: Payload> Lanes<P> {
             let wait = self.config.flush_after + self.round_trip.estimate() * 2;
             // Backed off, but not so far that the link would count as dead meanwhile; and not before it may be sent again.
             let backed_off = wait * (1 << self.send.tail_backoff.min(6));
-            let wait =
-                backed_off.min(self.config.heartbeat_after).max(wait).max(self.send.pause(oldest, &self.round_trip));
+            let wait = backed_off.min(self.config.heartbeat_after).max(wait).max(self.send.pause(
+                self.send.log.first(),
+                oldest,
+                &self.round_trip,
+            ));
             self.timers.arm(Timer::Tail, oldest.sent_at + wait);
         }
         if self.send.has_unpaid_resend() {

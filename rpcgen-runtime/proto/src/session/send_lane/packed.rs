@@ -36,6 +36,7 @@ impl<P: Payload> SendLane<P> {
             seen_sent_at: _,
             window: _,
             resend_tokens: _,
+            oldest_tries: _,
             free_resend_at,
             tail_backoff: _,
         } = self;
