@@ -197,7 +197,11 @@ impl<P: Payload> ClientSession<P> {
         if !is_held {
             self.remove_answered(handle);
         }
-        self.tell_answer(handle, answer);
+        if self.is_early(handle) {
+            self.early.insert(handle, answer);
+        } else {
+            self.event(ClientEvent::Answered(handle, answer));
+        }
         if cancel == CancelState::Waiting {
             mark!(CancelSettledByAnswer);
             self.event(ClientEvent::CancelResult(handle, implied)); // It need not be sent any more.

@@ -151,15 +151,12 @@ impl<P: Payload> ClientSession<P> {
         Bit { is_one: true, after: mark }
     }
 
-    /// A server may answer before its client has the call on record. Such an answer is told right after the call is accepted.
+    /// Whether a call is not on record yet. Its answer is told right after it is accepted.
     // spec: protocol.md 4
-    pub(super) fn tell_answer(&mut self, call: CallHandle, answer: Answer<P>) {
-        let is_early = self.records.as_ref().is_some_and(|records| records.is_to_be_accepted(call.number));
-        if is_early && !mutated!(AnsweredBeforeAccepted) {
-            self.early.insert(call, answer);
-        } else {
-            self.event(ClientEvent::Answered(call, answer));
-        }
+    #[inline]
+    pub(super) fn is_early(&self, call: CallHandle) -> bool {
+        let records = self.records.as_ref();
+        records.is_some_and(|records| records.is_to_be_accepted(call.number)) && !mutated!(AnsweredBeforeAccepted)
     }
 
     /// The bit of a go waits until the broadcast is on record: the server forgets it then.
