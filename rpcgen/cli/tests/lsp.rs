@@ -276,3 +276,17 @@ fn an_editor_that_goes_without_a_word_leaves_no_server_behind() {
     editor.to_server = None;
     assert_eq!(editor.server.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn what_is_no_json_is_answered_as_that_and_the_session_goes_on() {
+    let mut editor = Editor::start("malformed");
+    write!(editor.to_server.as_mut().unwrap(), "Content-Length: 5\r\n\r\n{{bad}}").unwrap();
+    let refused = loop {
+        let message = editor.read();
+        if message.get("error").is_some() {
+            break message;
+        }
+    };
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&Value::Null, &json!(-32_700)));
+    assert!(editor.ask("shutdown", Value::Null).is_null());
+}

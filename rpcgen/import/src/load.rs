@@ -121,8 +121,11 @@ fn parse(path: &str, text: &str) -> Result<FileDescriptorProto, Refused> {
         return Err(Refused::new(Reason::Syntax, format!("{path}: brackets nest more than {NESTING_MAX} deep")));
     }
     protox_parse::parse(path, text).map_err(|error| {
-        // The parser's own words name file, line and column.
-        Refused::new(Reason::Syntax, format!("{error:?}"))
+        // The parser's own words name file, line and column, but where the file ends too soon.
+        let words = format!("{error:?}");
+        let is_named = words.starts_with(path);
+        let at = if is_named { String::new() } else { format!("{path}:{}: ", text.lines().count().max(1)) };
+        Refused::new(Reason::Syntax, format!("{at}{words}"))
     })
 }
 

@@ -89,6 +89,7 @@ fn what_cannot_be_imported_is_refused_with_its_reason() {
     let cases = [
         ("edition.proto", Reason::Edition, "refused/edition.proto has edition \"2023\": only `syntax = \"proto2\"`"),
         ("syntax.proto", Reason::Syntax, "syntax.proto"),
+        ("cut.proto", Reason::Syntax, "refused/cut.proto:3: expected"),
         ("unknown.proto", Reason::UnknownType, "`nowhere/to/be/found.proto`, which was not found"),
         ("circle_a.proto", Reason::PackageCycle, "samples.circle.a -> samples.circle.b -> samples.circle.a"),
         (

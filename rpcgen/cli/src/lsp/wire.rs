@@ -6,7 +6,7 @@
 use std::io::{self, BufRead, Read, Write};
 use std::thread::JoinHandle;
 
-use lsp_server::{Connection, Message};
+use lsp_server::{Connection, ErrorCode, Message};
 
 /// No message of an editor is longer: the longest has the text of one file in it.
 const BYTES_MAX: usize = 64 << 20;
@@ -19,13 +19,28 @@ pub(super) struct Carriers {
     writer: JoinHandle<io::Result<()>>,
 }
 
-/// A session's end, and who carries its messages. It ends with stdin, or with what is no message.
+/// What came with a header that says where it ends.
+#[derive(Debug)]
+enum Came {
+    Message(Message),
+    /// It is no message, and why. What follows may be one.
+    Malformed(String),
+}
+
+/// A session's end, and who carries its messages. It ends with stdin, or with a header that does not say what follows.
 pub(super) fn connect() -> (Connection, Carriers) {
     let (session, outside) = Connection::memory();
     let Connection { sender, receiver } = outside;
     let reader = std::thread::spawn(move || {
         let mut stdin = io::stdin().lock();
-        while let Some(message) = read(&mut stdin)? {
+        while let Some(came) = read(&mut stdin)? {
+            let message = match came {
+                Came::Message(message) => message,
+                Came::Malformed(why) => {
+                    refuse(&why)?;
+                    continue;
+                }
+            };
             let is_last = matches!(&message, Message::Notification(notification) if notification.method == "exit");
             if sender.send(message).is_err() || is_last {
                 break;
@@ -34,8 +49,7 @@ pub(super) fn connect() -> (Connection, Carriers) {
         Ok(())
     });
     let writer = std::thread::spawn(move || {
-        let mut stdout = io::stdout().lock();
-        receiver.into_iter().try_for_each(|message: Message| message.write(&mut stdout))
+        receiver.into_iter().try_for_each(|message: Message| message.write(&mut io::stdout().lock()))
     });
     (session, Carriers { reader, writer })
 }
@@ -55,8 +69,17 @@ fn wrong(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
+/// The answer to what cannot be read (JSON-RPC 2.0, section 5.1): nobody knows which request it was.
+fn refuse(why: &str) -> io::Result<()> {
+    let error = serde_json::json!({ "code": ErrorCode::ParseError as i32, "message": why });
+    let answer = serde_json::json!({ "jsonrpc": "2.0", "id": null, "error": error }).to_string();
+    let mut stdout = io::stdout().lock();
+    write!(stdout, "Content-Length: {}\r\n\r\n{answer}", answer.len())?;
+    stdout.flush()
+}
+
 /// The next message; `None`: there is none any more.
-fn read(input: &mut impl BufRead) -> io::Result<Option<Message>> {
+fn read(input: &mut impl BufRead) -> io::Result<Option<Came>> {
     let Some(length) = read_header(input)? else { return Ok(None) };
     if length > BYTES_MAX {
         return Err(wrong(format!("a message of {length} bytes is announced; at most {BYTES_MAX} are read")));
@@ -67,7 +90,10 @@ fn read(input: &mut impl BufRead) -> io::Result<Option<Message>> {
     if input.by_ref().take(announced).read_to_end(&mut framed)? as u64 != announced {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Message::read(&mut framed.as_slice())
+    match Message::read(&mut framed.as_slice()) {
+        Ok(message) => Ok(message.map(Came::Message)),
+        Err(error) => Ok(Some(Came::Malformed(error.to_string()))),
+    }
 }
 
 /// What the header says of the length.
@@ -105,8 +131,10 @@ mod tests {
         let read = |text: &str| read(&mut text.as_bytes()).map_err(|error| error.to_string());
         let note = r#"{"jsonrpc":"2.0","method":"exit"}"#;
         let message = read(&format!("Content-Type: x\r\ncontent-length: {}\r\n\r\n{note}", note.len()));
-        assert!(matches!(message, Ok(Some(Message::Notification(_)))), "{message:?}");
+        assert!(matches!(message, Ok(Some(Came::Message(Message::Notification(_))))), "{message:?}");
         assert!(matches!(read(""), Ok(None)));
+        let malformed = read("Content-Length: 5\r\n\r\n{bad}");
+        assert!(matches!(malformed, Ok(Some(Came::Malformed(_)))), "{malformed:?}");
         for (wrong, why) in [
             ("Content-Length: 99999999999999\r\n\r\n", "at most"),
             ("Content-Length: -1\r\n\r\n", "no number"),
