@@ -7,18 +7,20 @@
 pub mod ledger {
     rpcgen_runtime::include_rpc!("ledger");
 }
-mod counted;
+mod beside;
 mod either;
 mod folder;
 mod gates;
 mod postgres;
 mod process;
+mod ways;
 
-pub use counted::counted;
+pub use beside::{look, number};
 pub use either::{Bank, Db, World, worlds};
 pub use folder::{Folder, replace};
 pub use gates::{Gates, Place};
 pub use postgres::{PostgresServer, postgres};
+pub use ways::{begin_way, counted};
 
 use std::io;
 use std::path::Path;

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use effects::ledger::{self, BalanceError, TransferError};
-use effects::{APP, Folder, PostgresServer, connect, counted, postgres, serve};
+use effects::{APP, Folder, PostgresServer, connect, counted, look, number, postgres, serve};
+use rpcgen_postgres::tokio_postgres::Client;
 use rpcgen_postgres::tokio_postgres::types::ToSql;
-use rpcgen_postgres::tokio_postgres::{self, Client, NoTls};
 use rpcgen_postgres::{Effect, Postgres, Transaction};
 use rpcgen_runtime::{AppId, Call, CallError, Refusal, Server};
 use tokio::sync::oneshot;
@@ -149,17 +149,6 @@ impl ledger::Ledger for Business {
     }
 }
 
-/// Beside the store.
-async fn look(address: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
-
-async fn number(client: &Client, sql: &str) -> i64 {
-    client.query_one(sql, &[]).await.unwrap().get(0)
-}
-
 /// Until that number is not 0 any more.
 async fn until(client: &Client, sql: &str) {
     while number(client, sql).await == 0 {
@@ -227,7 +216,7 @@ async fn a_commit_that_waits_for_a_replica_is_not_cancelled() {
     look.batch_execute("alter system set synchronous_standby_names = 'nobody'").await.unwrap();
     look.batch_execute("select pg_reload_conf()").await.unwrap();
     // From when on it is so is another process's to say.
-    let other = self::look(&database).await;
+    let other = effects::look(&database).await;
     other.batch_execute("set synchronous_commit = on").await.unwrap();
     let waits = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'";
     let probes = async {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use effects::ledger::{self, BalanceError, TransferError};
-use effects::{APP, connect, postgres, serve};
-use rpcgen_postgres::tokio_postgres::{self, Client, NoTls};
+use effects::{APP, begin_way, connect, look, number, postgres, serve};
 use rpcgen_postgres::{Effect, Postgres};
 use rpcgen_runtime::{AppId, Call, CallError, Refusal, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 
 /// Between the store and PostgreSQL.
@@ -25,10 +24,7 @@ struct Way {
 impl Way {
     /// To the server behind this address; returns the address of the way.
     async fn lay(&self, address: &str) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (folder, rest) = address.strip_prefix("host=").unwrap().split_once(' ').unwrap();
-        let socket = format!("{folder}/.s.PGSQL.5432");
-        let way = format!("host=127.0.0.1 port={} {rest}", listener.local_addr().unwrap().port());
+        let (listener, way, socket) = begin_way(address).await;
         let this = self.clone();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
@@ -97,17 +93,6 @@ impl ledger::Ledger for Business {
     async fn balance(&self, _: &Call, _: AppId, _: u64) -> Result<u64, BalanceError> {
         Err(BalanceError::NoSuchAccount)
     }
-}
-
-/// Beside the way.
-async fn look(address: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
-
-async fn number(client: &Client, sql: &str) -> i64 {
-    client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 /// A server with one connection at a time, and a client of it.

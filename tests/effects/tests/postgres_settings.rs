@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use effects::ledger::{self, BalanceError, TransferError};
-use effects::{APP, Folder, PostgresServer, connect, counted, postgres, serve};
-use rpcgen_postgres::tokio_postgres::{self, Client, NoTls};
+use effects::{APP, Folder, PostgresServer, connect, counted, look, number, postgres, serve};
+use rpcgen_postgres::tokio_postgres::Client;
 use rpcgen_postgres::{Effect, Postgres, SCHEMA};
 use rpcgen_runtime::{AppId, Call, CallError, Refusal, Server};
 
@@ -67,17 +67,6 @@ impl ledger::Ledger for Business {
     async fn balance(&self, _: &Call, _: AppId, _: u64) -> Result<u64, BalanceError> {
         Err(BalanceError::NoSuchAccount)
     }
-}
-
-/// Beside the store.
-async fn look(address: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(address, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
-
-async fn number(client: &Client, sql: &str) -> i64 {
-    client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 /// Until that number is not 0 any more.
