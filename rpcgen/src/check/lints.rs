@@ -52,6 +52,12 @@ fn styles(scope: &Scope<'_>, sink: &mut Sink) {
         }
         let message = format!("the {what} `{}` is usually called `{usual}`", name.text);
         let diagnostic = Diagnostic::new(Code::NameStyle, name.span, message);
+        let diagnostic = match breaking(what) {
+            Some(rule) => diagnostic.with_help(format!(
+                "where peers know it already it keeps this name: another breaks them (`rpcgen explain {rule}`)"
+            )),
+            None => diagnostic,
+        };
         sink.push(if used.contains(name.text.as_str()) {
             diagnostic
                 .with_help(format!("write `{usual}`, here and where it is used: `rpcgen lsp` renames all at once"))
@@ -66,7 +72,8 @@ fn styles(scope: &Scope<'_>, sink: &mut Sink) {
         match item {
             Item::Constant(constant) => style(&constant.head.name, "constant", &[Casing::Shouty], &is_taken),
             Item::External(_) | Item::Lost(_) => {}
-            _ => style(item.name(), "type or service", &[Casing::Camel], &is_taken),
+            Item::Service(_) => style(item.name(), "service", &[Casing::Camel], &is_taken),
+            _ => style(item.name(), "type", &[Casing::Camel], &is_taken),
         }
     }
     for site in walk::field_lists(scope.units) {
@@ -94,6 +101,18 @@ fn styles(scope: &Scope<'_>, sink: &mut Sink) {
             };
             style(name, what, &[Casing::Snake], &|usual| names.contains(usual));
         }
+    }
+}
+
+/// The rule of `rpcgen breaking` for a new name. `None`: both ends do not speak of the name.
+fn breaking(what: &str) -> Option<&'static str> {
+    match what {
+        "service" => Some("service_removed"),
+        "field" => Some("field_renamed"),
+        "variant" | "reason" => Some("variant_renamed"),
+        "action" => Some("action_renamed"),
+        "broadcast" => Some("broadcast_renamed"),
+        _ => None,
     }
 }
 
