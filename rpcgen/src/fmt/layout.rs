@@ -13,6 +13,8 @@ use crate::syntax::ast::{
 /// Something that stands on lines of its own, with what is inside it.
 pub(super) struct Node {
     pub(super) range: Range<usize>,
+    /// Where annotations before it end: up to there comments document it.
+    pub(super) word: usize,
     /// Annotations on the line before.
     pub(super) lead: Option<String>,
     pub(super) parts: Vec<Part>,
@@ -69,7 +71,7 @@ pub(super) fn layout(text: &str, file: &File) -> Vec<Node> {
 }
 
 fn plain(range: Range<usize>, kind: Kind, line: String) -> Node {
-    Node { range, lead: None, parts: vec![Part::Text(line)], kind }
+    Node { word: range.start, range, lead: None, parts: vec![Part::Text(line)], kind }
 }
 
 /// The parser has seen the semicolon; comments may stand before it.
@@ -113,7 +115,20 @@ fn of_item(text: Text<'_>, item: &Item) -> Option<Node> {
 /// A declaration whose annotations stand on a line of their own.
 fn declared(text: Text<'_>, head: &Head, kind: Kind, parts: Vec<Part>) -> Node {
     let lead = (!head.attributes.is_empty()).then(|| attributes(text, head.attributes.iter()));
-    Node { range: range_of(head.span), lead, parts, kind }
+    Node { range: range_of(head.span), word: word(text, head), lead, parts, kind }
+}
+
+/// Where the first word behind annotations stands; comments may be between.
+fn word(text: Text<'_>, head: &Head) -> usize {
+    let before = head.attributes.iter().rfind(|attribute| attribute.span.start < head.name.span.start);
+    let mut at = before.map_or(head.span.start, |attribute| attribute.span.end) as usize;
+    loop {
+        at = text.0.len() - text.0[at..].trim_start().len();
+        if !text.0[at..].starts_with("//") {
+            return at;
+        }
+        at = text.0[at..].find('\n').map_or(text.0.len(), |length| at + length);
+    }
 }
 
 fn attributes<'a>(text: Text<'_>, attributes: impl Iterator<Item = &'a Attribute>) -> String {
@@ -138,7 +153,7 @@ fn field(text: Text<'_>, field: &Field) -> Node {
     let (before, behind) = around(text, &field.head);
     let default = field.default.as_ref().map_or_else(String::new, |value| format!(" = {}", text.literal(value)));
     let line = format!("{before}{}: {}{default}{behind}", field.head.name.text, text.ty(&field.ty));
-    plain(range_of(field.head.span), Kind::Inner, line)
+    Node { word: word(text, &field.head), ..plain(range_of(field.head.span), Kind::Inner, line) }
 }
 
 fn variants(text: Text<'_>, list: &VariantList) -> Group {
@@ -154,7 +169,7 @@ fn variant(text: Text<'_>, variant: &Variant) -> Node {
         parts.push(Part::Group(fields(text, "{", "}", list)));
     }
     parts.push(Part::Text(behind));
-    Node { range: range_of(variant.head.span), lead: None, parts, kind: Kind::Inner }
+    Node { range: range_of(variant.head.span), word: word(text, &variant.head), lead: None, parts, kind: Kind::Inner }
 }
 
 fn members(text: Text<'_>, service: &Service) -> Group {

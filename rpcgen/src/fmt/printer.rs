@@ -22,7 +22,7 @@ pub(super) fn print(nodes: &[Node], text: &str) -> String {
         previous = Some(node);
     }
     let rest = printer.comments.take_in(&(0..text.len()));
-    printer.comment_lines(&rest, 0, false, false);
+    printer.comment_lines(&rest, 0, false, None);
     printer.out
 }
 
@@ -41,8 +41,8 @@ impl Printer<'_> {
         let groups = group_ranges(node);
         let inside = self.comments.take_between(&node.range, &groups);
         let has_comments = !before.is_empty() || !inside.is_empty();
-        self.comment_lines(&before, indent, wants_gap, false);
-        self.comment_lines(&inside, indent, wants_gap && before.is_empty(), true);
+        self.comment_lines(&before, indent, wants_gap, None);
+        self.comment_lines(&inside, indent, wants_gap && before.is_empty(), Some(node));
         if inside.is_empty() {
             self.gap(node.range.start, wants_gap && !has_comments);
         }
@@ -70,16 +70,17 @@ impl Printer<'_> {
         self.last_end = Some(comment.end);
     }
 
-    fn comment_lines(&mut self, comments: &[Range<usize>], indent: usize, wants_gap: bool, demote: bool) {
+    /// Comments on lines of their own; `out_of` what they are moved, if they are.
+    fn comment_lines(&mut self, comments: &[Range<usize>], indent: usize, wants_gap: bool, out_of: Option<&Node>) {
         for (index, comment) in comments.iter().enumerate() {
-            if demote {
-                self.demoted_gap(wants_gap && index == 0);
-            } else {
-                self.gap(comment.start, wants_gap && index == 0);
+            match out_of {
+                Some(_) => self.moved_gap(wants_gap && index == 0),
+                None => self.gap(comment.start, wants_gap && index == 0),
             }
             self.line_start(indent);
             let text = &self.text[comment.clone()];
-            self.out.push_str(&if demote { demoted(text) } else { text.to_owned() });
+            let is_kept = out_of.is_none_or(|node| self.documents(comment, node));
+            self.out.push_str(&if is_kept { text.to_owned() } else { demoted(text) });
             self.out.push('\n');
             self.last_end = Some(comment.end);
         }
@@ -94,8 +95,15 @@ impl Printer<'_> {
         }
     }
 
+    /// Whether a comment inside of a node documents it, as the parser sees it: between its annotations and the first word behind them.
+    fn documents(&self, comment: &Range<usize>, node: &Node) -> bool {
+        let before = self.text[..comment.start].trim_end_matches([' ', '\t']);
+        let begins = before.is_empty() || before.ends_with(['\n', '(', '{']);
+        comment.start < node.word && begins && self.text[comment.start..].starts_with("///")
+    }
+
     /// What is moved out of a declaration stands right before it.
-    fn demoted_gap(&mut self, wants_gap: bool) {
+    fn moved_gap(&mut self, wants_gap: bool) {
         if wants_gap && self.last_end.is_some() {
             self.out.push('\n');
         }
@@ -190,7 +198,7 @@ impl Printer<'_> {
             self.node(node, indent + INDENT, group.separator, false);
         }
         let rest = self.comments.take_in(&group.range);
-        self.comment_lines(&rest, indent + INDENT, false, false);
+        self.comment_lines(&rest, indent + INDENT, false, None);
         self.line_start(indent);
         self.out.push_str(group.close);
         self.last_end = outer_end;

@@ -228,10 +228,15 @@ impl Pieces {
         (name.start < name.end && name.end <= range.end).then_some(name)
     }
 
-    /// The lines of documentation before the first code of a range, each with its number: `//!` if `inner`, else `///`.
+    /// The lines of documentation before the first code of a range, each with its number: `//!` if `inner`, else `///`. Those between
+    /// annotations and what they stand before are among them.
     pub(super) fn docs(&self, range: Range, inner: bool) -> impl Iterator<Item = (usize, String)> + use<'_> {
         let code = self.trim(range);
-        let until = if code.start < code.end { code.start } else { range.end };
+        let until = match self.leading_word(code) {
+            Some(word) if !inner => word.start,
+            _ if code.start < code.end => code.start,
+            _ => range.end,
+        };
         let first = self.docs.partition_point(|line| line.range.start < range.start);
         let lines = self.docs.iter().enumerate().skip(first).take_while(move |(_, line)| line.range.start < until);
         lines.filter(move |(_, line)| line.inner == inner).map(|(number, line)| (number, line.text.clone()))
