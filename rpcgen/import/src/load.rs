@@ -10,12 +10,13 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use prost_types::FileDescriptorProto;
+use rpcgen::load::{Disk, Files as _};
 
 use crate::comments::{Comments, scan};
 use crate::{Reason, Refused, wellknown};
 
 /// One file is no longer.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// One run reads no more files.
 const FILES_MAX: usize = 10_000;
@@ -70,11 +71,15 @@ impl Loader<'_> {
         if self.files.len() == FILES_MAX {
             return Err(unreadable(format!("one run reads {FILES_MAX} files at most")));
         }
-        let length = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-        if length > FILE_BYTES_MAX {
+        let bytes = Disk.read(path, FILE_BYTES_MAX).map_err(|error| unreadable(error.to_string()))?;
+        if bytes.len() > FILE_BYTES_MAX {
             return Err(unreadable(format!("it is longer than {} MiB", FILE_BYTES_MAX >> 20)));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
+            unreadable(format!("it is not UTF-8: byte {:#04x} stands in line {line}", error.as_bytes()[at]))
+        })?;
         self.known.insert(identity.clone(), self.files.len());
         self.take(&path.display().to_string(), name, &text, asked, Some(&identity))
     }
@@ -98,7 +103,11 @@ impl Loader<'_> {
         let folders = self.search_paths.iter().map(PathBuf::as_path).chain(above);
         let found = folders.map(|folder| folder.join(import)).find(|path| path.is_file());
         if let Some(path) = found {
-            return self.read(&path, import, false);
+            match self.read(&path, import, false) {
+                // A newer protobuf brings files along that the parser does not know how to read.
+                Err(refused) if refused.reason == Reason::Syntax && wellknown::text(import).is_some() => {}
+                read => return read,
+            }
         }
         let built_in = Path::new("<built in>").join(import);
         if self.known.contains_key(&built_in) {

@@ -140,6 +140,21 @@ fn what_is_appended_to_a_proto_file_is_appended_to_the_import() {
 }
 
 #[test]
+fn what_a_newer_protobuf_brings_along_and_cannot_be_read_is_what_is_built_in() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("newer");
+    fs::create_dir_all(folder.join("google/protobuf")).unwrap();
+    let newer =
+        "syntax = \"proto2\"; package google.protobuf; message Set { extensions 5 [verification = DECLARATION]; }";
+    let descriptor = folder.join("google/protobuf/descriptor.proto");
+    fs::write(&descriptor, newer).unwrap();
+    let path = folder.join("p.proto");
+    fs::write(&path, "syntax = \"proto3\"; import \"google/protobuf/descriptor.proto\"; message A { string b = 1; }")
+        .unwrap();
+    assert_eq!(Importer::new().import(&[path]).map(|imported| imported.files.len()), Ok(1));
+    assert_eq!(Importer::new().import(&[descriptor]).map_err(|refused| refused.reason), Err(Reason::Syntax));
+}
+
+#[test]
 fn nothing_panics_on_hostile_texts() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
     fs::create_dir_all(&folder).unwrap();

@@ -143,6 +143,11 @@ impl Writer<'_, '_> {
         let ty = self.ty(file, scope, field, path)?;
         let is_proto3 = self.symbols.files[file].descriptor.syntax() == "proto3";
         if field.label() == Label::Required || options.required {
+            // A field with a default is one that may be absent here.
+            if let Some(default) = &field.default_value {
+                let what = format!("{}: default {default} of a field that is always there", field.name());
+                self.lose(file, path, Kind::Default, what);
+            }
             return Ok(ty.text);
         }
         if let Some(default) = field.default_value.as_deref() {
