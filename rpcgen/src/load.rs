@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
+use crate::Error;
 use crate::check::Unit;
-use crate::diagnostic::{Code, Diagnostic, Sink};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Sink};
 use crate::model::written::string_text;
 use crate::nearest::nearest;
 use crate::source::{SourceId, SourceMap, Span};
@@ -106,6 +107,72 @@ impl Files for Memory {
     }
 }
 
+/// All `.rpc` files in a folder and those in it, in order. Links to folders are not followed, nor are hidden folders, nor those of caches
+/// (`target` of cargo).
+///
+/// # Errors
+/// A folder cannot be read, or there are more than [`FILES_MAX`] files.
+pub fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let (mut found, mut open) = (Vec::new(), vec![folder.to_path_buf()]);
+    while let Some(next) = open.pop() {
+        files_of(&next, &mut found, &mut open).map_err(|source| Error::Io { path: next, source })?;
+        if found.len() > FILES_MAX {
+            let source = io::Error::other(format!("there are more than {FILES_MAX} .rpc files in this folder"));
+            return Err(Error::Io { path: folder.to_path_buf(), source });
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The `.rpc` files of one folder, and the folders in it.
+fn files_of(folder: &Path, files: &mut Vec<PathBuf>, folders: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if !is_hidden && !path.join("CACHEDIR.TAG").exists() {
+                folders.push(path);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rpc") && path.is_file() {
+            // `./a.rpc` is shown as `a.rpc`.
+            files.push(path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path));
+        }
+    }
+    Ok(())
+}
+
+/// The text of one file.
+///
+/// # Errors
+/// It cannot be read, is too long or is not UTF-8.
+pub fn text(path: &Path) -> Result<String, Box<Diagnostics>> {
+    text_of(path, Disk.read(path, FILE_BYTES_MAX))
+}
+
+/// The text of one file that has been read, [`FILE_BYTES_MAX`] and one more byte of it if there are more. `path` is how findings call it.
+///
+/// # Errors
+/// As for [`text`].
+pub fn text_of(path: &Path, read: io::Result<Vec<u8>>) -> Result<String, Box<Diagnostics>> {
+    let (mut sources, mut sink) = (SourceMap::default(), Sink::default());
+    let found = match read {
+        Err(error) => unreadable(sources.add(path, ""), path, &error),
+        Ok(bytes) => match readable(bytes) {
+            (text, None) => return Ok(text),
+            (text, Some(wrong)) => wrong.diagnostic(sources.add(path, text)),
+        },
+    };
+    sink.push(found);
+    Err(Box::new(sink.finish(sources)))
+}
+
+/// There is no text to point at: the diagnostic stands at the top of an empty one of this name.
+fn unreadable(source: SourceId, path: &Path, error: &io::Error) -> Diagnostic {
+    Diagnostic::new(Code::Unreadable, Span::new(source, 0, 0), format!("cannot read {}: {error}", path.display()))
+}
+
 /// Without `.`, and without `..` where a folder stands before it.
 fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
@@ -165,10 +232,8 @@ impl Loader<'_> {
                 self.take(path, bytes, true);
             }
             Err(error) => {
-                // There is no text to point at: the diagnostic stands at the top of an empty one of this name.
                 let source = self.loaded.sources.add(path, "");
-                let message = format!("cannot read {}: {error}", path.display());
-                self.sink.push(Diagnostic::new(Code::Unreadable, Span::new(source, 0, 0), message));
+                self.sink.push(unreadable(source, path, &error));
             }
         }
     }

@@ -55,7 +55,7 @@ pub(crate) enum Command {
 /// `rpcgen check`
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// The .rpc files
+    /// The .rpc files; a folder stands for all in it
     #[arg(required = true, value_name = "FILES")]
     pub(crate) files: Vec<PathBuf>,
     /// How findings are shown: human goes to stderr, the others to stdout
@@ -89,7 +89,7 @@ pub(crate) enum CheckFormat {
 /// `rpcgen build`
 #[derive(Debug, clap::Args)]
 pub(crate) struct BuildArgs {
-    /// The .rpc files
+    /// The .rpc files; a folder stands for all in it
     #[arg(required = true, value_name = "FILES")]
     pub(crate) files: Vec<PathBuf>,
     /// Where to write one .rs file for each package
@@ -106,7 +106,7 @@ pub(crate) struct BuildArgs {
 /// `rpcgen schema`
 #[derive(Debug, clap::Args)]
 pub(crate) struct DocumentArgs {
-    /// The .rpc files
+    /// The .rpc files; a folder stands for all in it
     #[arg(required = true, value_name = "FILES")]
     pub(crate) files: Vec<PathBuf>,
     /// The file to write, instead of stdout

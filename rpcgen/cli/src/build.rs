@@ -7,10 +7,11 @@ use rpcgen::{Config, Generated};
 
 use crate::args::BuildArgs;
 use crate::exit::{End, complain, say, show};
+use crate::files;
 
 pub(crate) fn run(args: &BuildArgs) -> rpcgen::Result<End> {
     let config = args.search_paths.iter().fold(Config::new(), Config::search_path);
-    let checked = config.check(&args.files);
+    let checked = config.check(&files::named(&args.files)?);
     show(&checked.diagnostics);
     let Some(model) = &checked.model else { return Ok(End::Findings) };
     let generated = config.generate(model, Form::File)?;

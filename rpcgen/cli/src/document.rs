@@ -2,13 +2,15 @@
 //!
 //! Knows: what is made of a model goes to stdout, or to a file that is written only if it changes. Does not know: how it is made.
 
+use std::io;
 use std::path::Path;
 
 use rpcgen::backend::{Backend, Html, Schema};
-use rpcgen::{Config, Generated};
+use rpcgen::{Config, Error, Generated};
 
 use crate::args::{DocArgs, DocumentArgs};
 use crate::exit::{End, say, show};
+use crate::files;
 
 pub(crate) fn schema(args: &DocumentArgs) -> rpcgen::Result<End> {
     run(args, &Schema)
@@ -20,7 +22,7 @@ pub(crate) fn doc(args: &DocArgs) -> rpcgen::Result<End> {
 
 fn run(args: &DocumentArgs, backend: &dyn Backend) -> rpcgen::Result<End> {
     let config = args.search_paths.iter().fold(Config::new(), Config::search_path);
-    let checked = config.check(&args.files);
+    let checked = config.check(&files::named(&args.files)?);
     show(&checked.diagnostics);
     let Some(model) = &checked.model else { return Ok(End::Findings) };
     for generated in backend.generate(model)? {
@@ -33,9 +35,12 @@ fn run(args: &DocumentArgs, backend: &dyn Backend) -> rpcgen::Result<End> {
 }
 
 fn write(path: &Path, generated: Generated) -> rpcgen::Result<()> {
-    let name = path.file_name().map_or_else(|| generated.file_name.clone(), |name| name.to_string_lossy().into_owned());
-    let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    let what = if (Generated { file_name: name, ..generated }).write(folder)? { "wrote" } else { "unchanged" };
+    let (Some(folder), Some(name), false) = (path.parent(), path.file_name(), path.is_dir()) else {
+        let source = io::Error::other("this is a folder; --out names the file to write");
+        return Err(Error::Io { path: path.to_path_buf(), source });
+    };
+    let file_name = name.to_string_lossy().into_owned();
+    let what = if (Generated { file_name, ..generated }).write(folder)? { "wrote" } else { "unchanged" };
     say(&format!("{what} {}\n", path.display()));
     Ok(())
 }

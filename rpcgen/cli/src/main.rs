@@ -11,6 +11,7 @@ mod completions;
 mod document;
 mod exit;
 mod explain;
+mod files;
 mod fmt;
 mod import;
 mod log;

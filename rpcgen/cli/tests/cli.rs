@@ -4,8 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its files fails")]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A folder of its own for one test, with a few files in it.
 fn folder(name: &str, files: &[(&str, &str)]) -> PathBuf {
@@ -94,6 +95,106 @@ fn fmt_writes_what_differs_and_checks_without_writing() {
     let (code, text) = rpcgen(&folder, &["fmt", "broken.rpc"]);
     assert!(code == Some(1) && text.contains("E001"), "{text}");
     assert_eq!(fs::read_to_string(folder.join("broken.rpc")).unwrap(), "package broken;\nstruct A { a u8 }\n");
+}
+
+/// What a command says of a text on its stdin: how it ends, stdout, stderr.
+fn with_stdin(args: &[&str], text: &[u8]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rpcgen"));
+    let pipes = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), said(&output.stdout), said(&output.stderr))
+}
+
+#[test]
+fn fmt_reads_stdin_where_a_dash_stands_for_the_file() {
+    for stdin in ["-", "--stdin"] {
+        let (code, stdout, stderr) = with_stdin(&["fmt", stdin], b"package a;struct A{}");
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "package a;\n\nstruct A {}\n", ""));
+        let (code, stdout, stderr) = with_stdin(&["fmt", "--check", stdin], b"package a;struct A{}");
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(1), "", "<stdin> is not formatted\n"));
+        let (code, stdout, stderr) = with_stdin(&["fmt", "--check", stdin], GOOD.as_bytes());
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "", ""));
+        let (code, stdout, stderr) = with_stdin(&["fmt", stdin], b"package a;\n// \xff\n");
+        assert!(code == Some(1) && stdout.is_empty() && stderr.contains("<stdin>:2:4"), "{stderr}");
+    }
+    let (code, text) = rpcgen(&folder("dash", &[]), &["fmt", "-", "a.rpc"]);
+    assert!(code == Some(2) && text.contains("`-` stands alone"), "{text}");
+}
+
+#[test]
+fn what_is_wrong_with_one_file_leaves_no_other_unformatted_and_is_not_written() {
+    let (ugly, long) = ("package ugly;struct A{}", " ".repeat(1024 * 1024 + 1));
+    let folder = folder("fmt_wrong", &[("long.rpc", &long), ("ugly.rpc", ugly)]);
+    fs::write(folder.join("latin.rpc"), b"package latin;\n// \xe9\n").unwrap();
+    let (code, text) = rpcgen(&folder, &["fmt", "latin.rpc", "long.rpc", "nowhere.rpc", "ugly.rpc"]);
+    assert_eq!(code, Some(1), "{text}");
+    for told in ["latin.rpc:2:4", "byte 0xe9", "--> long.rpc", "1 MiB", "cannot read nowhere.rpc", "formatted ugly.rpc"]
+    {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert_eq!(fs::read(folder.join("latin.rpc")).unwrap(), b"package latin;\n// \xe9\n");
+    assert_eq!(fs::read_to_string(folder.join("long.rpc")).unwrap(), long);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn fmt_keeps_the_old_text_where_there_is_no_room_for_the_new_one() {
+    let fields: String = (0..50).map(|number| format!("f{number}:u8,")).collect();
+    let ugly = format!("package ugly;struct A{{{fields}}}");
+    let folder = folder("fmt_full", &[("ugly.rpc", &ugly)]);
+    // Files of more than 512 or 1024 bytes, as the shell counts, are refused.
+    let script = format!("trap '' XFSZ; ulimit -f 1; exec {} fmt ugly.rpc", env!("CARGO_BIN_EXE_rpcgen"));
+    let output = Command::new("sh").args(["-c", &script]).current_dir(&folder).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && stderr.contains("error: ugly.rpc: File too large"), "{stderr}");
+    assert_eq!(fs::read_to_string(folder.join("ugly.rpc")).unwrap(), ugly);
+}
+
+#[test]
+fn a_folder_stands_for_all_files_in_it() {
+    let other = "package other;\nimport \"../good.rpc\";\n";
+    let folder = folder(
+        "folders",
+        &[
+            ("idl/good.rpc", GOOD),
+            ("idl/more/bad.rpc", BAD),
+            ("idl/more/ugly.rpc", "package ugly;struct A{}"),
+            ("idl/.git/hidden.rpc", "nonsense"),
+            ("idl/target/CACHEDIR.TAG", ""),
+            ("idl/target/copy.rpc", "nonsense"),
+            ("good/good.rpc", GOOD),
+            ("good/more/other.rpc", other),
+            ("empty/note.txt", ""),
+        ],
+    );
+    for (args, expected) in [
+        (&["check", "idl"][..], 1),
+        (&["check", "good"], 0),
+        (&["fmt", "--check", "idl"], 1),
+        (&["fmt", "idl"], 0),
+        (&["fmt", "--check", "idl"], 0),
+        (&["build", "good", "--out", "out"], 0),
+        (&["schema", "good", "--out", "good.json"], 0),
+        (&["doc", "good", "--out", "good.html"], 0),
+    ] {
+        let (code, text) = rpcgen(&folder, args);
+        assert_eq!(code, Some(expected), "{text}");
+        assert!(!text.contains("hidden") && !text.contains("copy"), "{text}");
+    }
+    let (_, text) = rpcgen(&folder.join("idl"), &["check", "."]);
+    assert!(text.contains("--> more/bad.rpc:4:"), "{text}");
+    for made in ["out/good.rs", "out/other.rs", "good.json", "good.html"] {
+        assert!(folder.join(made).exists(), "{made}");
+    }
+    for args in [&["check", "empty"][..], &["fmt", "empty"], &["build", "empty", "--out", "out"], &["doc", "empty"]] {
+        let (code, text) = rpcgen(&folder, args);
+        assert!(code == Some(1) && text.contains("error: empty: there is no .rpc file in this folder"), "{text}");
+    }
+    let (code, text) = rpcgen(&folder, &["doc", "good", "--out", "empty"]);
+    assert!(code == Some(1) && text.contains("--out names the file to write"), "{text}");
 }
 
 #[test]

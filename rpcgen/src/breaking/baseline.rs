@@ -7,11 +7,8 @@ use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::load::{Disk, Files};
+use crate::load::{Disk, FILES_MAX, Files, in_folder};
 use crate::{Checked, Config};
-
-/// A folder has no more `.rpc` files, at any depth.
-const FILES_MAX: usize = crate::load::FILES_MAX;
 
 /// A version of a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +60,8 @@ impl Baseline {
     pub fn check(&self, config: &Config) -> Result<Checked, BaselineError> {
         match self {
             Self::Disk(path) => {
-                let files = if path.is_dir() { in_folder(path)? } else { vec![path.clone()] };
+                let inside = |folder: &Path| in_folder(folder).map_err(|error| BaselineError(error.to_string()));
+                let files = if path.is_dir() { inside(path)? } else { vec![path.clone()] };
                 some_files(&files, &path.display().to_string())?;
                 Ok(config.check_in(&Disk, &files))
             }
@@ -79,30 +77,6 @@ impl Baseline {
 
 fn some_files(files: &[PathBuf], place: &str) -> Result<(), BaselineError> {
     if files.is_empty() { Err(BaselineError(format!("there is no .rpc file in {place}"))) } else { Ok(()) }
-}
-
-/// All `.rpc` files in a folder, in order. Links to folders are not followed, nor hidden folders.
-fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, BaselineError> {
-    let wrong = |folder: &Path, error: io::Error| BaselineError(format!("{}: {error}", folder.display()));
-    let mut files = Vec::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(|error| wrong(&folder, error))? {
-            let entry = entry.map_err(|error| wrong(&folder, error))?;
-            let (path, kind) = (entry.path(), entry.file_type().map_err(|error| wrong(&folder, error))?);
-            let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
-            if kind.is_dir() && !is_hidden {
-                open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rpc") && path.is_file() {
-                files.push(path);
-            }
-        }
-        if files.len() > FILES_MAX {
-            return Err(BaselineError(format!("{} has more than {FILES_MAX} .rpc files", folder.display())));
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// The files of a git revision, by paths from the current folder. Asks the `git` command; changes nothing.
