@@ -73,9 +73,12 @@ pub struct Generated {
 }
 
 impl Generated {
-    /// Whether the file in `folder` is exactly this text.
+    /// Whether the file in `folder` is exactly this text. Only a file of this very length is read: a device or a pipe may have no end.
     pub fn is_fresh(&self, folder: &Path) -> bool {
-        fs::read(folder.join(&self.file_name)).is_ok_and(|bytes| bytes == self.text.as_bytes())
+        let path = folder.join(&self.file_name);
+        let is_as_long =
+            fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == self.text.len() as u64);
+        is_as_long && fs::read(path).is_ok_and(|bytes| bytes == self.text.as_bytes())
     }
 
     /// Writes the file, unless it is there with these very bytes: its time stamp then tells cargo the truth. Whether it was written.

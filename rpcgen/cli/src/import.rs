@@ -4,11 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
-use rpcgen::Error;
-use rpcgen_import::{Imported, Importer, Kind, Loss};
+use rpcgen::Generated;
+use rpcgen_import::{Importer, Kind, Loss};
 
 use crate::args::ImportArgs;
 use crate::exit::{End, complain, say};
@@ -22,38 +20,30 @@ pub(crate) fn run(args: &ImportArgs) -> rpcgen::Result<End> {
             return Ok(End::Findings);
         }
     };
-    if !args.force && is_in_the_way(args, &imported) {
+    let files: Vec<Generated> =
+        imported.files.into_iter().map(|file| Generated { file_name: file.name, text: file.text }).collect();
+    if !args.force && is_in_the_way(args, &files) {
         return Ok(End::Findings);
     }
-    for file in &imported.files {
-        let path = args.out.join(&file.name);
-        let fresh = fs::read_to_string(&path).is_ok_and(|text| text == file.text);
-        if !fresh {
-            write(&path, &file.text)?;
-        }
-        say(&format!("{} {}\n", if fresh { "unchanged" } else { "wrote" }, path.display()));
+    for file in &files {
+        let what = if file.write(&args.out)? { "wrote" } else { "unchanged" };
+        say(&format!("{what} {}\n", args.out.join(&file.file_name).display()));
     }
     complain(&told(&imported.losses));
     Ok(End::Fine)
 }
 
 /// Whether a file of another content has one of the names; who has edited it does not want to lose that.
-fn is_in_the_way(args: &ImportArgs, imported: &Imported) -> bool {
+fn is_in_the_way(args: &ImportArgs, files: &[Generated]) -> bool {
     let mut found = false;
-    for file in &imported.files {
-        let path = args.out.join(&file.name);
-        if path.exists() && fs::read_to_string(&path).is_ok_and(|text| text != file.text) {
+    for file in files {
+        let path = args.out.join(&file.file_name);
+        if path.exists() && !file.is_fresh(&args.out) {
             complain(&format!("error: {} is there and differs; --force writes over it\n", path.display()));
             found = true;
         }
     }
     found
-}
-
-fn write(path: &Path, text: &str) -> rpcgen::Result<()> {
-    let parent = path.parent().unwrap_or_else(|| Path::new(""));
-    let result = fs::create_dir_all(parent).and_then(|()| fs::write(path, text));
-    result.map_err(|source| Error::Io { path: path.to_path_buf(), source })
 }
 
 /// Losses by kind; those with the same words once, with their count.

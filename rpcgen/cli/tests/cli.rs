@@ -197,6 +197,36 @@ fn a_folder_stands_for_all_files_in_it() {
     assert!(code == Some(1) && text.contains("--out names the file to write"), "{text}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_has_no_end_is_never_read() {
+    let folder = saying("endless");
+    for (args, code, said) in [
+        (
+            &["doc", "good.rpc", "--out", "/dev/full"][..],
+            1,
+            "error: /dev/full: No space left on device (os error 28)\n",
+        ),
+        (&["doc", "good.rpc", "--out", "/dev/zero"], 0, "wrote /dev/zero\n"),
+        (&["schema", "good.rpc", "--out", "/dev/null"], 0, "wrote /dev/null\n"),
+        (&["check", "/dev/zero"], 1, "cannot read /dev/zero: it is not a file"),
+        (&["fmt", "/dev/zero"], 1, "cannot read /dev/zero: it is not a file"),
+        (&["import", "/dev/zero"], 1, "cannot read /dev/zero: it is not a file"),
+        (&["breaking", "/dev/zero", "good.rpc"], 2, "cannot read /dev/zero: it is not a file"),
+    ] {
+        let (ended, text) = rpcgen(&folder, args);
+        assert!(ended == Some(code) && text.contains(said), "{text}");
+    }
+    // In the place of what would be written.
+    std::os::unix::fs::symlink("/dev/zero", folder.join("good.rs")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.join("endless.rpc")).unwrap();
+    let (code, text) = rpcgen(&folder, &["build", "good.rpc", "--out", ".", "--check"]);
+    assert!(code == Some(1) && text.contains("good.rs is not what the .rpc files give now"), "{text}");
+    fs::write(folder.join("endless.proto"), "syntax = \"proto3\";\npackage endless;\nmessage A {}\n").unwrap();
+    let (code, text) = rpcgen(&folder, &["import", "endless.proto"]);
+    assert!(code == Some(1) && text.contains("endless.rpc is there and differs"), "{text}");
+}
+
 #[test]
 fn a_file_that_is_not_there_is_a_finding() {
     let folder = folder("missing", &[]);
