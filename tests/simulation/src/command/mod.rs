@@ -41,6 +41,10 @@ Exit code: 0 all is well, 1 a violation (mutants: one that nobody noticed), 2 wr
 /// Does what the words ask for.
 pub(crate) fn run() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|word| matches!(word.as_str(), "--help" | "-h" | "help")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let what = match words.first() {
         Some(word) if !word.starts_with("--") => words.remove(0),
         _ => String::new(),
@@ -60,6 +64,6 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn wrong_usage(message: &str) -> ExitCode {
-    println!("{message}\n\n{USAGE}");
+    eprintln!("{message}\n\n{USAGE}");
     ExitCode::from(2)
 }
