@@ -63,6 +63,8 @@ pub(super) fn check(text: &str) -> String {
     assert_eq!(formatted(&out), out, "formatting it again changes it");
     assert_eq!(shape(&out), shape(text), "it says something else:\n{out}");
     assert_eq!(comments(&out), comments(text), "a comment is lost:\n{out}");
+    let crlf = |text: &str| text.replace("\r\n", "\n").replace('\n', "\r\n");
+    assert_eq!(formatted(&crlf(text)), crlf(&out), "ends of lines are not kept");
     out
 }
 

@@ -31,7 +31,16 @@ pub fn format(path: &Path, text: &str) -> Result<String, Box<Diagnostics>> {
     let found = sink.finish(sources);
     // A file that lacks a package is whole but for that.
     let is_whole = found.errors_count() == found.list().iter().filter(|finding| finding.code == Code::Package).count();
-    if is_whole { Ok(printer::print(&layout::layout(text, &file), text)) } else { Err(Box::new(found)) }
+    if !is_whole {
+        return Err(Box::new(found));
+    }
+    let formatted = printer::print(&layout::layout(text, &file), text);
+    Ok(if has_crlf(text) { formatted.replace('\n', "\r\n") } else { formatted })
+}
+
+/// Whether lines end as on Windows: the first one tells.
+fn has_crlf(text: &str) -> bool {
+    text.find('\n').is_some_and(|end| text[..end].ends_with('\r'))
 }
 
 #[cfg(test)]
