@@ -319,6 +319,17 @@ fn the_old_version_may_be_a_git_revision() {
     let inside = folder.join("idl/main");
     assert_eq!(rpcgen(&inside, &["breaking", "git:HEAD:main.rpc", "main.rpc"]).0, Some(1));
     assert_eq!(rpcgen(&inside, &["breaking", "git:HEAD:..", "git:HEAD:main.rpc"]).0, Some(0));
+    let whole = inside.canonicalize().unwrap().join("main.rpc").display().to_string();
+    assert_eq!(rpcgen(&inside, &["breaking", "git:HEAD", &whole]).0, Some(1));
+    let (_, text) = rpcgen(&inside, &["breaking", "git:v9", "main.rpc"]);
+    assert!(text.ends_with("error: there is no git revision `v9` here\n"), "{text}");
+    let link = format!("file://{}", folder.canonicalize().unwrap().display());
+    git(&["clone", "--quiet", "--depth", "1", &link, "shallow"]);
+    let (_, text) = rpcgen(&folder.join("shallow"), &["breaking", "git:v9", "idl"]);
+    assert!(text.contains("here: this clone is shallow, `git fetch`"), "{text}");
+    git(&["clone", "--quiet", "--bare", &link, "bare"]);
+    let (code, text) = rpcgen(&folder.join("bare"), &["breaking", "git:HEAD:idl", "git:HEAD:idl/main/main.rpc"]);
+    assert_eq!(code, Some(0), "{text}");
     let wrong = ["git:HEAD:nowhere", "git:v9:.", "git:--all:.", "git:HEAD:../../..", "nowhere.rpc"];
     for old in wrong {
         let (code, text) = rpcgen(&inside, &["breaking", old, "main.rpc"]);

@@ -86,7 +86,9 @@ pub struct Git {
     name: String,
     /// The tree's own name.
     tree: String,
-    /// The current folder, from the top of the repository.
+    /// The top of the repository.
+    top: PathBuf,
+    /// The current folder, from there.
     prefix: PathBuf,
 }
 
@@ -97,12 +99,16 @@ impl Git {
     /// There is no git, no repository, or no such revision.
     pub fn new(revision: &str) -> Result<Self, BaselineError> {
         let tree = run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{revision}^{{tree}}")])
-            .map_err(|error| BaselineError(format!("there is no git revision `{revision}` here{error}")))?;
+            .map_err(|error| {
+                BaselineError(format!("there is no git revision `{revision}` here{error}{}", shallow()))
+            })?;
         let prefix = run(&["rev-parse", "--show-prefix"]).map_err(BaselineError)?;
+        // A bare repository has no files, and so none above it.
+        let top = run(&["rev-parse", "--show-toplevel"]).unwrap_or_else(|_| b"/".to_vec());
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim_end().to_owned();
         // rev-parse repeats the end of options that it was told of.
         let tree = text(tree).lines().last().unwrap_or_default().to_owned();
-        Ok(Self { name: revision.to_owned(), tree, prefix: text(prefix).into() })
+        Ok(Self { name: revision.to_owned(), tree, top: text(top).into(), prefix: text(prefix).into() })
     }
 
     /// The `.rpc` file of this path, or all in the folder of this path, in order.
@@ -133,19 +139,14 @@ impl Git {
     /// A path from the current folder, from the top of the repository. `None`: it is not in the repository.
     fn in_repository(&self, path: &Path) -> Option<PathBuf> {
         let mut out = PathBuf::new();
-        for component in self.prefix.join(path).components() {
+        for component in self.top.join(&self.prefix).join(path).components() {
             match component {
                 Component::CurDir => {}
-                Component::Normal(name) => out.push(name),
-                Component::ParentDir => {
-                    if !out.pop() {
-                        return None;
-                    }
-                }
-                Component::RootDir | Component::Prefix(_) => return None,
+                Component::ParentDir => _ = out.pop(),
+                other => out.push(other),
             }
         }
-        Some(out)
+        out.strip_prefix(&self.top).map(Path::to_path_buf).ok()
     }
 }
 
@@ -170,9 +171,16 @@ impl Files for Git {
     }
 }
 
+/// What to say of a revision that is not here, where not all are.
+fn shallow() -> &'static str {
+    let is_shallow = run(&["rev-parse", "--is-shallow-repository"]).is_ok_and(|answer| answer.starts_with(b"true"));
+    if is_shallow { ": this clone is shallow, `git fetch` brings what it lacks" } else { "" }
+}
+
 fn run(arguments: &[&str]) -> Result<Vec<u8>, String> {
     git(arguments, None).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => ": there is no `git` command".to_owned(),
+        _ if error.to_string().is_empty() => String::new(),
         _ => format!(": {error}"),
     })
 }
@@ -191,7 +199,7 @@ fn git(arguments: &[&str], input: Option<&str>) -> io::Result<Vec<u8>> {
         return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().next().unwrap_or("git does not say why");
+    let said = said.lines().next().unwrap_or_default();
     Err(io::Error::other(said.to_owned()))
 }
 
@@ -209,9 +217,11 @@ mod tests {
 
     #[test]
     fn a_path_that_leaves_the_repository_is_none_of_it() {
-        let git = Git { name: "v1".into(), tree: String::new(), prefix: "a/b".into() };
+        let git = Git { name: "v1".into(), tree: String::new(), top: "/top".into(), prefix: "a/b".into() };
         assert_eq!(git.in_repository(Path::new("../c.rpc")), Some("a/c.rpc".into()));
         assert_eq!(git.in_repository(Path::new("../../../c.rpc")), None);
         assert_eq!(git.in_repository(Path::new("/etc/passwd")), None);
+        assert_eq!(git.in_repository(Path::new("/top/a/c.rpc")), Some("a/c.rpc".into()));
+        assert_eq!(git.in_repository(Path::new("../../../top/a")), Some("a".into()));
     }
 }
