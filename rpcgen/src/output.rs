@@ -89,9 +89,13 @@ impl Generated {
         if self.is_fresh(folder) {
             return Ok(false);
         }
+        if let Err(source) = fs::create_dir_all(folder) {
+            // "it exists" would be no reason.
+            let source = if folder.exists() { io::ErrorKind::NotADirectory.into() } else { source };
+            return Err(Error::Io { path: folder.to_path_buf(), source });
+        }
         let path = folder.join(&self.file_name);
-        let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, &self.text));
-        written.map(|()| true).map_err(|source| Error::Io { path, source })
+        fs::write(&path, &self.text).map(|()| true).map_err(|source| Error::Io { path, source })
     }
 }
 

@@ -22,5 +22,9 @@ pub(crate) fn run(args: &ExplainArgs) -> rpcgen::Result<End> {
     for code in Code::ALL {
         complain(&format!("  {}  {}\n", code.id(), code.title()));
     }
+    complain("and the rules of `rpcgen breaking`:\n");
+    for rule in breaking::RULES {
+        complain(&format!("  {}\n", rule.id));
+    }
     Ok(End::Usage)
 }

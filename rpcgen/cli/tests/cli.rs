@@ -195,6 +195,10 @@ fn a_folder_stands_for_all_files_in_it() {
     }
     let (code, text) = rpcgen(&folder, &["doc", "good", "--out", "empty"]);
     assert!(code == Some(1) && text.contains("--out names the file to write"), "{text}");
+    for args in [&["doc", "good", "--out", "empty/note.txt/a"][..], &["build", "good", "--out", "empty/note.txt"]] {
+        let (code, text) = rpcgen(&folder, args);
+        assert!(code == Some(1) && text.contains("error: empty/note.txt: not a directory"), "{text}");
+    }
 }
 
 #[cfg(target_os = "linux")]
