@@ -24,6 +24,17 @@ fn every_seed_keeps_every_invariant() {
 }
 
 #[test]
+fn help_is_the_usage_and_no_failure() {
+    let said = |word: &str| {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_simulation"));
+        let output = program.arg(word).output().expect("it was built for this test");
+        (output.status.code(), output.stdout.starts_with(b"simulation ["), output.stderr.is_empty())
+    };
+    assert_eq!(said("--help"), (Some(0), true, true));
+    assert_eq!(said("--nonsense"), (Some(2), false, false));
+}
+
+#[test]
 fn equal_seeds_give_equal_runs_and_different_ones_do_not() {
     let hashes: Vec<u64> = (1..=20).map(|seed| run(seed, false).trace_hash).collect();
     let again: Vec<u64> = (1..=20).map(|seed| run(seed, true).trace_hash).collect();
