@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use effects::Folder;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rpcgen_proto::payload;
@@ -23,6 +24,7 @@ pub(crate) fn run(who: &str, workload: Workload, calls: u64) -> Result<(), Failu
         "core" => crate::core::calls(workload.outstanding(), calls),
         "ours-tcp" => on_one_thread(over("tcp://127.0.0.1:0", workload, calls)),
         "ours-threads" => on_one_thread(over("thread://count", workload, calls)),
+        "ours-durable" => on_one_thread(on_disk(workload, calls)),
         _ => Err(format!("nobody here is counted as `{who}`").into()),
     }
 }
@@ -57,6 +59,19 @@ fn on_one_thread(calls: impl Future<Output = Result<(), Failure>>) -> Result<(),
 async fn over(address: &str, workload: Workload, calls: u64) -> Result<(), Failure> {
     let server = Server::builder().serve(echo::server(Echo)).listen(address).await?;
     let client = echo::Client::connect(&server.local_address()).await?;
+    by(client, workload, calls).await
+}
+
+/// To be profiled, not guarded: how many calls share a sync is the disk's matter, and so is what each of them costs.
+async fn on_disk(workload: Workload, calls: u64) -> Result<(), Failure> {
+    let folder = Folder::new("bench");
+    let builder = Server::builder().serve(echo::server(Echo)).log(folder.path().join("server"));
+    let server = builder.listen("tcp://127.0.0.1:0").await?;
+    let client = echo::Client::builder().log(folder.path().join("client")).connect(&server.local_address()).await?;
+    by(client, workload, calls).await
+}
+
+async fn by(client: echo::Client, workload: Workload, calls: u64) -> Result<(), Failure> {
     let left = Arc::new(AtomicU64::new(calls));
     match workload {
         Workload::OneTask(outstanding) => in_one_task(&client, outstanding, &left).await,

@@ -1,12 +1,13 @@
 //! What lives: where each record is that its stream still needs.
 //!
-//! Knows: streams, sequences, places, how much lives in each segment. Does not know: payloads; they stay on the disk.
+//! Knows: streams, how much lives in each segment. Does not know: payloads; they stay on the disk.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use crate::format::RECORD_HEADER_BYTES;
 use crate::ids::{SegmentNumber, Sequence, StreamId};
+use crate::live::Live;
 
 /// Where a payload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,33 +26,27 @@ impl Location {
 /// Live records by stream and sequence.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    live: BTreeMap<(StreamId, Sequence), Location>,
+    /// A stream without an entry has none.
+    streams: BTreeMap<StreamId, Live>,
+    count: usize,
+    space: Space,
+}
+
+/// How much lives.
+#[derive(Clone, Debug, Default)]
+struct Space {
     bytes: u64,
-    /// What lives in each segment; one without an entry has nothing that lives.
+    /// In each segment; one without an entry has nothing that lives.
     segments: BTreeMap<SegmentNumber, u64>,
 }
 
-impl Index {
-    /// Enters a record, or its new place. Whether it is new.
-    pub(crate) fn enter(&mut self, stream: StreamId, sequence: Sequence, location: Location) -> bool {
-        *self.segments.entry(location.segment).or_default() += location.cost();
+impl Space {
+    fn add(&mut self, location: &Location) {
         self.bytes += location.cost();
-        let before = self.live.insert((stream, sequence), location);
-        before.inspect(|before| self.forget(before)).is_none()
+        *self.segments.entry(location.segment).or_default() += location.cost();
     }
 
-    /// Takes out what lives of these. How many there were.
-    pub(crate) fn release(&mut self, stream: StreamId, sequences: RangeInclusive<Sequence>) -> usize {
-        if sequences.is_empty() {
-            return 0;
-        }
-        let range = (stream, *sequences.start())..=(stream, *sequences.end());
-        let gone: Vec<_> = self.live.extract_if(range, |_, _| true).collect();
-        gone.iter().for_each(|(_, location)| self.forget(location));
-        gone.len()
-    }
-
-    fn forget(&mut self, location: &Location) {
+    fn remove(&mut self, location: &Location) {
         self.bytes -= location.cost();
         if let Some(bytes) = self.segments.get_mut(&location.segment) {
             *bytes -= location.cost();
@@ -60,39 +55,66 @@ impl Index {
             }
         }
     }
+}
+
+impl Index {
+    /// Enters a record, or its new place. Whether it is new.
+    pub(crate) fn enter(&mut self, stream: StreamId, sequence: Sequence, location: Location) -> bool {
+        self.space.add(&location);
+        let before = self.streams.entry(stream).or_default().enter(sequence, location);
+        before.inspect(|before| self.space.remove(before));
+        self.count += usize::from(before.is_none());
+        before.is_none()
+    }
+
+    /// Takes out what lives of these. How many there were.
+    pub(crate) fn release(&mut self, stream: StreamId, sequences: RangeInclusive<Sequence>) -> usize {
+        let Some(live) = self.streams.get_mut(&stream) else { return 0 };
+        let mut gone = 0;
+        live.release(&sequences, |location| {
+            self.space.remove(&location);
+            gone += 1;
+        });
+        if live.is_empty() {
+            self.streams.remove(&stream);
+        }
+        self.count -= gone;
+        gone
+    }
 
     /// Whether any of these lives.
     pub(crate) fn has_any(&self, stream: StreamId, sequences: &RangeInclusive<Sequence>) -> bool {
-        let range = (stream, *sequences.start())..=(stream, *sequences.end());
-        !sequences.is_empty() && self.live.range(range).next().is_some()
+        self.streams.get(&stream).is_some_and(|live| live.has_any(sequences))
     }
 
     pub(crate) fn find(&self, stream: StreamId, sequence: Sequence) -> Option<Location> {
-        self.live.get(&(stream, sequence)).copied()
+        self.streams.get(&stream)?.find(sequence)
     }
 
     /// How many records live.
     pub(crate) fn len(&self) -> usize {
-        self.live.len()
+        self.count
     }
 
     /// What lives, record headers included.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        self.space.bytes
     }
 
     pub(crate) fn bytes_in(&self, segment: SegmentNumber) -> u64 {
-        self.segments.get(&segment).copied().unwrap_or(0)
+        self.space.segments.get(&segment).copied().unwrap_or(0)
     }
 
     /// By stream, and in each by sequence.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (StreamId, Sequence, Location)> {
-        self.live.iter().map(|(&(stream, sequence), &location)| (stream, sequence, location))
+        self.streams
+            .iter()
+            .flat_map(|(&stream, live)| live.iter().map(move |(sequence, location)| (stream, sequence, location)))
     }
 
     /// The sequences of one stream, the oldest first.
     pub(crate) fn of(&self, stream: StreamId) -> impl Iterator<Item = Sequence> {
-        self.live.range((stream, Sequence(0))..=(stream, Sequence(u64::MAX))).map(|(&(_, sequence), _)| sequence)
+        self.streams.get(&stream).into_iter().flat_map(|live| live.iter().map(|(sequence, _)| sequence))
     }
 }
 

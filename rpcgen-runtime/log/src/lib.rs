@@ -38,6 +38,7 @@ mod format;
 mod front;
 mod ids;
 mod index;
+mod live;
 mod log;
 pub mod mutants;
 mod recovery;

@@ -180,7 +180,7 @@ impl<D: Disk> Log<D> {
         if !self.front.tail.is_empty() {
             let round = self.front.tail.take();
             self.back.commit(&round)?;
-            self.front.tail.committed(&round);
+            self.front.tail.committed(round);
         }
         let durable = self.durable();
         self.keep_house()?;

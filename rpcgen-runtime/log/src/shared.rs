@@ -57,6 +57,7 @@ struct Shared<D> {
 /// A log for many threads. Dropping it commits what waits.
 pub struct SharedLog<D: Disk + Send + 'static> {
     shared: Arc<Shared<D>>,
+    record_bytes_max: usize,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -87,6 +88,7 @@ impl<D: Disk + Send + 'static> SharedLog<D> {
     /// [`LogError::Io`] if no thread can be started.
     pub fn start(log: Log<D>, tell: impl FnMut(Durability) + Send + 'static) -> Result<Self, LogError> {
         let Log { front, back, .. } = log;
+        let record_bytes_max = front.config().record_bytes_max();
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 front,
@@ -103,7 +105,7 @@ impl<D: Disk + Send + 'static> SharedLog<D> {
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new().name("rpcgen-log".to_owned()).spawn(move || theirs.run(tell));
         let thread = thread.map_err(LogError::io("start a thread for", "the log"))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { shared, record_bytes_max, thread: Some(thread) })
     }
 
     /// Adds a record that belongs together with others that follow: it is committed when [`Self::commit_soon`] is called or somebody else
@@ -144,7 +146,7 @@ impl<D: Disk + Send + 'static> SharedLog<D> {
     }
 
     fn check_length(&self, payload: &[u8]) -> Result<(), LogError> {
-        let bytes_max = lock(&self.shared.state).front.config().record_bytes_max();
+        let bytes_max = self.record_bytes_max;
         if payload.len() > bytes_max {
             return Err(LogError::TooLarge { bytes: payload.len(), bytes_max });
         }
@@ -302,16 +304,17 @@ impl<D: Disk> Shared<D> {
             }
             (state.wanted, state.is_due) = (false, false);
             let round = state.front.tail.take();
+            let end = round.end;
             drop(state);
             let result = if round.chunks.is_empty() { Ok(()) } else { lock(&self.back).commit(&round) };
             let mut state = lock(&self.state);
             if result.is_ok() {
-                state.front.tail.committed(&round);
+                state.front.tail.committed(round);
             }
             drop(state);
             self.done.notify_all();
             let result = result.and_then(|()| {
-                tell(Durability::Below(round.end));
+                tell(Durability::Below(end));
                 self.keep_house()
             });
             if let Err(error) = result {

@@ -9,6 +9,9 @@ use crate::ids::{SegmentNumber, Sequence, StreamId};
 use crate::index::Location;
 use crate::mutants::mutated;
 
+/// A batch that had more space gives it back to the allocator.
+const RECYCLED_BYTES_MAX: usize = 1 << 20;
+
 /// A sealed batch and its place.
 #[derive(Debug)]
 pub(crate) struct Chunk {
@@ -39,6 +42,8 @@ pub(crate) struct Tail {
     offset: u64,
     /// The open batch: free space for its header, then its records.
     open: Vec<u8>,
+    /// Of a batch that is on the disk: its space, for the next one.
+    recycled: Vec<u8>,
     records: u32,
     /// Its segment was not begun yet on the disk.
     begins: bool,
@@ -61,6 +66,7 @@ impl Tail {
             seed,
             offset,
             open,
+            recycled: Vec::new(),
             records: 0,
             begins: false,
             sealed: Vec::new(),
@@ -159,7 +165,9 @@ impl Tail {
         if self.records == 0 {
             return;
         }
-        let mut bytes = std::mem::replace(&mut self.open, vec![0; BATCH_HEADER_BYTES]);
+        let mut next = std::mem::take(&mut self.recycled);
+        next.resize(BATCH_HEADER_BYTES, 0);
+        let mut bytes = std::mem::replace(&mut self.open, next);
         let body_bytes = u32::try_from(bytes.len() - BATCH_HEADER_BYTES).expect("a batch is smaller than a segment");
         let first = Sequence(self.next.0 - u64::from(self.records));
         let batch = BatchHeader { body_bytes, records: self.records, first, durable: self.durable };
@@ -178,7 +186,12 @@ impl Tail {
     }
 
     /// The commit is done.
-    pub(crate) fn committed(&mut self, round: &Round) {
+    pub(crate) fn committed(&mut self, round: Round) {
         self.durable = round.end;
+        let largest = round.chunks.into_iter().map(|chunk| chunk.bytes).max_by_key(Vec::capacity);
+        if let Some(mut bytes) = largest.filter(|bytes| bytes.capacity() <= RECYCLED_BYTES_MAX) {
+            bytes.clear();
+            self.recycled = bytes;
+        }
     }
 }

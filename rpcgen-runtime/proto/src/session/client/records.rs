@@ -281,18 +281,15 @@ impl<P: Payload> ClientSession<P> {
             self.calls.remove(handle);
             return;
         }
+        let Some(records) = &mut self.records else { return drop(self.calls.remove(handle)) };
+        // Mostly the newest.
+        let mut held = records.answered.iter().rposition(|(_, number, _)| *number == handle.number);
         // An answer that is not put on record: its bit waits behind those of others.
-        if self.lanes.as_ref().is_some_and(|lanes| lanes.receive.held_count() > 0)
-            && let Some(records) = &mut self.records
-            && records.answered.iter().all(|(_, number, _)| *number != handle.number)
-        {
+        if held.is_none() && self.lanes.as_ref().is_some_and(|lanes| lanes.receive.held_count() > 0) {
+            held = Some(records.answered.len());
             records.answered.push_back((records.journal.asked(), handle.number, None));
         }
-        let held = self
-            .records
-            .as_mut()
-            .and_then(|records| records.answered.iter_mut().rev().find(|(_, number, _)| *number == handle.number));
-        match held {
+        match held.and_then(|at| records.answered.get_mut(at)) {
             Some((.., slot)) => *slot = self.calls.remove_but_slot(handle).and_then(|(_, slot)| slot),
             None => drop(self.calls.remove(handle)),
         }
