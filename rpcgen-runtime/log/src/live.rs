@@ -86,7 +86,8 @@ impl Live {
     pub(crate) fn has_any(&self, sequences: &RangeInclusive<Sequence>) -> bool {
         let mut of_queue = self.queue.range(self.first_in(sequences)..);
         let in_queue = of_queue.find(|(_, location)| location.is_some()).is_some_and(|(it, _)| it <= sequences.end());
-        in_queue || !self.late.is_empty() && !sequences.is_empty() && self.late.range(sequences.clone()).next().is_some()
+        in_queue
+            || !self.late.is_empty() && !sequences.is_empty() && self.late.range(sequences.clone()).next().is_some()
     }
 
     pub(crate) fn find(&self, sequence: Sequence) -> Option<Location> {
@@ -134,7 +135,8 @@ mod tests {
                     assert_eq!(live.has_any(&range), map.range(range.clone()).next().is_some());
                     let mut gone = Vec::new();
                     live.release(&range, |location| gone.push(location));
-                    let mut expected: Vec<_> = map.extract_if(range, |_, _| true).map(|(_, location)| location).collect();
+                    let mut expected: Vec<_> =
+                        map.extract_if(range, |_, _| true).map(|(_, location)| location).collect();
                     gone.sort_by_key(|location| location.offset);
                     expected.sort_by_key(|location| location.offset);
                     assert_eq!(gone, expected);

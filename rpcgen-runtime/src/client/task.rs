@@ -38,8 +38,9 @@ use crate::contract::ServiceDescriptor;
 use crate::driver::address::Address;
 use crate::driver::inbox::{Inbox, lock};
 use crate::driver::link::Link;
+use crate::driver::rounds::Rounds;
 use crate::driver::watch::Watch;
-use crate::driver::{Driver, Rounds, Side};
+use crate::driver::{Driver, Side};
 use crate::error::{DisconnectReport, SendError};
 use crate::random;
 
@@ -426,6 +427,10 @@ impl Side for ClientSide {
 
     fn forget(&mut self, _: CallNumber) {
         // A client's calls are over when their answers are claimed.
+    }
+
+    fn is_on_record(&self) -> bool {
+        self.records.is_some()
     }
 
     fn batch_done(&mut self) {

@@ -61,6 +61,11 @@ impl Framing {
         self.read_bytes = (self.read_bytes * GROWTH).min(READ_BYTES);
     }
 
+    /// How many bytes were read that are no frames yet.
+    pub(crate) fn unread(&self) -> usize {
+        self.input.len()
+    }
+
     /// The next frame; `None` when it is not complete yet. On a link that may corrupt, a corrupt frame is a lost one.
     pub(crate) fn next_frame(&mut self) -> Result<Option<LinkFrame<Carried>>, DecodeError> {
         loop {

@@ -85,6 +85,14 @@ impl Link {
         }
     }
 
+    /// How much has come and was not received yet: bytes, or between threads frames.
+    pub(crate) fn unread(&self) -> usize {
+        match &self.transport {
+            Transport::Tcp(link) => link.unread(),
+            Transport::Threads(link) => link.unread(),
+        }
+    }
+
     /// Gives memory back that an idle link does not need.
     pub(crate) fn rest(&mut self) {
         match &mut self.transport {

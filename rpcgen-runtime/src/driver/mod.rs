@@ -9,6 +9,7 @@ pub(crate) mod clock;
 pub(crate) mod framing;
 pub(crate) mod inbox;
 pub(crate) mod link;
+pub(crate) mod rounds;
 pub(crate) mod tcp;
 pub(crate) mod threads;
 pub(crate) mod watch;
@@ -24,59 +25,12 @@ use rpcgen_proto::time::Instant;
 
 use self::clock::{Alarm, Clock};
 use self::link::{Link, LinkError};
+use self::rounds::Portion;
 use self::watch::{STALL_MAX, TooSlow, Watch};
 use crate::carried::Carried;
 
-/// After so many frames of one poll other tasks of the thread have their turn.
-const FRAMES_PER_POLL_MAX: usize = 1_024;
-
-/// Up to so many commands and frames, a round of work is a lone call's and not a batch.
-const LONE_MAX: usize = 2;
-
-/// After so many rounds without a pause other tasks of the thread have their turn.
-const ROUNDS_PER_POLL_MAX: usize = 8;
-
-/// When a task works, and when it lets others go first.
-///
-/// A task that is woken by the first of many callers would otherwise run before the second has its turn, and send a frame alone.
-/// So after a batch it goes to the back of the queue before the next round: whoever can run, runs first, and the round is a batch
-/// again. After a lone call there is nobody to wait for, and each trip through the scheduler would be a part of its latency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rounds {
-    /// Whether the last round that found work found a batch.
-    after_batch: bool,
-    others_went_first: bool,
-    without_pause: usize,
-}
-
-impl Rounds {
-    /// Whether to work now. If not, the task has been sent to the back of the queue.
-    pub(crate) fn begin(&mut self, cx: &Context<'_>) -> bool {
-        self.without_pause = 0;
-        if self.after_batch && !std::mem::replace(&mut self.others_went_first, true) {
-            cx.waker().wake_by_ref();
-            return false;
-        }
-        true
-    }
-
-    /// The round is over; it took in `work` commands and frames. `true`: there may be more to do, and it is to be done at once.
-    pub(crate) fn go_on(&mut self, cx: &Context<'_>, work: usize) -> bool {
-        if work == 0 {
-            self.others_went_first = false;
-            return false;
-        }
-        self.after_batch = work > LONE_MAX;
-        self.without_pause += 1;
-        if !self.after_batch && self.without_pause < ROUNDS_PER_POLL_MAX {
-            return true;
-        }
-        // What there may be to do is done after the others have had their turn.
-        self.others_went_first = true;
-        cx.waker().wake_by_ref();
-        false
-    }
-}
+/// What frames that lie there together put on record is one commit, but of so many at most.
+const FRAMES_PER_COMMIT_MAX: usize = 1_024;
 
 /// One end's session together with what hears its events.
 pub(crate) trait Side {
@@ -100,6 +54,9 @@ pub(crate) trait Side {
     /// The answer to this call is needed no more in the durable log.
     fn forget(&mut self, number: CallNumber);
 
+    /// Whether the session has a durable log.
+    fn is_on_record(&self) -> bool;
+
     /// The session is drained: what was put on record since the last time is one commit.
     fn batch_done(&mut self);
 
@@ -119,6 +76,8 @@ pub(crate) struct Driver<S> {
     faults: Option<Faults<Frame<Carried>>>,
     /// What the faults did that were in force before.
     past_faults: FaultCounters,
+    /// So many frames were taken whose records wait for those of the frames that are there too.
+    uncommitted: usize,
 }
 
 impl<S: Side> Driver<S> {
@@ -132,6 +91,7 @@ impl<S: Side> Driver<S> {
             watch,
             faults: faults.filter(|plan| !plan.is_none()).map(Faults::new),
             past_faults: FaultCounters::default(),
+            uncommitted: 0,
         }
     }
 
@@ -223,16 +183,14 @@ impl<S: Side> Driver<S> {
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> usize {
         let now = self.clock.now();
-        let mut count = 0;
+        let mut portion = Portion::new(self.side.is_on_record());
         let mut lost = None;
-        while count < FRAMES_PER_POLL_MAX
-            && let Some(link) = &mut self.link
-        {
+        while let Some(link) = self.link.as_mut().filter(|link| !portion.is_taken(link.unread())) {
             match link.poll_receive(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(frame)) => {
+                    portion.note(link.unread());
                     self.side.handle(now, Input::Received(frame));
-                    count += 1;
                 }
                 Poll::Ready(Err(error)) => {
                     lost = Some(error);
@@ -240,9 +198,16 @@ impl<S: Side> Driver<S> {
                 }
             }
         }
+        let count = portion.count();
         if count > 0 {
             // Once for the whole batch: so the first frame that goes back carries the guarantees of all of it.
-            self.drain(cx, now);
+            self.drain_session(cx, now);
+        }
+        let is_more = self.link.as_ref().is_some_and(|link| portion.is_taken(link.unread()));
+        self.uncommitted += count;
+        if self.uncommitted > 0 && (!is_more || self.uncommitted >= FRAMES_PER_COMMIT_MAX) {
+            self.uncommitted = 0;
+            self.side.batch_done();
         }
         if let Some(error) = &lost {
             self.lose_link(cx, error);
@@ -331,8 +296,15 @@ impl<S: Side> Driver<S> {
         self.drain(cx, now);
     }
 
-    /// Takes everything out of the session.
+    /// Takes everything out of the session, and has committed what is on record of it: before the frames leave, so that the disk and the
+    /// wire work at the same time.
     fn drain(&mut self, cx: &mut Context<'_>, now: Instant) {
+        self.drain_session(cx, now);
+        self.side.batch_done();
+    }
+
+    /// Takes everything out of the session.
+    fn drain_session(&mut self, cx: &mut Context<'_>, now: Instant) {
         loop {
             let Self { side, link, faults, .. } = self;
             let output = side.poll_output(|frame| match (&mut *faults, &mut *link) {
@@ -356,8 +328,6 @@ impl<S: Side> Driver<S> {
                 Output::Forget(number) => self.side.forget(number),
                 Output::Timeout(deadline) => {
                     self.deadline = deadline;
-                    // Before the frames leave: the disk and the wire work at the same time.
-                    self.side.batch_done();
                     return;
                 }
             }

@@ -63,6 +63,11 @@ impl TcpLink {
         }
     }
 
+    /// How many bytes were read that are no frames yet.
+    pub(crate) fn unread(&self) -> usize {
+        self.framing.unread()
+    }
+
     /// See [`Framing::rest`].
     pub(crate) fn rest(&mut self) {
         self.framing.rest();

@@ -47,6 +47,11 @@ impl ThreadLink {
         }
     }
 
+    /// How many frames were taken over and not received yet.
+    pub(crate) fn unread(&self) -> usize {
+        self.arrived.len()
+    }
+
     pub(crate) fn transmit(&mut self, frame: LinkFrame<Carried>) {
         self.leaving.push_back(frame);
     }

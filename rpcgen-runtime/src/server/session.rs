@@ -37,8 +37,9 @@ use super::room::Share;
 use crate::carried::Carried;
 use crate::driver::inbox::{Inbox, lock};
 use crate::driver::link::Link;
+use crate::driver::rounds::Rounds;
 use crate::driver::watch::Watch;
-use crate::driver::{Driver, Rounds, Side};
+use crate::driver::{Driver, Side};
 use crate::durable::Sleeper;
 
 /// The completion store hears after so many answers of a session what may go. More often, and it is busy with that.
@@ -428,6 +429,10 @@ impl Side for ServerSide {
 
     fn forget(&mut self, number: CallNumber) {
         self.forget_record(number);
+    }
+
+    fn is_on_record(&self) -> bool {
+        self.records.is_some()
     }
 
     fn batch_done(&mut self) {
