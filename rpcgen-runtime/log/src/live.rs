@@ -1,6 +1,6 @@
 //! The live records of one stream.
 //!
-//! Knows: sequences, mostly entered in order and mostly released in order, and where each record is. Does not know: segments, other streams.
+//! Knows: sequences, mostly entered in order and mostly released in order, and where each record is. Does not know: other streams.
 //!
 //! A queue that is searched by halving: entering the newest and releasing the oldest cost the same however much lives. What was released
 //! between others stays as a gap until half of the queue is gaps. What is found behind younger records, as recovery finds what compaction

@@ -190,6 +190,9 @@ impl Runs {
 
     /// Gives their turns to those that wait, as far as handlers have ended. `true`: some have had it.
     pub(super) fn poll_turns(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.running.is_empty() && self.waiting.is_empty() {
+            return false;
+        }
         self.poll_ended(cx);
         let waited = self.waiting.len();
         self.begin_waiting();

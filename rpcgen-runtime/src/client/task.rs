@@ -134,7 +134,7 @@ impl ClientTask {
     fn poll_commands(&mut self, cx: &mut Context<'_>) -> usize {
         let mut batch = std::mem::take(&mut self.batch);
         self.inbox.poll_take(cx, &mut batch);
-        let (count, now) = (batch.len(), self.driver.now());
+        let (count, now) = (batch.len(), self.driver.tick());
         for command in batch.drain(..) {
             match command {
                 Command::Send(submission) => self.driver.side.submit(now, submission),
@@ -238,6 +238,7 @@ impl Future for ClientTask {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        this.driver.begin();
         if !this.rounds.begin(cx) {
             return Poll::Pending;
         }

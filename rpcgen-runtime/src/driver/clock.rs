@@ -3,7 +3,7 @@
 //! Knows: tokio's time (so that its paused time works in tests), the core's. Does not know: what the alarm is for.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rpcgen_proto::time::Instant;
@@ -36,11 +36,13 @@ impl Clock {
 pub(crate) struct Alarm {
     sleep: Pin<Box<Sleep>>,
     armed_for: Option<Instant>,
+    /// Whom it wakes then.
+    wakes: Option<Waker>,
 }
 
 impl Alarm {
     pub(crate) fn new(clock: &Clock) -> Self {
-        Self { sleep: Box::pin(tokio::time::sleep_until(clock.start)), armed_for: None }
+        Self { sleep: Box::pin(tokio::time::sleep_until(clock.start)), armed_for: None, wakes: None }
     }
 
     /// `true`: `deadline` has come. Otherwise the task is woken then, or earlier.
@@ -59,10 +61,16 @@ impl Alarm {
             }
             if self.armed_for.is_none_or(|armed_for| armed_for > deadline || armed_for <= now) {
                 self.sleep.as_mut().reset(clock.absolute(deadline));
-                self.armed_for = Some(deadline);
+                (self.armed_for, self.wakes) = (Some(deadline), None);
+            }
+            if self.wakes.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                return false;
             }
             match self.sleep.as_mut().poll(cx) {
-                Poll::Pending => return false,
+                Poll::Pending => {
+                    self.wakes = Some(cx.waker().clone());
+                    return false;
+                }
                 // It rang for an earlier deadline, or this one has just come.
                 Poll::Ready(()) => {
                     self.armed_for = None;

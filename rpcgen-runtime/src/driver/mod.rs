@@ -68,7 +68,11 @@ pub(crate) trait Side {
 pub(crate) struct Driver<S> {
     pub(crate) side: S,
     clock: Clock,
+    /// As it was read last.
+    now: Instant,
     link: Option<Link>,
+    /// The link had nothing to read in this poll of the task, which it will wake.
+    is_read: bool,
     deadline: Option<Instant>,
     alarm: Alarm,
     watch: Watch,
@@ -85,7 +89,9 @@ impl<S: Side> Driver<S> {
         Self {
             side,
             clock,
+            now: clock.now(),
             link: None,
+            is_read: false,
             deadline: None,
             alarm: Alarm::new(&clock),
             watch,
@@ -125,20 +131,30 @@ impl<S: Side> Driver<S> {
         self.faults.is_none()
     }
 
-    /// The time, for a batch of commands: reading the clock for each would be a part of its cost.
+    /// The task is polled, so that whatever it waits for has to be asked again.
+    pub(crate) fn begin(&mut self) {
+        self.is_read = false;
+    }
+
+    /// The time when the clock was read last.
     pub(crate) fn now(&self) -> Instant {
-        self.clock.now()
+        self.now
+    }
+
+    /// Reads the clock, for a round of work: reading it for each call would be a part of its cost.
+    pub(crate) fn tick(&mut self) -> Instant {
+        self.now = self.clock.now();
+        self.now
     }
 
     /// Drains after a batch of commands that were given to the side itself.
     pub(crate) fn settle(&mut self, cx: &mut Context<'_>) {
-        let now = self.clock.now();
-        self.drain(cx, now);
+        self.drain(cx, self.now);
     }
 
     /// Runs a command of the application on the side, and drains.
     pub(crate) fn command<R>(&mut self, cx: &mut Context<'_>, command: impl FnOnce(&mut S, Instant) -> R) -> R {
-        let now = self.clock.now();
+        let now = self.tick();
         let result = command(&mut self.side, now);
         self.drain(cx, now);
         result
@@ -149,6 +165,7 @@ impl<S: Side> Driver<S> {
         if let Some(old) = self.link.replace(link) {
             old.close_with(cx, "a newer link of this client has taken over");
         }
+        self.is_read = false;
         self.watch.reset();
         if let Some(faults) = &mut self.faults {
             faults.link_down();
@@ -160,7 +177,7 @@ impl<S: Side> Driver<S> {
     pub(crate) fn cut(&mut self, cx: &mut Context<'_>, why: &str) {
         if self.link.take().is_some() {
             self.side.on_link_lost(why);
-            let now = self.clock.now();
+            let now = self.tick();
             self.side.handle(now, Input::LinkDown);
             self.drain(cx, now);
         }
@@ -182,12 +199,18 @@ impl<S: Side> Driver<S> {
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> usize {
-        let now = self.clock.now();
+        if self.is_read {
+            return 0;
+        }
+        let now = self.now;
         let mut portion = Portion::new(self.side.is_on_record());
         let mut lost = None;
         while let Some(link) = self.link.as_mut().filter(|link| !portion.is_taken(link.unread())) {
             match link.poll_receive(cx) {
-                Poll::Pending => break,
+                Poll::Pending => {
+                    self.is_read = true;
+                    break;
+                }
                 Poll::Ready(Ok(frame)) => {
                     portion.note(link.unread());
                     self.side.handle(now, Input::Received(frame));
@@ -219,10 +242,10 @@ impl<S: Side> Driver<S> {
         let delayed = self.faults.as_ref().filter(|_| self.link.is_some()).and_then(|faults| faults.deadline());
         let stalled = self.watch.deadline().filter(|_| self.link.is_some());
         let next = [self.deadline, delayed, stalled].into_iter().flatten().min();
-        if !self.alarm.poll(cx, &self.clock, self.clock.now(), next) {
+        if !self.alarm.poll(cx, &self.clock, self.now, next) {
             return false;
         }
-        let now = self.clock.now();
+        let now = self.tick();
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.side.handle(now, Input::Timeout);
             self.drain(cx, now);
@@ -255,7 +278,7 @@ impl<S: Side> Driver<S> {
             }
             Poll::Pending => {
                 let (written, unwritten) = link.written();
-                match self.watch.note(self.clock.now(), written, unwritten) {
+                match self.watch.note(self.now, written, unwritten) {
                     Ok(()) => return false,
                     Err(error) => error.into(),
                 }
@@ -269,7 +292,8 @@ impl<S: Side> Driver<S> {
     /// Lets pass what the faults on purpose let pass.
     fn poll_faults(&mut self) -> Fate {
         let (Some(faults), Some(link)) = (&mut self.faults, &mut self.link) else { return Fate::Lives };
-        let now = self.clock.now();
+        self.now = self.clock.now();
+        let now = self.now;
         while let Some(verdict) = faults.poll(now) {
             match verdict {
                 Verdict::Send(frame) => link.transmit(LinkFrame::Frame(frame)),
@@ -291,7 +315,7 @@ impl<S: Side> Driver<S> {
             LinkError::Closed | LinkError::Io(_) | LinkError::TooSlow(_) => drop(link),
         }
         self.side.on_link_lost(&why);
-        let now = self.clock.now();
+        let now = self.tick();
         self.side.handle(now, Input::LinkDown);
         self.drain(cx, now);
     }

@@ -189,6 +189,9 @@ impl Handlers {
 
     /// The next handler that has answered.
     pub(super) fn poll_answered(&mut self, cx: &mut Context<'_>) -> Option<(ActionHandle, Answer<Carried>)> {
+        if self.waiting.is_empty() {
+            return None;
+        }
         loop {
             match self.waiting.poll_join_next(cx) {
                 Poll::Ready(Some(Ok(answered))) => return Some(answered),

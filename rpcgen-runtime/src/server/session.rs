@@ -173,7 +173,7 @@ impl SessionTask {
     fn poll_commands(&mut self, cx: &mut Context<'_>) -> Option<usize> {
         let mut batch = std::mem::take(&mut self.batch);
         self.port.inbox.poll_take(cx, &mut batch);
-        let (count, now) = (batch.len(), self.driver.now());
+        let (count, now) = (batch.len(), self.driver.tick());
         while let Some(command) = batch.pop_front() {
             match command {
                 Command::Link(link, hello) => {
@@ -217,10 +217,10 @@ impl SessionTask {
     }
 
     fn poll_handlers(&mut self, cx: &mut Context<'_>) -> usize {
-        let (mut answered, mut now) = (0, None);
+        let mut answered = 0;
         while let Some((action, answer)) = self.driver.side.handlers.poll_answered(cx) {
             answered += 1;
-            let now = *now.get_or_insert_with(|| self.driver.now());
+            let now = self.driver.now();
             self.driver.side.answer(now, action, answer);
         }
         if answered > 0 {
@@ -307,11 +307,13 @@ impl Future for SessionTask {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        this.driver.begin();
         if let Some(link) = this.first_link.take() {
             // The welcome is waiting.
             this.driver.attach(cx, link, |_, _| ());
         } else if std::mem::take(&mut this.is_new) {
             // Of a session that was found in the log, or was packed: what it has to do at once.
+            this.driver.tick();
             this.driver.settle(cx);
         }
         if !this.rounds.begin(cx) {
