@@ -80,6 +80,17 @@ impl<'t> Comments<'t> {
     }
 }
 
+/// The first byte from `at` on that is neither blank nor in a comment.
+pub(super) fn next_code(text: &str, mut at: usize) -> usize {
+    loop {
+        at = text.len() - text[at..].trim_start().len();
+        if !text[at..].starts_with("//") {
+            return at;
+        }
+        at = text[at..].find('\n').map_or(text.len(), |length| at + length);
+    }
+}
+
 /// One past the quote that ends a string, or the end of its line.
 fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;

@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::comments::next_code;
 use super::flat::Text;
 use crate::source::Span;
 use crate::syntax::ast::{
@@ -59,11 +60,13 @@ pub(super) fn layout(text: &str, file: &File) -> Vec<Node> {
     let text = Text(text);
     let mut nodes: Vec<Node> = Vec::new();
     if let Some(path) = &file.package {
-        let range = with_semicolon(text, path.span());
+        let start = keyword(text, path.span(), "package");
+        let range = start..with_semicolon(text, path.span()).end;
         nodes.push(plain(range, Kind::Package, format!("package {};", text.path(path))));
     }
     for import in &file.imports {
-        let range = with_semicolon(text, import.span);
+        let start = keyword(text, import.span, "import");
+        let range = start..with_semicolon(text, import.span).end;
         nodes.push(plain(range, Kind::Import, format!("import {};", text.slice(import.span))));
     }
     nodes.extend(file.items.iter().filter_map(|item| of_item(text, item)));
@@ -72,6 +75,13 @@ pub(super) fn layout(text: &str, file: &File) -> Vec<Node> {
 
 fn plain(range: Range<usize>, kind: Kind, line: String) -> Node {
     Node { word: range.start, range, lead: None, parts: vec![Part::Text(line)], kind }
+}
+
+/// Where a declaration begins whose span is what stands behind its word; comments may be between, with the same word in them.
+fn keyword(text: Text<'_>, behind: Span, word: &str) -> usize {
+    let found = text.0[..behind.start as usize].rmatch_indices(word).map(|(at, _)| at);
+    let mut is_it = found.filter(|at| next_code(text.0, at + word.len()) == behind.start as usize);
+    is_it.next().unwrap_or(behind.start as usize)
 }
 
 /// The parser has seen the semicolon; comments may stand before it.
@@ -121,14 +131,7 @@ fn declared(text: Text<'_>, head: &Head, kind: Kind, parts: Vec<Part>) -> Node {
 /// Where the first word behind annotations stands; comments may be between.
 fn word(text: Text<'_>, head: &Head) -> usize {
     let before = head.attributes.iter().rfind(|attribute| attribute.span.start < head.name.span.start);
-    let mut at = before.map_or(head.span.start, |attribute| attribute.span.end) as usize;
-    loop {
-        at = text.0.len() - text.0[at..].trim_start().len();
-        if !text.0[at..].starts_with("//") {
-            return at;
-        }
-        at = text.0[at..].find('\n').map_or(text.0.len(), |length| at + length);
-    }
+    next_code(text.0, before.map_or(head.span.start, |attribute| attribute.span.end) as usize)
 }
 
 fn attributes<'a>(text: Text<'_>, attributes: impl Iterator<Item = &'a Attribute>) -> String {

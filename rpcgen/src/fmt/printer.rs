@@ -5,14 +5,15 @@
 use std::ops::Range;
 
 use super::WIDTH;
-use super::comments::Comments;
+use super::comments::{Comments, next_code};
 use super::layout::{Group, Kind, Node, Part};
 
 const INDENT: usize = 4;
 
 /// The text of a file.
 pub(super) fn print(nodes: &[Node], text: &str) -> String {
-    let mut printer = Printer { text, comments: Comments::find(text), out: String::new(), last_end: None };
+    let comments = Comments::find(text);
+    let mut printer = Printer { text, comments, out: String::new(), last_end: None, separated_at: 0 };
     let mut previous: Option<&Node> = None;
     for node in nodes {
         let wants_gap = previous.is_some_and(|previous| {
@@ -32,6 +33,8 @@ struct Printer<'t> {
     out: String,
     /// Where in the text stands the end of what was printed last in this group; `None` at the start of one.
     last_end: Option<usize>,
+    /// Where the separator behind the last node stands: a comment before it documents nothing.
+    separated_at: usize,
 }
 
 impl Printer<'_> {
@@ -62,11 +65,12 @@ impl Printer<'_> {
     fn behind(&mut self, node: &Node, separator: &str) {
         let end = node.range.end;
         self.last_end = Some(end);
+        let next = next_code(self.text, end);
+        self.separated_at = if self.text[next..].starts_with(separator) && !separator.is_empty() { next } else { end };
         let Some(comment) = self.comments.take_behind(end) else { return };
-        let is_separated = separator.is_empty() || self.text[end..comment.start].contains(separator);
         let text = &self.text[comment.clone()];
         self.out.push(' ');
-        self.out.push_str(&if is_separated { text.to_owned() } else { demoted(text) });
+        self.out.push_str(&if comment.start >= self.separated_at { text.to_owned() } else { demoted(text) });
         self.last_end = Some(comment.end);
     }
 
@@ -79,7 +83,8 @@ impl Printer<'_> {
             }
             self.line_start(indent);
             let text = &self.text[comment.clone()];
-            let is_kept = out_of.is_none_or(|node| self.documents(comment, node));
+            // What documents a file stands at its top, whatever is before it.
+            let is_kept = if text.starts_with("//!") { out_of.is_none() } else { self.documents(comment, out_of) };
             self.out.push_str(&if is_kept { text.to_owned() } else { demoted(text) });
             self.out.push('\n');
             self.last_end = Some(comment.end);
@@ -95,11 +100,12 @@ impl Printer<'_> {
         }
     }
 
-    /// Whether a comment inside of a node documents it, as the parser sees it: between its annotations and the first word behind them.
-    fn documents(&self, comment: &Range<usize>, node: &Node) -> bool {
+    /// Whether the parser sees a comment before code as one that documents, if it has three slashes: between annotations and the first
+    /// word behind them for one that stands inside of a node, behind the separator for any other.
+    fn documents(&self, comment: &Range<usize>, out_of: Option<&Node>) -> bool {
         let before = self.text[..comment.start].trim_end_matches([' ', '\t']);
         let begins = before.is_empty() || before.ends_with(['\n', '(', '{']);
-        comment.start < node.word && begins && self.text[comment.start..].starts_with("///")
+        begins && out_of.map_or(comment.start >= self.separated_at, |node| comment.start < node.word)
     }
 
     /// What is moved out of a declaration stands right before it.
