@@ -76,3 +76,29 @@ fn types_in_one_another_are_told_by_their_depth_and_not_by_a_size() {
     let told = check(&chain(300)).diagnostics.to_human(false);
     assert!(told.contains("more than 256 deep") && !told.contains("scalars"), "{told}");
 }
+
+/// Each way round: what a constant leads to is found once, whichever of them is asked first.
+#[test]
+fn constants_lead_through_thirty_others_and_no_more() {
+    let text = |numbers: &mut dyn Iterator<Item = usize>| {
+        let value = |n: usize| n.checked_sub(1).map_or_else(|| "7".to_owned(), |before| format!("C{before}"));
+        let one = |n: usize| format!("const C{n}: u8 = {};\n", value(n));
+        format!("package chain;\n{}", numbers.map(one).collect::<String>())
+    };
+    assert!(check(&text(&mut (0..=31))).model.is_some() && check(&text(&mut (0..=31).rev())).model.is_some());
+    for text in [text(&mut (0..=40)), text(&mut (0..=40).rev())] {
+        let found = check(&text).diagnostics;
+        assert_eq!(found.errors_count(), 9, "{}", found.to_human(false));
+    }
+}
+
+/// A line of ten megabytes: whoever looked from each field to its end would look for minutes.
+#[test]
+fn fields_on_one_long_line_are_formatted_one_by_one() {
+    let count = 49_000;
+    let fields: String = (0..count).map(|n| format!("f{n}: u8,{}", " ".repeat(200))).collect();
+    let text =
+        rpcgen::fmt::format("long.rpc".as_ref(), &format!("package long; struct Long {{ {fields} }} // end")).unwrap();
+    assert_eq!(text.lines().count(), count + 4);
+    assert!(text.ends_with(&format!("    f{}: u8,\n}} // end\n", count - 1)));
+}

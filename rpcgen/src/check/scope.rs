@@ -3,7 +3,7 @@
 //! Knows: declarations, imports, built-in types; resolves paths, types, counts and values. Does not know: how a failure is reported:
 //! resolving is silent, so that each rule can do it, and exactly one of them says what is wrong.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Unit, walk};
 use crate::model::{Type, TypeId};
@@ -32,8 +32,8 @@ pub(crate) const BUILT_IN: [(&str, Type); 19] = [
     ("AppId", Type::AppId),
 ];
 
-/// Constants may name constants, so many times.
-const CONSTANT_STEPS_MAX: usize = 32;
+/// A constant may lead through so many others.
+const CONSTANT_STEPS_MAX: usize = 30;
 
 /// Aliases may name aliases, so many times.
 pub(crate) const ALIAS_STEPS_MAX: usize = 64;
@@ -75,6 +75,8 @@ pub(crate) struct Scope<'a> {
     names: Vec<HashMap<&'a str, Declared<'a>>>,
     /// The package of each unit, dots included; empty if it has none.
     packages: Vec<String>,
+    /// By unit and name, the value that a constant leads to, and through how many others. One that leads to itself is not among them.
+    ends: HashMap<(usize, &'a str), (usize, &'a Literal)>,
 }
 
 impl<'a> Scope<'a> {
@@ -82,13 +84,39 @@ impl<'a> Scope<'a> {
         let packages =
             units.iter().map(|unit| unit.file.package.as_ref().map_or_else(String::new, Path::text)).collect();
         let names = units.iter().map(|_| HashMap::new()).collect();
-        let mut scope = Self { units, types: Vec::new(), names, packages };
+        let mut scope = Self { units, types: Vec::new(), names, packages, ends: HashMap::new() };
         for (unit, item) in walk::items(units) {
             let (name, declared) = scope.declare(unit, item);
             // The first of two declarations counts; `names` reports the second.
             scope.names[unit].entry(name).or_insert(declared);
         }
+        scope.follow_constants();
         scope
+    }
+
+    /// Finds the end of every constant; each is looked at once, however they name each other.
+    fn follow_constants(&mut self) {
+        let mut seen = HashSet::new();
+        for (unit, item) in walk::items(self.units) {
+            let Item::Constant(constant) = item else { continue };
+            let (mut chain, mut next) = (Vec::new(), (unit, constant));
+            let end = loop {
+                let (unit, constant) = next;
+                let key = (unit, constant.head.name.text.as_str());
+                if !seen.insert(key) {
+                    break self.ends.get(&key).map(|(steps, end)| (steps + 1, *end));
+                }
+                chain.push(key);
+                let LiteralKind::Path(path) = &constant.value.kind else { break Some((0, &constant.value)) };
+                match self.lookup(unit, path) {
+                    Ok(Declared::Constant(home, other)) => next = (home, other),
+                    _ => break Some((0, &constant.value)),
+                }
+            };
+            let Some((steps, end)) = end else { continue };
+            let ends = chain.into_iter().rev().enumerate();
+            self.ends.extend(ends.map(|(before, key)| (key, (steps + before, end))));
+        }
     }
 
     fn declare(&mut self, unit: usize, item: &'a Item) -> (&'a str, Declared<'a>) {
@@ -187,15 +215,12 @@ impl<'a> Scope<'a> {
     }
 
     /// Through constants to a literal that is not one; a path that is no constant is its own literal. `None`: a constant that goes round
-    /// in a circle.
+    /// in a circle, or leads through too many others.
     pub(crate) fn literal<'l>(&'l self, unit: usize, literal: &'l Literal) -> Option<&'l Literal> {
-        let (mut unit, mut literal) = (unit, literal);
-        for _ in 0..CONSTANT_STEPS_MAX {
-            let LiteralKind::Path(path) = &literal.kind else { return Some(literal) };
-            let Ok(Declared::Constant(home, constant)) = self.lookup(unit, path) else { return Some(literal) };
-            (unit, literal) = (home, &constant.value);
-        }
-        None
+        let LiteralKind::Path(path) = &literal.kind else { return Some(literal) };
+        let Ok(Declared::Constant(home, constant)) = self.lookup(unit, path) else { return Some(literal) };
+        let (steps, end) = self.ends.get(&(home, constant.head.name.text.as_str()))?;
+        (*steps <= CONSTANT_STEPS_MAX).then_some(*end)
     }
 }
 

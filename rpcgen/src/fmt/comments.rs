@@ -56,10 +56,10 @@ impl<'t> Comments<'t> {
 
     /// Takes the one that stands behind `end` on the same line, with nothing but separators before it.
     pub(super) fn take_behind(&mut self, end: usize) -> Option<Range<usize>> {
-        let line_end = self.text[end..].find('\n').map_or(self.text.len(), |length| end + length);
-        let index = self.indices_in(&(end..line_end)).next()?;
+        let index = self.indices_in(&(end..self.text.len())).next()?;
+        // Stops at the first other character: a line may be as long as the file.
         let between = &self.text[end..self.ranges[index].start];
-        let is_behind = between.chars().all(|c| c.is_whitespace() || matches!(c, ',' | ';'));
+        let is_behind = between.chars().all(|c| c != '\n' && c.is_whitespace() || matches!(c, ',' | ';'));
         if is_behind { self.take(&[index]).pop() } else { None }
     }
 
