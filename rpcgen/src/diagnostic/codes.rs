@@ -109,7 +109,7 @@ codes! {
     Quotes             "E063" "a string that is not in double quotes";
     Modifier           "E064" "a modifier of another language";
     TupleVariant       "E065" "a variant whose data have no names";
-    VariantNumber      "E066" "a variant with a number";
+    Numbered           "E066" "a field or a variant with a number";
     OtherWord          "E067" "a clause of another language";
     Stream             "E068" "a stream of answers";
     Inheritance        "E069" "a declaration made from another";

@@ -84,6 +84,27 @@ impl Builder<'_, '_> {
         Some(Member::Action(Action { head, request: first, response, fails, fails_with: None }))
     }
 
+    /// A member without its answer or its origin, which could not be read; nor could its request, if that `is_told`.
+    pub(super) fn signature(
+        &mut self,
+        mut pairs: Pairs<'_, Rule>,
+        groups: &[Group],
+        rule: Rule,
+        is_told: bool,
+    ) -> Option<Member> {
+        let parts = self.parts(pairs.next()?)?;
+        let head = self.head(parts.attributes, parts.name?);
+        let mut groups = groups.iter().copied();
+        let mut request = self.fields(groups.next()?);
+        request.incomplete |= is_told;
+        if rule == Rule::broadcast {
+            return Some(Member::Broadcast(Broadcast { head, fields: request, origin: None }));
+        }
+        let fails = groups.next().filter(|_| parts.has_fails).map(|group| self.variants(group));
+        let response = Some(FieldList { span: head.name.span, incomplete: true, ..FieldList::default() });
+        Some(Member::Action(Action { head, request, response, fails, fails_with: None }))
+    }
+
     fn field(&mut self, mut pairs: Pairs<'_, Rule>) -> Option<Field> {
         let parts = self.parts(pairs.next()?)?;
         let mut ty = parts.ty?;
@@ -150,7 +171,7 @@ impl Builder<'_, '_> {
         let mut parts = Parts::default();
         for pair in piece.into_inner() {
             match pair.as_rule() {
-                Rule::attribute => parts.attributes.push(self.attribute(pair)?),
+                Rule::attribute => parts.attributes.extend(self.annotation(pair)),
                 Rule::name => parts.name = Some(self.name(&pair)),
                 Rule::type_expr => parts.ty = Some(self.type_expr(pair)?),
                 Rule::value => parts.value = Some(self.value(pair)?),
@@ -164,6 +185,14 @@ impl Builder<'_, '_> {
             }
         }
         Some(parts)
+    }
+
+    /// One with an argument that cannot be read, which was reported, is left out: the rest of the piece can be read.
+    fn annotation(&mut self, pair: Pair<'_, Rule>) -> Option<Attribute> {
+        let sound = self.sound;
+        let attribute = self.attribute(pair);
+        self.sound = sound;
+        attribute
     }
 
     fn attribute(&mut self, pair: Pair<'_, Rule>) -> Option<Attribute> {
@@ -193,7 +222,7 @@ impl Builder<'_, '_> {
                 Rule::list => base = Some(TypeExpr::new(self.list(inner)?, span)),
                 Rule::map => base = Some(TypeExpr::new(self.map(inner)?, span)),
                 Rule::question => optional = Some(span),
-                Rule::attribute => attributes.push(self.attribute(inner)?),
+                Rule::attribute => attributes.extend(self.annotation(inner)),
                 _ => {}
             }
         }
@@ -247,7 +276,9 @@ impl Builder<'_, '_> {
             Ok(kind) => Some(Literal { kind, span }),
             Err((code, why)) => {
                 let diagnostic = Diagnostic::new(code, span, why);
-                let number = if rule == Rule::number { literal::without_type(text) } else { None };
+                let without_type = || literal::without_type(text).map(str::to_owned);
+                let number =
+                    if rule == Rule::number { without_type().or_else(|| literal::duration_of(text)) } else { None };
                 self.bad_literal(match number {
                     Some(number) => diagnostic.with_fix("write", span, number),
                     None => diagnostic,

@@ -4,6 +4,7 @@
 //! pieces that cannot be.
 
 use super::parse::Rule;
+use super::signature;
 use super::split::{Pieces, Range};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::foreign;
@@ -32,11 +33,13 @@ pub(super) fn recognize(broken: &Broken<'_>) -> Option<(Diagnostic, usize)> {
         "" if broken.wants_semicolon => Some(broken.no_semicolon()),
         "[" => broken.brackets_behind(),
         "&" | "*" => broken.reference(),
+        "?" => broken.optional_twice(),
         _ => broken.brackets_before(),
     };
     found.or_else(|| broken.reservation()).or_else(|| match broken.rule {
         Rule::field => {
-            let found = broken.default().or_else(|| broken.optional()).or_else(|| broken.field());
+            let found = broken.default().or_else(|| broken.optional()).or_else(|| broken.numbered());
+            let found = found.or_else(|| broken.field());
             found.map(|diagnostic| (diagnostic, broken.generic_end()))
         }
         Rule::variant => broken.variant().map(|diagnostic| (diagnostic, broken.code.end)),
@@ -155,6 +158,20 @@ impl Broken<'_> {
         )
     }
 
+    /// `u8??`
+    fn optional_twice(&self) -> Option<(Diagnostic, usize)> {
+        self.before().trim_end().strip_suffix('?')?;
+        let marks = self.pieces.text(Range { start: self.at, end: self.code.end });
+        let others = marks.trim_start_matches(['?', ' ']);
+        let end = self.code.end - others.len();
+        let length = self.pieces.text(Range { start: self.at, end }).trim_end().len();
+        let span = self.pieces.span(Range { start: self.at, end: self.at + length });
+        let diagnostic = Diagnostic::new(Code::OptionalTwice, span, "this type is optional already");
+        let help =
+            "two ways to have no value cannot be told apart by a default: use an enum if they mean different things";
+        Some((diagnostic.with_help(help).with_fix("remove it", span, ""), self.code.end))
+    }
+
     /// `id?: uuid`, `id: uuid | null`
     fn optional(&self) -> Option<Diagnostic> {
         let whole = self.pieces.span(self.code);
@@ -167,13 +184,36 @@ impl Broken<'_> {
         Some(Diagnostic::new(Code::Modifier, whole, message).with_fix("write", whole, ours))
     }
 
+    /// `1: string name`, `name @0 :Text`
+    fn numbered(&self) -> Option<Diagnostic> {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let text = self.text();
+        let number = match text.split_once(':')?.0.trim() {
+            number if is_number(number) => number,
+            named => named.rsplit_once('@').map(|(_, number)| number).filter(|number| is_number(number))?,
+        };
+        let (_, behind) = text.split_once(':')?;
+        let has_both = number.len() < text.find(':')? || behind.split_whitespace().count() > 1;
+        let ours = signature::field(text, Err(0)).filter(|_| has_both)?;
+        let start = self.code.start + text.find(number)?;
+        let span = self.pieces.span(Range { start, end: start + number.len() });
+        let diagnostic = Diagnostic::new(Code::Numbered, span, "fields have no numbers");
+        let diagnostic = diagnostic.with_help("their order numbers them: append new ones at the end");
+        Some(diagnostic.with_fix("write", self.pieces.span(self.code), ours))
+    }
+
     fn field(&self) -> Option<Diagnostic> {
         let text = self.text();
         let words: Vec<&str> = text.split_whitespace().collect();
         let whole = self.pieces.span(self.code);
         match words.as_slice() {
             [word, rest @ ..] if !rest.is_empty() && is_word(word) && is_modifier(word) => {
-                let diagnostic = Diagnostic::new(Code::Modifier, whole, format!("`{word}` says nothing here"));
+                let message = match *word {
+                    "optional" => "an optional is written with a `?` behind its type".to_owned(),
+                    "repeated" => "a list is written with brackets around what it holds".to_owned(),
+                    _ => format!("`{word}` says nothing here"),
+                };
+                let diagnostic = Diagnostic::new(Code::Modifier, whole, message);
                 Some(match modified(word, text[word.len()..].trim_start()) {
                     Some(ours) => diagnostic.with_fix("write", whole, ours),
                     None => diagnostic.with_help("a field is written `name: type`; an optional one `name: type?`"),
@@ -212,13 +252,24 @@ impl Broken<'_> {
         let name = self.before().trim_end();
         match self.found {
             "=" if is_word(name) => {
-                let diagnostic = self.at_found(Code::VariantNumber, "variants have no numbers");
+                let diagnostic = self.at_found(Code::Numbered, "variants have no numbers");
                 let diagnostic = diagnostic.with_help("their order numbers them: append new ones at the end");
                 Some(diagnostic.with_fix("write", self.pieces.span(self.code), name))
             }
             "(" if is_word(name) => {
                 let diagnostic = self.at_found(Code::TupleVariant, "what a variant carries has names");
-                Some(diagnostic.with_help(format!("write `{name} {{ field: type, .. }}`")))
+                let behind = self.pieces.text(Range { start: self.at, end: self.code.end });
+                let fields = behind.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+                Some(match fields.and_then(|text| signature::fields(text, "value")) {
+                    Some(fields) if fields.is_empty() => {
+                        diagnostic.with_fix("write", self.pieces.span(self.code), name)
+                    }
+                    Some(fields) => {
+                        let ours = format!("{name} {{ {} }}", fields.join(", "));
+                        diagnostic.with_fix("write", self.pieces.span(self.code), ours)
+                    }
+                    None => diagnostic.with_help(format!("write `{name} {{ field: type, .. }}`")),
+                })
             }
             _ => None,
         }
@@ -230,15 +281,13 @@ impl Broken<'_> {
         let is_answer = before.ends_with("->");
         if is_answer && self.found == "stream" {
             let diagnostic = Diagnostic::new(Code::Stream, found, "an action answers once");
-            let help = "what comes later is a broadcast: `broadcast name(..) to origin of action by field;`";
-            return Some((diagnostic.with_help(help), self.code.end));
+            let diagnostic = diagnostic.with_help("what comes later, and again, is a broadcast to the node that asked");
+            return Some((self.rewritten(diagnostic), self.code.end));
         }
         if is_answer && !self.found.is_empty() {
-            let (range, ours) = self.response(self.at);
             let message = "what an action answers has names, as what it is asked has";
-            let span = self.pieces.span(range);
             return Some((
-                Diagnostic::new(Code::UnnamedResponse, span, message).with_fix("write", span, ours),
+                self.answered(self.at, |span| Diagnostic::new(Code::UnnamedResponse, span, message)),
                 self.code.end,
             ));
         }
@@ -251,15 +300,52 @@ impl Broken<'_> {
         let diagnostic = Diagnostic::new(Code::OtherWord, found, message);
         let behind = self.pieces.trim(Range { start: self.at + self.found.len(), end: self.code.end });
         let is_named = ours == "fails" || behind.start == behind.end || self.pieces.text(behind).starts_with('(');
+        if !is_named {
+            return Some((self.answered(behind.start, |_| diagnostic), self.code.end));
+        }
         let blank = if self.before().ends_with(before) { " " } else { "" };
-        let diagnostic = if is_named {
-            diagnostic.with_fix("write", found, format!("{blank}{ours}"))
-        } else {
-            let (range, response) = self.response(behind.start);
-            let whole = self.pieces.span(Range { start: self.at, end: range.end });
-            diagnostic.with_fix("write", whole, format!("{blank}-> {response}"))
+        let reasons = self.pieces.text(behind);
+        let diagnostic = match signature::reasons_of(reasons.trim_end_matches(';')) {
+            Some(reasons_here) if ours == "fails" && !reasons.starts_with('{') && !reasons_here.is_empty() => {
+                let whole = self.pieces.span(Range { start: self.at, end: behind.end });
+                diagnostic.with_fix("write", whole, format!("{blank}fails {{ {reasons_here} }};"))
+            }
+            _ => diagnostic.with_fix("write", found, format!("{blank}{ours}")),
         };
         Some((diagnostic, self.code.end))
+    }
+
+    /// The whole member as it is written here, from its first word on.
+    fn rewritten(&self, diagnostic: Diagnostic) -> Diagnostic {
+        let Some(word) = self.pieces.leading_word(self.code) else { return diagnostic };
+        let whole = Range { start: word.start, end: self.code.end };
+        match signature::ours(self.pieces.text(whole), "action") {
+            Some(written) => diagnostic.with_fix("write", self.pieces.span(whole), written.text),
+            None => diagnostic,
+        }
+    }
+
+    /// An answer without parentheses that begins at `start`: what is said of its place, and how it is written, up to the `;`.
+    fn answered(&self, start: usize, said: impl FnOnce(Span) -> Diagnostic) -> Diagnostic {
+        let rest = self.pieces.text(Range { start, end: self.code.end });
+        let has_reasons = rest.find(" fails");
+        let end = has_reasons.or_else(|| rest.rfind(';')).unwrap_or(rest.len());
+        let ty = rest[..end].trim_end();
+        let diagnostic = said(self.pieces.span(Range { start, end: start + ty.len() }));
+        let Some(mut answer) = signature::answer(ty) else {
+            return diagnostic.with_help("write `-> (name: type, ..)`, and `fails { reason, .. }` behind it");
+        };
+        let mut end = start + ty.len();
+        if has_reasons.is_some() {
+            answer.reasons.clear();
+        } else {
+            end = self.code.end;
+        }
+        let before = self.pieces.text(Range { start: self.code.start, end: start });
+        let begin = before.rfind(')').map_or(start, |at| self.code.start + at + 1);
+        let semicolon = if has_reasons.is_some() { "" } else { ";" };
+        let whole = self.pieces.span(Range { start: begin, end });
+        diagnostic.with_fix("write", whole, format!("{}{semicolon}", answer.text()))
     }
 
     /// `to open by key`, `by key`, `to origin of open`: a part of an origin.
@@ -284,17 +370,6 @@ impl Broken<'_> {
             }
             _ => None,
         }
-    }
-
-    /// Where a response without parentheses stands, and how it is written.
-    fn response(&self, start: usize) -> (Range, String) {
-        let rest = self.pieces.text(Range { start, end: self.code.end });
-        let end = rest.find(" fails").or_else(|| rest.rfind(';')).unwrap_or(rest.len());
-        let ty = rest[..end].trim_end();
-        let is_named = ty.split_once(':').is_some_and(|(name, _)| is_word(name.trim()));
-        let ours = foreign::generic(ty).unwrap_or_else(|| ty.to_owned());
-        let ours = if is_named { format!("({ty})") } else { format!("(result: {ours})") };
-        (Range { start, end: start + ty.len() }, ours)
     }
 
     fn declaration(&self) -> Option<(Diagnostic, usize)> {
@@ -363,7 +438,7 @@ fn modified(word: &str, rest: &str) -> Option<String> {
 }
 
 /// `name: type`, `name?: type` or `name: type | null`, with what stands behind the type.
-fn named(word: &str, text: &str) -> Option<String> {
+pub(super) fn named(word: &str, text: &str) -> Option<String> {
     let is_none = |word: &str| matches!(word, "null" | "None" | "none" | "undefined" | "nil");
     let (name, ty) = text.split_once(':')?;
     let (ty, behind) = ty.split_at(ty.find(['@', '=']).unwrap_or(ty.len()));

@@ -94,6 +94,37 @@ fn duration(digits: &str, unit: &str, negative: bool) -> Result<LiteralKind, Wro
     total.map(LiteralKind::Duration).ok_or_else(|| wrong("no duration is longer than 213503 days"))
 }
 
+/// Whether a text is a duration, as it would be without quotes.
+pub(crate) fn is_duration(text: &str) -> bool {
+    matches!(number(text), Ok(LiteralKind::Duration(_)))
+}
+
+/// `3sec`, `2minutes`, `1.5s`: a duration as it is written here.
+pub(super) fn duration_of(text: &str) -> Option<String> {
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (count, unit) = text.split_at(unit_at);
+    let unit = unit.to_ascii_lowercase();
+    let (unit, finer) = match unit.strip_suffix('s').filter(|short| short.len() > 1).unwrap_or(&unit) {
+        "ns" | "nano" | "nanosec" | "nanosecond" => ("ns", ""),
+        "us" | "usec" | "micro" | "microsec" | "microsecond" => ("us", "ns"),
+        "ms" | "msec" | "milli" | "millisec" | "millisecond" => ("ms", "us"),
+        "s" | "sec" | "second" => ("s", "ms"),
+        "m" | "min" | "minute" => ("m", ""),
+        "h" | "hr" | "hour" => ("h", ""),
+        "d" | "day" => ("d", ""),
+        _ => return None,
+    };
+    let ours = match count.split_once('.') {
+        None => format!("{count}{unit}"),
+        Some((whole, part)) if part.len() <= 3 => {
+            let thousandths = format!("{whole}{part:0<3}");
+            format!("{}{finer}", thousandths.trim_start_matches('0'))
+        }
+        Some(_) => return None,
+    };
+    is_duration(&ours).then_some(ours)
+}
+
 /// The characters of `"..."`, given with its quotes.
 pub(super) fn string(quoted: &str) -> Result<String, Wrong> {
     let mut out = String::new();
@@ -179,6 +210,24 @@ mod tests {
         }
         for text in ["1", "3s", "0x1f32", "u32", "1e3"] {
             assert_eq!(without_type(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_of_other_languages_take_our_units() {
+        for (theirs, ours) in [
+            ("3sec", Some("3s")),
+            ("1second", Some("1s")),
+            ("2mins", Some("2m")),
+            ("10Hours", Some("10h")),
+            ("250millis", Some("250ms")),
+            ("1.5s", Some("1500ms")),
+            ("0.25ms", Some("250us")),
+            ("1.5h", None),
+            ("3x", None),
+            ("7", None),
+        ] {
+            assert_eq!(duration_of(theirs).as_deref(), ours, "{theirs}");
         }
     }
 

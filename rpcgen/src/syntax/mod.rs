@@ -8,10 +8,13 @@ mod elsewhere;
 mod file;
 mod habits;
 mod literal;
+mod members;
 mod parse;
 mod protobuf;
 mod scan;
+mod signature;
 mod split;
 mod words;
 
 pub use file::parse;
+pub(crate) use literal::is_duration;

@@ -7,11 +7,11 @@
 use pest::Parser as _;
 use pest::error::{ErrorVariant, InputLocation};
 
-use super::ast::{Import, Member, Name};
+use super::ast::{Import, Name};
 use super::build::{Builder, Declaration};
 use super::habits::{self, Broken};
 use super::scan;
-use super::split::{Cut, Group, Pieces, Range};
+use super::split::{Group, Pieces, Range};
 use super::words::{expected, form};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::foreign;
@@ -137,7 +137,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `pub struct`, `pub(crate) struct`, `private action`: what the word stands before is read as if it were not there.
-    fn behind_modifier(&mut self, word: Range, range: Range) -> Option<Range> {
+    pub(super) fn behind_modifier(&mut self, word: Range, range: Range) -> Option<Range> {
         let known = ["const", "alias", "struct", "enum", "service", "action", "broadcast"];
         let mut last = word;
         let behind = loop {
@@ -190,7 +190,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A reservation, where a declaration or a member would stand: what it names is not missed.
-    fn reserved(&mut self, range: Range, what: &str) {
+    pub(super) fn reserved(&mut self, range: Range, what: &str) {
         let code = self.pieces.trim(range);
         if !self.is_reported(range) {
             self.sink.push(habits::reserved(self.pieces.span(code), self.pieces.text(code), what));
@@ -332,60 +332,6 @@ impl<'a> Parser<'a> {
         Some(Name::new(self.pieces.text(name), self.pieces.span(name)))
     }
 
-    /// Members of a service between its braces.
-    pub(super) fn members(&mut self, group: Group) -> Vec<Member> {
-        let ranges = self.pieces.cut(group.inside(), Cut::Members, &mut self.sink);
-        self.each(&ranges, Self::member).into_iter().flatten().collect()
-    }
-
-    fn member(&mut self, range: Range) -> Option<Member> {
-        let word = self.pieces.leading_word(range);
-        let rule = match word.map(|word| self.pieces.text(word)) {
-            Some("action") => Rule::action,
-            Some("broadcast") => Rule::broadcast,
-            Some("reserved") => {
-                self.reserved(range, "action");
-                return None;
-            }
-            Some(modifier) if foreign::is_modifier(modifier) => {
-                if let Some(rest) = word.and_then(|word| self.behind_modifier(word, range)) {
-                    return self.member(rest);
-                }
-                self.not_a_member(word.unwrap_or(range));
-                return self.lost_name(range).map(Member::Lost);
-            }
-            _ => {
-                self.not_a_member(word.unwrap_or(range));
-                return self.lost_name(range).map(Member::Lost);
-            }
-        };
-        let member = self.piece(range, rule, |builder, pairs, groups| builder.member(pairs, groups));
-        member.or_else(|| self.lost_name(range).map(Member::Lost))
-    }
-
-    fn not_a_member(&mut self, range: Range) {
-        let code = self.pieces.trim(range);
-        if self.is_reported(range) {
-            return;
-        }
-        let found = first_token(self.pieces.text(code));
-        let span = self.pieces.span(Range { start: code.start, end: code.start + found.len() });
-        let message = format!("expected `action` or `broadcast`, found `{}`", found.escape_debug());
-        if found == ";" {
-            let diagnostic = Diagnostic::new(Code::Separator, span, "one `;` ends an action or a broadcast");
-            return self.sink.push(diagnostic.with_fix("remove it", span, ""));
-        }
-        let diagnostic = Diagnostic::new(Code::UnknownMember, span, message);
-        let behind = self.pieces.text(Range { start: code.start + found.len(), end: self.pieces.whole().end });
-        if ["action", "broadcast"].contains(&behind.split_whitespace().next().unwrap_or_default()) {
-            return self.sink.push(diagnostic.with_fix("leave it out", span, ""));
-        }
-        self.sink.push(match foreign::member(found).or_else(|| nearest(found, ["action", "broadcast"])) {
-            Some(word) => diagnostic.with_fix("did you mean", span, word),
-            None => diagnostic.with_help("a service has actions and broadcasts, each ended by `;`"),
-        });
-    }
-
     /// Whether a comma stands where a field or variant should.
     pub(super) fn is_empty_piece(&mut self, range: Range, what: &str) -> bool {
         let code = self.pieces.trim(range);
@@ -433,7 +379,7 @@ pub(super) fn is_whole(rule: Rule, text: &str) -> bool {
 }
 
 /// The word, the number or the one character that a text begins with, on one line.
-fn first_token(text: &str) -> &str {
+pub(super) fn first_token(text: &str) -> &str {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let length = text.find(|c| !is_word(c)).unwrap_or(text.len());
     let first = text.chars().next().map_or(0, char::len_utf8);

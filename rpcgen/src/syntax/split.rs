@@ -27,6 +27,11 @@ impl Group {
     pub(super) fn inside(self) -> Range {
         Range { start: self.open + 1, end: self.close }
     }
+
+    /// With the brackets.
+    pub(super) fn whole(self) -> Range {
+        Range { start: self.open, end: self.close + usize::from(self.closed) }
+    }
 }
 
 /// How a run of pieces is cut.
@@ -137,13 +142,13 @@ impl Pieces {
             let (end, next) = match (mark.kind, how) {
                 (MarkKind::Open(close), _) => {
                     index = close;
-                    let ends = how == Cut::Items && self.clean.as_bytes()[mark.at] == b'{' && self.is_braced(&leading);
+                    let ends = self.clean.as_bytes()[mark.at] == b'{' && self.ends_with_braces(how, &leading, close);
                     let behind = self.behind(close).min(range.end);
                     (ends.then_some(behind), behind)
                 }
                 (MarkKind::Semicolon, Cut::Items | Cut::Members) => (Some(mark.at + 1), mark.at + 1),
                 (MarkKind::ItemWord, Cut::Items) | (MarkKind::MemberWord, Cut::Members) => {
-                    let before = start + self.clean[start..mark.at].trim_end().len();
+                    let before = start + without_annotations(&self.clean[start..mark.at]).len();
                     (leading.is_cut_before(mark.at).then_some(before), before)
                 }
                 (MarkKind::Comma | MarkKind::Semicolon, Cut::List) => (Some(mark.at), mark.at + 1),
@@ -202,6 +207,19 @@ impl Pieces {
             }
         }
         // Only whole characters were replaced: brackets are ASCII.
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// The piece as [`Self::emptied`], with nothing but spaces besides what is kept of it.
+    pub(super) fn kept(&self, range: Range, groups: &[Group], kept: &[Range]) -> String {
+        let mut bytes = self.emptied(range, groups).into_bytes();
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            let at = range.start + at;
+            if !kept.iter().any(|range| (range.start..range.end).contains(&at)) {
+                *byte = b' ';
+            }
+        }
+        // Words and brackets are kept whole.
         String::from_utf8(bytes).unwrap_or_default()
     }
 
@@ -282,6 +300,20 @@ impl Pieces {
         Leading { code_start: self.skip_blanks(range.start), word: self.leading_word(range) }
     }
 
+    fn ends_with_braces(&self, how: Cut, leading: &Leading, close: usize) -> bool {
+        match how {
+            Cut::Items => self.is_braced(leading),
+            // `rpc Get(Request) returns (Item) {}`: none of our members does.
+            Cut::Members => {
+                let is_other = |word| !matches!(self.text(word), "action" | "broadcast" | "reserved");
+                let rest = &self.clean[self.behind(close)..];
+                leading.word.is_some_and(is_other)
+                    && rest.trim_start_matches([' ', '\t', '\r']).starts_with(['\n', '}'])
+            }
+            Cut::List => false,
+        }
+    }
+
     /// Whether the declaration ends with its braces. A word that is none of ours is taken for one that does: what it misspells most
     /// often has braces.
     fn is_braced(&self, leading: &Leading) -> bool {
@@ -326,4 +358,29 @@ impl Pieces {
         let length = self.clean.as_bytes()[at..].iter().take_while(|byte| is_word(**byte)).count();
         Range { start: at, end: at + length }
     }
+}
+
+/// A text before a word that begins a declaration, without the lines of annotations that are that one's. `@max` stands behind a type.
+fn without_annotations(text: &str) -> &str {
+    let mut mine = text.trim_end();
+    while let Some((before, line)) = mine.rsplit_once('\n') {
+        if !is_annotations(line) || line.trim_start().starts_with("@max") {
+            break;
+        }
+        mine = before.trim_end();
+    }
+    mine
+}
+
+/// Whether a line is one annotation behind the other, and nothing else.
+fn is_annotations(line: &str) -> bool {
+    let mut rest = line.trim();
+    while let Some(name) = rest.strip_prefix('@') {
+        rest = name.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').trim_start();
+        if let Some(arguments) = rest.strip_prefix('(') {
+            let Some((_, behind)) = arguments.split_once(')') else { return false };
+            rest = behind.trim_start();
+        }
+    }
+    rest.is_empty()
 }

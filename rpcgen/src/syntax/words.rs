@@ -71,7 +71,7 @@ fn describe(rule: Rule) -> &'static str {
         Rule::kw_struct | Rule::struct_item => "`struct`",
         Rule::kw_enum | Rule::enum_item => "`enum`",
         Rule::kw_service | Rule::service_item => "`service`",
-        Rule::kw_action | Rule::action => "`action`",
+        Rule::kw_action | Rule::action | Rule::signature => "`action`",
         Rule::kw_broadcast | Rule::broadcast => "`broadcast`",
         Rule::field => "a field",
         Rule::variant => "a variant",
