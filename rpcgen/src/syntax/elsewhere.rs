@@ -143,11 +143,26 @@ impl Broken<'_> {
         if !begins || !is_word(self.found) || !is_whole(self.rule, before) {
             return None;
         }
-        let end = self.code.start + before.len();
+        let end = self.code.start + self.without_annotations_of_next(before).len();
         let span = self.pieces.span(Range { start: end, end });
         let what = if self.rule == Rule::field { "fields" } else { "variants" };
         let diagnostic = Diagnostic::new(Code::Separator, span, format!("a `,` is missing between two {what}"));
         Some((diagnostic.with_fix("write", span, ","), end))
+    }
+
+    /// Annotations on lines of their own before a field are that field's, but for `@max`, which stands behind a type.
+    fn without_annotations_of_next<'t>(&self, before: &'t str) -> &'t str {
+        let mut mine = before;
+        for (at, _) in before.rmatch_indices('@') {
+            let rest = before[..at].trim_end();
+            if before[at..].starts_with("@max") || !is_whole(self.rule, rest) {
+                break;
+            }
+            if before[rest.len()..at].contains('\n') {
+                mine = rest;
+            }
+        }
+        mine
     }
 }
 

@@ -74,6 +74,8 @@ struct Scanner<'a> {
     /// Nothing but blanks since the last newline.
     line_is_blank: bool,
     line_start: usize,
+    /// The first code of the line, if there is any.
+    line_code: usize,
     /// One past the last byte of code.
     code_end: usize,
     marks: Vec<Mark>,
@@ -93,6 +95,7 @@ impl<'a> Scanner<'a> {
             at: 0,
             line_is_blank: true,
             line_start: 0,
+            line_code: 0,
             code_end: 0,
             marks: Vec::new(),
             open: Vec::new(),
@@ -141,7 +144,10 @@ impl<'a> Scanner<'a> {
                 _ if is_word(byte) => self.word(),
                 _ => self.at += 1,
             }
-            self.line_is_blank = false;
+            if self.line_is_blank {
+                self.line_code = start;
+                self.line_is_blank = false;
+            }
             self.code_end = self.at;
         }
         self.close_all(0, self.code_end, "the file ends here");
@@ -312,7 +318,7 @@ impl<'a> Scanner<'a> {
         let end = start + length;
         let word = &self.text[start..end];
         let is_one_of = |words: &[&str]| words.iter().any(|candidate| candidate.as_bytes() == word);
-        if self.line_is_blank && self.begins_a_declaration(end) {
+        if (self.line_is_blank || self.is_behind_annotations(start)) && self.begins_a_declaration(end) {
             if is_one_of(&ITEM_WORDS) {
                 if start == self.line_start {
                     self.close_all(0, self.code_end, "the next declaration begins here");
@@ -323,6 +329,13 @@ impl<'a> Scanner<'a> {
             }
         }
         self.at = end;
+    }
+
+    /// Whether a line begins with an annotation, and one ends here.
+    fn is_behind_annotations(&self, at: usize) -> bool {
+        let before = self.text[self.line_code..at].trim_ascii_end();
+        let word = before.iter().rev().take_while(|byte| is_word(**byte)).count();
+        before.starts_with(b"@") && (before.ends_with(b")") || before[..before.len() - word].ends_with(b"@"))
     }
 
     /// A keyword is followed by a name or a string; a field or a variant of the same name is not.
