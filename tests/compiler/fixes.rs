@@ -111,3 +111,57 @@ fn a_name_takes_its_casing_where_nothing_else_names_it() {
     assert_eq!(said("struct A { user_name: u8, userName: u8 }").matches("W004").count(), 0);
     assert_eq!(said("struct app_id {}"), "");
 }
+
+#[test]
+fn signatures_of_other_languages_become_ours_with_an_app_id() {
+    let both = "action f(app_id: AppId, x: u8) -> (result: u8)";
+    assert_fixed(&[
+        ("service S { action f(x: u8) -> u8; }", &format!("service S {{ {both}; }}")),
+        ("service S { action f(x: u8) -> u8 }", &format!("service S {{ {both}; }}")),
+        ("service S { fn f(x: u8) -> u8; }", &format!("service S {{ {both}; }}")),
+        ("service S { u8 f(1: u8 x); }", &format!("service S {{ {both}; }}")),
+        ("service S { f @0 (x :UInt8) -> (result :UInt8); }", &format!("service S {{ {both}; }}")),
+        (
+            "service S { action f() -> Result<u8, NoSuchUser>; }",
+            "service S { action f(app_id: AppId) -> (result: u8) fails { no_such_user }; }",
+        ),
+        ("service S { action f(x: u8): u8 }", &format!("service S {{ {both}; }}")),
+        ("service S { action f() -> void; }", "service S { action f(app_id: AppId); }"),
+        (
+            "service S { action f() throws (1: Gone a, 2: Full b); }",
+            "service S { action f(app_id: AppId) fails { gone, full }; }",
+        ),
+        (
+            "struct R {}\nservice S { action f(app_id: AppId); rpc Get(R) returns (R) {}\n}",
+            "struct R {}\nservice S { action f(app_id: AppId); action get(app_id: AppId, request: R) -> (result: R);\n}",
+        ),
+        (
+            "service S {\n    stream seen(key: string) -> u64;\n}",
+            "service S {\n    action seen(app_id: AppId, key: string);\n    broadcast seen_next(app_id: AppId, key: string, \
+             result: u64) to origin of seen by key;\n}",
+        ),
+        (
+            "service S { getThing(id: string, all?: boolean): Promise<string[] | null>; }",
+            "service S { action get_thing(app_id: AppId, id: string, all: bool?) -> (result: [string]?); }",
+        ),
+    ]);
+}
+
+#[test]
+fn what_another_language_writes_of_a_field_has_its_place_here() {
+    assert_fixed(&[
+        ("struct A { a: u8?? }\nalias B = [u8???];", "struct A { a: u8? }\nalias B = [u8?];"),
+        ("struct A { 1: optional i32 a = 3, 2: list<string> b }", "struct A { a: i32? = 3, b: [string] }"),
+        ("struct A { a @0 :Text; b @1 :Int64 }", "struct A { a: string, b: i64 }"),
+        (
+            "enum E { y(u8), z(a: u8, b: String), w(u8, string), v() }",
+            "enum E { y { value: u8 }, z { a: u8, b: string }, w { u8: u8, string: string }, v }",
+        ),
+        ("struct A { a: string\n    @sensitive b: u8 }", "struct A { a: string,\n    @sensitive b: u8 }"),
+        ("alias A = u8\n@fixed\nstruct B { a: A }", "alias A = u8;\n@fixed\nstruct B { a: A }"),
+        (
+            "service S {\n@deadline(3)\naction a(app_id: AppId)\n@deadline(2sec) @persist(\"disk\")\naction b(app_id: AppId);\n}",
+            "service S {\n@deadline(3s)\naction a(app_id: AppId);\n@deadline(2s) @persist(disk)\naction b(app_id: AppId);\n}",
+        ),
+    ]);
+}

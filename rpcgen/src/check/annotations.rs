@@ -7,7 +7,10 @@ use super::walk::{self, Owner};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::foreign;
 use crate::nearest::nearest;
-use crate::syntax::ast::{Attribute, Head, Item, Literal, LiteralKind, Member};
+use crate::syntax::{
+    self,
+    ast::{Attribute, Head, Item, Literal, LiteralKind, Member},
+};
 
 /// Where an annotation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,13 +210,34 @@ fn arguments(attribute: &Attribute, annotation: &Annotation, sink: &mut Sink) {
         _ => false,
     };
     if !fits {
-        let diagnostic = Diagnostic::new(
-            Code::AnnotationArgument,
-            attribute.span,
-            format!("`@{}` takes something else", annotation.name),
-        );
-        sink.push(diagnostic.with_help(format!("it is written `{}`", annotation.example)));
+        let takes = match annotation.takes {
+            Takes::Nothing => "takes nothing",
+            Takes::Text => "takes a text",
+            Takes::Count => "takes a number",
+            Takes::Duration => "takes a duration",
+            Takes::Word(_) => "takes a word",
+        };
+        let message = format!("`@{}` {takes}", annotation.name);
+        let diagnostic = Diagnostic::new(Code::AnnotationArgument, attribute.span, message);
+        sink.push(match meant(annotation.takes, &attribute.arguments) {
+            Some((literal, ours)) => diagnostic.with_fix("write", literal.span, ours),
+            None => diagnostic.with_help(format!("it is written `{}`", annotation.example)),
+        });
     }
+}
+
+/// `@deadline(3)`, `@deadline("3s")`, `@persist("disk")`, `@deprecated(old)`: what was meant by an argument.
+fn meant(takes: Takes, arguments: &[Literal]) -> Option<(&Literal, String)> {
+    let [literal] = arguments else { return None };
+    let ours = match (takes, &literal.kind) {
+        (Takes::Duration, LiteralKind::Integer { negative: false, magnitude }) => format!("{magnitude}s"),
+        (Takes::Duration, LiteralKind::String(text)) if syntax::is_duration(text) => text.clone(),
+        (Takes::Word(words), LiteralKind::String(text)) if words.contains(&text.as_str()) => text.clone(),
+        (Takes::Word(words), LiteralKind::Path(path)) => nearest(&path.text(), words.iter().copied())?.to_owned(),
+        (Takes::Text, LiteralKind::Path(path)) => format!("\"{}\"", path.text()),
+        _ => return None,
+    };
+    Some((literal, ours))
 }
 
 /// The first annotation of this name; for the pass that makes the model, after all is checked.
