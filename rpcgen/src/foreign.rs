@@ -128,7 +128,7 @@ pub(crate) fn declaration(word: &str) -> Option<&'static str> {
         "union" | "oneof" | "choice" => "enum",
         "interface" | "protocol" | "trait" => "service",
         "type" | "typedef" | "using" | "newtype" | "typealias" => "alias",
-        "let" | "static" | "define" | "final" => "const",
+        "let" | "var" | "val" | "static" | "define" | "final" => "const",
         "include" | "use" | "require" => "import",
         "namespace" | "module" | "mod" => "package",
         _ => return None,
@@ -148,7 +148,8 @@ pub(crate) fn member(word: &str) -> Option<&'static str> {
 pub(crate) fn annotation(word: &str) -> Option<&'static str> {
     Some(match word {
         "secret" | "private" | "redact" | "redacted" | "debug_redact" | "confidential" => "sensitive",
-        "maxLength" | "max_length" | "max_len" | "max_size" | "maxItems" | "max_items" | "limit" => "max",
+        "maxLength" | "maxlen" | "len" | "length" | "max_length" | "max_len" | "max_size" | "maxItems"
+        | "max_items" | "limit" => "max",
         "obsolete" => "deprecated",
         "timeout" => "deadline",
         "durable" => "persist",

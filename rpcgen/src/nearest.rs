@@ -9,7 +9,8 @@ const LENGTH_MAX: usize = 64;
 
 /// The candidate nearest to `word`, if it is near enough to be what was meant. Of equals the one that begins alike longest.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = word.len().div_ceil(3).min(3);
+    // One letter is near to nothing else.
+    let allowed = word.len().div_ceil(3).min(3).min(word.len() / 2);
     let small = word.to_ascii_lowercase();
     let near = candidates.into_iter().filter_map(|candidate| {
         let distance = distance(small.as_bytes(), candidate, allowed)?;

@@ -165,3 +165,38 @@ fn what_another_language_writes_of_a_field_has_its_place_here() {
         ),
     ]);
 }
+
+#[test]
+fn declarations_of_other_languages_become_ours() {
+    assert_fixed(&[
+        ("const u8 A = 3;\nlet B: u8 = 3;", "const A: u8 = 3;\nconst B: u8 = 3;"),
+        ("type A = { x: f64 };\nstruct B;\nstruct C(u8);", "struct A { x: f64 }\nstruct B {}\nstruct C { value: u8 }"),
+        ("struct A { map<string, i32> a = 4; list<u8> b }", "struct A { a: {string: i32}, b: bytes }"),
+        ("struct A { a: ?u8, b: Option[u8], c: map[string]u8 }", "struct A { a: u8?, b: u8?, c: {string: u8} }"),
+        (
+            "struct A { a: string max(8), b: string @max 8, c: bytes(16) }",
+            "struct A { a: string @max(8), b: string @max(8), c: bytes @max(16) }",
+        ),
+        ("enum E { x }\nstruct A { a: E = E::x }", "enum E { x }\nstruct A { a: E = x }"),
+        (
+            "struct A { a: duration = 3, b: u8 = \"3\", c: bool = 1, d: AppId = 7 }",
+            "struct A { a: duration = 3s, b: u8 = 3, c: bool = true, d: AppId = AppId(7) }",
+        ),
+    ]);
+}
+
+#[test]
+fn clauses_take_their_form_and_their_order() {
+    let whole = "action f(app_id: AppId) -> (x: u8) fails { gone };";
+    let broadcast = "service S { action f(app_id: AppId); broadcast b(app_id: AppId)";
+    assert_fixed(&[
+        ("service S { action f(app_id: AppId) fails { gone } -> (x: u8); }", &format!("service S {{ {whole} }}")),
+        ("service S { action f(app_id: AppId) -> (x: u8) fails Gone; }", &format!("service S {{ {whole} }}")),
+        ("service S { action f(app_id: AppId) => (x: u8) fails { gone }; }", &format!("service S {{ {whole} }}")),
+        ("service S { action f(app_id: AppId) -> {x: u8} fails { gone }; }", &format!("service S {{ {whole} }}")),
+        ("service S { action f(AppId app_id) -> (u8 x) fails { gone }; }", &format!("service S {{ {whole} }}")),
+        ("service S { action f(app_id) {} }", "service S { action f(app_id: AppId); }"),
+        (&format!("{broadcast} to all; }}"), &format!("{broadcast}; }}")),
+        (&format!("{broadcast} origin f by app_id; }}"), &format!("{broadcast} to origin of f by app_id; }}")),
+    ]);
+}

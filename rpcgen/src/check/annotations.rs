@@ -185,6 +185,12 @@ fn unknown(attribute: &Attribute, sink: &mut Sink) {
     let names = || TABLE.iter().map(|annotation| annotation.name);
     sink.push(match foreign::annotation(&name.text).or_else(|| nearest(&name.text, names())) {
         Some(near) => diagnostic.with_fix("did you mean", name.span, near),
+        None if name.text == "default" => {
+            diagnostic.with_help("a default stands behind the type: `name: type = value`")
+        }
+        None if matches!(name.text.as_str(), "optional" | "nullable") => {
+            diagnostic.with_help("an optional has a `?` behind its type: `name: type?`")
+        }
         None => diagnostic.with_help(format!("the annotations are @{}", names().collect::<Vec<_>>().join(", @"))),
     });
 }

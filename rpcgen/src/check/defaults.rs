@@ -8,6 +8,7 @@ use super::walk;
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::model::{Type, TypeId, Value};
 use crate::nearest::{nearest, nearest_or_part};
+use crate::syntax;
 use crate::syntax::ast::{Item, Literal, LiteralKind, Path, Variant};
 
 pub(super) fn check(scope: &Scope<'_>, sink: &mut Sink) {
@@ -67,7 +68,26 @@ pub(super) fn value(
         (_, LiteralKind::Integer { negative, magnitude }) if integer_range(&plain).is_some() => {
             integer(&plain, *negative, *magnitude).ok_or_else(|| Some(Box::new(out_of_range(&plain, literal))))
         }
-        _ => Err(wrong(form(&plain))),
+        (_, kind) => match meant(&plain, kind).filter(|_| resolved.span == literal.span) {
+            Some(ours) => {
+                Err(Some(Box::new(mismatch(&plain, literal, resolved).with_fix("write", literal.span, ours))))
+            }
+            None => Err(wrong(form(&plain))),
+        },
+    }
+}
+
+/// `wait: duration = 3`, `count: u8 = "3"`: what was meant by a value of another type.
+fn meant(ty: &Type, kind: &LiteralKind) -> Option<String> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match (ty, kind) {
+        (Type::Duration, LiteralKind::Integer { negative: false, magnitude }) => Some(format!("{magnitude}s")),
+        (Type::Duration, LiteralKind::String(text)) if syntax::is_duration(text) => Some(text.clone()),
+        (Type::AppId, LiteralKind::Integer { negative: false, magnitude }) => Some(format!("AppId({magnitude})")),
+        (Type::Bool, LiteralKind::Integer { magnitude: 0, .. }) => Some("false".to_owned()),
+        (Type::Bool, LiteralKind::Integer { magnitude: 1, .. }) => Some("true".to_owned()),
+        (_, LiteralKind::String(text)) if integer_range(ty).is_some() && digits(text) => Some(text.clone()),
+        _ => None,
     }
 }
 

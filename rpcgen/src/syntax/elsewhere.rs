@@ -2,6 +2,8 @@
 //!
 //! Knows: `u8[]`, `[]string`, `&str`, an import without quotes, a comma that lacks. Does not know: which piece is tried when (`habits`).
 
+use heck::{ToSnakeCase as _, ToUpperCamelCase as _};
+
 use super::habits::{Broken, is_word};
 use super::parse::{Rule, is_whole};
 use super::split::Range;
@@ -37,7 +39,7 @@ impl Broken<'_> {
         (diagnostic, self.code.end)
     }
 
-    fn behind(&self, at: usize) -> &str {
+    pub(super) fn behind(&self, at: usize) -> &str {
         self.pieces.text(Range { start: at, end: self.code.end })
     }
 
@@ -55,6 +57,9 @@ impl Broken<'_> {
         if element.is_empty() || !self.wants_type(name) {
             return None;
         }
+        if let Some(found) = self.generic_in_brackets(start, element) {
+            return Some(found);
+        }
         let (mut ty, mut rest) = (ours(element).to_owned(), self.behind(self.at));
         while let Some((length, behind)) = rest.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
             if !is_length(length.trim()) {
@@ -65,6 +70,98 @@ impl Broken<'_> {
         }
         let whole = Range { start, end: self.code.end - rest.len() };
         Some(self.written_elsewhere(whole, "the brackets of a list stand around what it holds", ty))
+    }
+
+    /// `Option[u8]`, `map[string]u8`
+    fn generic_in_brackets(&self, start: usize, name: &str) -> Option<(Diagnostic, usize)> {
+        let (inside, behind) = self.behind(self.at).strip_prefix('[')?.split_once(']')?;
+        let value = &behind[..behind.find(|c| !is_path(c)).unwrap_or(behind.len())];
+        let (arguments, length) = match name {
+            "map" if !value.is_empty() => (format!("{inside}, {value}"), value.len()),
+            _ => (inside.to_owned(), 0),
+        };
+        let ours = foreign::generic(&format!("{name}<{arguments}>"))?;
+        let end = self.code.end - behind.len() + length;
+        let message = "what a type holds stands in it as it is written here";
+        Some(self.written_elsewhere(Range { start, end }, message, ours))
+    }
+
+    /// `?u8`
+    pub(super) fn optional_before(&self) -> Option<(Diagnostic, usize)> {
+        if !self.wants_type(self.before()) {
+            return None;
+        }
+        let behind = self.behind(self.at + 1).trim_start();
+        let name = &behind[..behind.find(|c| !is_path(c)).unwrap_or(behind.len())];
+        let end = self.code.end - behind.len() + name.len();
+        let whole = Range { start: self.at, end };
+        let message = "the `?` of an optional stands behind its type";
+        (!name.is_empty()).then(|| self.written_elsewhere(whole, message, format!("{}?", ours(name))))
+    }
+
+    /// `E::a` where a value stands.
+    pub(super) fn variant_path(&self) -> Option<(Diagnostic, usize)> {
+        let variant = self.behind(self.at).strip_prefix("::")?;
+        let variant = &variant[..variant.find(|c| !is_path(c) && c != ':').unwrap_or(variant.len())];
+        let before = self.before();
+        let path = &before[before.trim_end_matches(is_path).len()..];
+        let is_value = before[..before.len() - path.len()].trim_end().ends_with('=');
+        let name = variant.rsplit(':').next().filter(|name| is_word(name) && is_value && !path.is_empty())?;
+        let whole = self.pieces.span(Range { start: self.at - path.len(), end: self.at + 2 + variant.len() });
+        let diagnostic = Diagnostic::new(Code::Value, whole, "a variant is written by its name alone");
+        Some((diagnostic.with_fix("write", whole, name), self.code.end))
+    }
+
+    /// `string max(8)`, `string(8)`, `string @max 8`: another way to bound what has a length.
+    pub(super) fn limit(&self) -> Option<Diagnostic> {
+        let before = self.before().trim_end();
+        let is_number =
+            |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+        let behind = self.behind(self.at);
+        let (start, number, rest) = if let Some(before) = before.strip_suffix("@max").filter(|_| is_number(&self.found))
+        {
+            (before.trim_end(), self.found, &behind[self.found.len()..])
+        } else {
+            let call = behind.strip_prefix("max").unwrap_or(behind);
+            let (number, rest) = call.trim_start().strip_prefix('(')?.split_once(')')?;
+            (before, number.trim(), rest)
+        };
+        let ty = start.rsplit([':', '[', ' ']).next().unwrap_or_default();
+        if !is_number(&number) || !matches!(ty, "string" | "bytes") && !start.ends_with([']', '}']) {
+            return None;
+        }
+        let begin = self.code.start + start.len();
+        let whole = self.pieces.span(Range { start: begin, end: self.code.end - rest.len() });
+        let diagnostic = Diagnostic::new(Code::ElsewhereType, whole, "a limit is written `@max(n)` behind the type");
+        Some(diagnostic.with_fix("write", whole, format!(" @max({number})")))
+    }
+
+    /// `oneof kind { .. }`, `union { .. }`, `enum Kind { .. }` among fields.
+    pub(super) fn inside(&self) -> Option<(Diagnostic, usize)> {
+        if self.rule != Rule::field {
+            return None;
+        }
+        let text = self.text();
+        let word = text.split(|c: char| !is_path(c)).next().unwrap_or_default();
+        let head = text.split('{').next().unwrap_or_default();
+        let kind = match word {
+            "oneof" | "union" | "enum" => "enum",
+            "struct" | "message" | "group" | "class" => "struct",
+            _ => return None,
+        };
+        if head.len() == text.len() || head.contains(':') {
+            return None;
+        }
+        let end = self.code.start + word.len();
+        let span = self.pieces.span(Range { start: self.code.start, end });
+        let diagnostic = Diagnostic::new(Code::UnknownDeclaration, span, "declarations do not stand in one another");
+        let name = head[word.len()..].trim();
+        let own = if name.is_empty() { "Kind".to_owned() } else { name.to_upper_camel_case() };
+        let field = if name.is_empty() { "kind".to_owned() } else { name.to_snake_case() };
+        let help = format!("declare `{kind} {own} {{ .. }}` by itself, and write `{field}: {own}` here");
+        let open = self.code.start + head.len();
+        let group = self.pieces.groups(self.code).into_iter().find(|group| group.open == open)?;
+        Some((diagnostic.with_help(help), group.whole().end))
     }
 
     /// `[]string`, `[16]byte`: the type was found behind the brackets.

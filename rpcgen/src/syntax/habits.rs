@@ -33,13 +33,14 @@ pub(super) fn recognize(broken: &Broken<'_>) -> Option<(Diagnostic, usize)> {
         "" if broken.wants_semicolon => Some(broken.no_semicolon()),
         "[" => broken.brackets_behind(),
         "&" | "*" => broken.reference(),
-        "?" => broken.optional_twice(),
+        "?" => broken.optional_twice().or_else(|| broken.optional_before()),
         _ => broken.brackets_before(),
     };
+    let found = found.or_else(|| broken.variant_path());
     found.or_else(|| broken.reservation()).or_else(|| match broken.rule {
         Rule::field => {
             let found = broken.default().or_else(|| broken.optional()).or_else(|| broken.numbered());
-            let found = found.or_else(|| broken.field());
+            let found = found.or_else(|| broken.limit()).or_else(|| broken.field());
             found.map(|diagnostic| (diagnostic, broken.generic_end()))
         }
         Rule::variant => broken.variant().map(|diagnostic| (diagnostic, broken.code.end)),
@@ -47,6 +48,7 @@ pub(super) fn recognize(broken: &Broken<'_>) -> Option<(Diagnostic, usize)> {
         Rule::broadcast => broken.origin().map(|diagnostic| (diagnostic, broken.code.end)),
         Rule::struct_item | Rule::enum_item | Rule::service_item => broken.declaration(),
         Rule::import_item => broken.bare_import(),
+        Rule::const_item => broken.constant(),
         _ => None,
     })
 }
@@ -56,7 +58,7 @@ impl Broken<'_> {
         self.pieces.text(self.code)
     }
 
-    fn found_range(&self) -> Range {
+    pub(super) fn found_range(&self) -> Range {
         Range { start: self.at, end: self.at + self.found.len() }
     }
 
@@ -84,6 +86,10 @@ impl Broken<'_> {
         let message = format!("`{}` is not written with angle brackets", name.escape_debug());
         let diagnostic = Diagnostic::new(Code::AngleBrackets, self.pieces.span(whole), message);
         let diagnostic = match foreign::generic(written) {
+            Some(ours) if let Some((name, end)) = self.name_behind(start, end) => {
+                let whole = self.pieces.span(Range { start, end });
+                diagnostic.with_fix("write", whole, format!("{name}: {ours}"))
+            }
             Some(ours) => {
                 let unknown = foreign::unknown_width(written);
                 let diagnostic = diagnostic.with_fix("write", self.pieces.span(whole), ours);
@@ -97,6 +103,15 @@ impl Broken<'_> {
             None => diagnostic.with_help("a list is `[T]`, a map `{K: V}`, an array `[T; N]`, an optional `T?`"),
         };
         Some((diagnostic, end))
+    }
+
+    /// `map<string, u8> counts = 4`: the name behind a type that begins a field, and where it ends with its number.
+    fn name_behind(&self, start: usize, end: usize) -> Option<(&str, usize)> {
+        let rest = self.pieces.text(Range { start: end, end: self.pieces.whole().end });
+        let length = rest.find([',', ';', '}', '\n', ')'])?;
+        let behind = rest[..length].trim_end();
+        let name = behind.split('=').next().unwrap_or_default().trim();
+        (self.rule == Rule::field && start == self.code.start && is_word(name)).then_some((name, end + behind.len()))
     }
 
     /// Where the piece ends, or the angle brackets in it, which a comma has cut.
@@ -219,6 +234,17 @@ impl Broken<'_> {
                     None => diagnostic.with_help("a field is written `name: type`; an optional one `name: type?`"),
                 })
             }
+            [only @ ("self" | "this")] => {
+                let diagnostic = Diagnostic::new(Code::Modifier, whole, format!("`{only}` says nothing here"));
+                Some(
+                    diagnostic
+                        .with_help("an action is asked by its fields alone, of which the first is `app_id: AppId`"),
+                )
+            }
+            ["app_id"] => {
+                let diagnostic = Diagnostic::new(Code::UntypedField, whole, "field `app_id` has no type");
+                Some(diagnostic.with_fix("give it one", whole, "app_id: AppId"))
+            }
             [only] if is_type(only) => {
                 let diagnostic = Diagnostic::new(Code::UnnamedField, whole, "a field without a name");
                 Some(diagnostic.with_fix("give it one", whole, format!("name: {only}")))
@@ -227,7 +253,7 @@ impl Broken<'_> {
                 let diagnostic = Diagnostic::new(Code::UntypedField, whole, format!("field `{only}` has no type"));
                 Some(diagnostic.with_fix("give it one", whole, format!("{only}: string")))
             }
-            [ty, name, ..] if is_type(ty) && is_word(name) && !is_type(name) => {
+            [ty, name, ..] if is_type(ty) && is_word(name) && (!is_type(name) || *name == "app_id") => {
                 let diagnostic = Diagnostic::new(Code::TypeFirst, whole, "the name of a field stands before its type");
                 let ty = foreign::scalar(ty).unwrap_or(ty);
                 Some(diagnostic.with_fix("write", whole, format!("{name}: {ty}")))
@@ -275,104 +301,41 @@ impl Broken<'_> {
         }
     }
 
-    fn action(&self) -> Option<(Diagnostic, usize)> {
-        let before = self.before().trim_end();
-        let found = self.pieces.span(self.found_range());
-        let is_answer = before.ends_with("->");
-        if is_answer && self.found == "stream" {
-            let diagnostic = Diagnostic::new(Code::Stream, found, "an action answers once");
-            let diagnostic = diagnostic.with_help("what comes later, and again, is a broadcast to the node that asked");
-            return Some((self.rewritten(diagnostic), self.code.end));
+    /// `const u8 MAX = 3;`
+    fn constant(&self) -> Option<(Diagnostic, usize)> {
+        let ty = self.before().trim_end().rsplit_once("const ")?.1.trim();
+        if !is_type(ty) || !is_word(self.found) {
+            return None;
         }
-        if is_answer && !self.found.is_empty() {
-            let message = "what an action answers has names, as what it is asked has";
-            return Some((
-                self.answered(self.at, |span| Diagnostic::new(Code::UnnamedResponse, span, message)),
-                self.code.end,
-            ));
+        let start = self.at - (self.before().len() - self.before().rfind(ty)?);
+        let span = self.pieces.span(Range { start, end: self.at + self.found.len() });
+        let diagnostic = Diagnostic::new(Code::TypeFirst, span, "the name of a constant stands before its type");
+        let ours = format!("{}: {}", self.found, foreign::scalar(ty).unwrap_or(ty));
+        Some((diagnostic.with_fix("write", span, ours), self.code.end))
+    }
+
+    /// `struct Unit;`, `struct Pair(u8, string);`
+    fn tuple_struct(&self) -> Option<(Diagnostic, usize)> {
+        if self.rule != Rule::struct_item {
+            return None;
         }
-        let ours = match self.found {
-            "throws" | "raises" | "errors" | "error" | "fail" => "fails",
-            "returns" | "return" | ":" | "=" => "->",
+        let rest = self.pieces.text(Range { start: self.at, end: self.code.end }).trim_end_matches(';').trim_end();
+        let fields = match (self.found, rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'))) {
+            (";", _) => Vec::new(),
+            ("(", Some(inside)) => signature::fields(inside, "value")?,
             _ => return None,
         };
-        let message = format!("`{}` is written `{ours}`", self.found);
-        let diagnostic = Diagnostic::new(Code::OtherWord, found, message);
-        let behind = self.pieces.trim(Range { start: self.at + self.found.len(), end: self.code.end });
-        let is_named = ours == "fails" || behind.start == behind.end || self.pieces.text(behind).starts_with('(');
-        if !is_named {
-            return Some((self.answered(behind.start, |_| diagnostic), self.code.end));
-        }
-        let blank = if self.before().ends_with(before) { " " } else { "" };
-        let reasons = self.pieces.text(behind);
-        let diagnostic = match signature::reasons_of(reasons.trim_end_matches(';')) {
-            Some(reasons_here) if ours == "fails" && !reasons.starts_with('{') && !reasons_here.is_empty() => {
-                let whole = self.pieces.span(Range { start: self.at, end: behind.end });
-                diagnostic.with_fix("write", whole, format!("{blank}fails {{ {reasons_here} }};"))
-            }
-            _ => diagnostic.with_fix("write", found, format!("{blank}{ours}")),
-        };
-        Some((diagnostic, self.code.end))
-    }
-
-    /// The whole member as it is written here, from its first word on.
-    fn rewritten(&self, diagnostic: Diagnostic) -> Diagnostic {
-        let Some(word) = self.pieces.leading_word(self.code) else { return diagnostic };
-        let whole = Range { start: word.start, end: self.code.end };
-        match signature::ours(self.pieces.text(whole), "action") {
-            Some(written) => diagnostic.with_fix("write", self.pieces.span(whole), written.text),
-            None => diagnostic,
-        }
-    }
-
-    /// An answer without parentheses that begins at `start`: what is said of its place, and how it is written, up to the `;`.
-    fn answered(&self, start: usize, said: impl FnOnce(Span) -> Diagnostic) -> Diagnostic {
-        let rest = self.pieces.text(Range { start, end: self.code.end });
-        let has_reasons = rest.find(" fails");
-        let end = has_reasons.or_else(|| rest.rfind(';')).unwrap_or(rest.len());
-        let ty = rest[..end].trim_end();
-        let diagnostic = said(self.pieces.span(Range { start, end: start + ty.len() }));
-        let Some(mut answer) = signature::answer(ty) else {
-            return diagnostic.with_help("write `-> (name: type, ..)`, and `fails { reason, .. }` behind it");
-        };
-        let mut end = start + ty.len();
-        if has_reasons.is_some() {
-            answer.reasons.clear();
-        } else {
-            end = self.code.end;
-        }
-        let before = self.pieces.text(Range { start: self.code.start, end: start });
-        let begin = before.rfind(')').map_or(start, |at| self.code.start + at + 1);
-        let semicolon = if has_reasons.is_some() { "" } else { ";" };
-        let whole = self.pieces.span(Range { start: begin, end });
-        diagnostic.with_fix("write", whole, format!("{}{semicolon}", answer.text()))
-    }
-
-    /// `to open by key`, `by key`, `to origin of open`: a part of an origin.
-    fn origin(&self) -> Option<Diagnostic> {
-        let before = self.before().trim_end();
-        let last = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
-        match (last, self.found) {
-            ("to", action) if is_word(action) => {
-                let diagnostic = self.at_found(Code::Syntax, "the action stands behind `to origin of`");
-                let span = self.pieces.span(self.found_range());
-                Some(diagnostic.with_fix("write", span, format!("origin of {action}")))
-            }
-            (_, "by") if before.ends_with(')') => {
-                let diagnostic = self.at_found(Code::Syntax, "nothing says whose origin is meant");
-                Some(diagnostic.with_help("an action stands before it: `to origin of action by field`"))
-            }
-            (action, ";") if before.trim_end_matches(action).trim_end().ends_with(" of") => {
-                let diagnostic = self.at_found(Code::Syntax, "nothing says which fields tie the two");
-                let help =
-                    format!("name what the broadcast and `{action}` both have: `to origin of {action} by field`");
-                Some(diagnostic.with_help(help))
-            }
-            _ => None,
-        }
+        let diagnostic = self.at_found(Code::UnnamedField, "a struct has its fields between braces, each with a name");
+        let blank = if self.before().ends_with(' ') { "" } else { " " };
+        let inside = if fields.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", fields.join(", ")) };
+        let whole = self.pieces.span(Range { start: self.at, end: self.code.end });
+        Some((diagnostic.with_fix("write", whole, format!("{blank}{inside}")), self.code.end))
     }
 
     fn declaration(&self) -> Option<(Diagnostic, usize)> {
+        if let Some(found) = self.tuple_struct() {
+            return Some(found);
+        }
         let extends = matches!(self.found, ":" | "extends" | "implements");
         let diagnostic = extends.then(|| self.at_found(Code::Inheritance, "nothing is made from something else"))?;
         Some((diagnostic.with_help("put what both share into a struct, and give each a field of it"), self.code.end))

@@ -4,6 +4,7 @@
 
 pub mod ast;
 mod build;
+mod clauses;
 mod elsewhere;
 mod file;
 mod habits;

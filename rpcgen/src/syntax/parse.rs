@@ -16,6 +16,7 @@ use super::words::{expected, form};
 use crate::diagnostic::{Code, Diagnostic, Sink};
 use crate::foreign;
 use crate::nearest::nearest;
+use crate::source::Span;
 use crate::threads;
 
 /// Declarations, members, fields and variants of one file, together.
@@ -23,6 +24,9 @@ const PIECES_MAX: usize = 50_000;
 
 /// So many parts of one piece are looked for where commas lack: each is read with all that follows it.
 const PARTS_MAX: usize = 16;
+
+/// So far is looked for how a declaration of another language goes on.
+const NEAR_CHARS: usize = 200;
 
 /// What the pest derive makes of the grammar.
 pub(super) mod grammar {
@@ -106,7 +110,10 @@ impl<'a> Parser<'a> {
     pub(super) fn item(&mut self, range: Range) -> Parsed {
         let Some(word) = self.pieces.leading_word(range) else {
             self.not_an_item(range);
-            return Parsed::Nothing;
+            let code = self.pieces.trim(range);
+            // `#[derive(Debug)]` and its like go to the end of the line.
+            let line = self.pieces.text(code).strip_prefix('#').and_then(|text| text.find('\n'));
+            return line.map_or(Parsed::Nothing, |line| self.item(Range { start: code.start + line + 1, ..code }));
         };
         let rule = match self.pieces.text(word) {
             "package" => Rule::package_item,
@@ -208,8 +215,16 @@ impl<'a> Parser<'a> {
         let words = ["package", "import", "const", "alias", "struct", "enum", "service"];
         let finding = |code, message: String| Diagnostic::new(code, span, message);
         let expected = || format!("expected a declaration, found `{}`", found.escape_debug());
-        let meant = || foreign::declaration(found).or_else(|| nearest(found, words));
-        self.sink.push(match meant().filter(|_| !foreign::is_modifier(found)) {
+        // A module with a body is nothing of ours.
+        let is_ours = |word: &&str| *word != "package" || !self.is_braced(code.end);
+        let is_said = !foreign::is_modifier(found) || matches!(found, "let" | "var" | "val");
+        let meant =
+            || foreign::declaration(found).or_else(|| nearest(found, words)).filter(|_| is_said).filter(is_ours);
+        let object = Some(code).filter(|_| found == "type").and_then(|word| self.object_type(word));
+        if let Some((whole, ours)) = object {
+            return self.sink.push(finding(Code::UnknownDeclaration, expected()).with_fix("write", whole, ours));
+        }
+        self.sink.push(match meant() {
             Some(word) => finding(Code::UnknownDeclaration, expected()).with_fix("did you mean", span, word),
             None if text == ";" => finding(Code::Separator, "a declaration that ends with `}` takes no `;`".to_owned())
                 .with_fix("remove it", span, ""),
@@ -223,6 +238,22 @@ impl<'a> Parser<'a> {
             None => finding(Code::UnknownDeclaration, expected())
                 .with_help("a file has `package`, `import`, `const`, `alias`, `struct`, `enum` and `service`"),
         });
+    }
+
+    /// Whether braces come before anything ends, as far as anybody looks.
+    fn is_braced(&self, at: usize) -> bool {
+        let behind = self.pieces.text(Range { start: at, end: self.pieces.whole().end });
+        behind.chars().take(NEAR_CHARS).find(|c| matches!(c, '{' | ';')) == Some('{')
+    }
+
+    /// `type Point = { x: number }`: up to its brace, and how that is written here.
+    fn object_type(&self, word: Range) -> Option<(Span, String)> {
+        let behind = self.pieces.text(Range { start: word.end, end: self.pieces.whole().end });
+        let at = behind.char_indices().take(NEAR_CHARS).find(|(_, c)| *c == '=')?.0;
+        let (name, rest) = (behind[..at].trim(), behind[at + 1..].trim_start());
+        let end = word.end + behind.len() - rest.len();
+        let is_object = rest.starts_with('{') && habits::is_word(name);
+        is_object.then(|| (self.pieces.span(Range { start: word.start, end }), format!("struct {name} ")))
     }
 
     /// Parses one piece: its docs, pest over what is left when its brackets are emptied, then the tree.
@@ -296,6 +327,12 @@ impl<'a> Parser<'a> {
         let found = first_token(self.pieces.text(Range { start: at.min(code.end), end: code.end }));
         let span = self.pieces.span(Range { start: at, end: at + found.len() });
         let broken = Broken { pieces: self.pieces, code, rule, at, found, wants_semicolon: wants_semicolon(error) };
+        if let Some((diagnostic, end)) = broken.inside() {
+            self.sink.push(diagnostic);
+            self.note_reported(code.start);
+            self.no_comma = Some(end).filter(|end| *end < code.end);
+            return;
+        }
         if let Some((diagnostic, end)) = habits::recognize(&broken) {
             self.sink.push(diagnostic);
             // What is explained by it and was cut off is not reported again.
@@ -328,7 +365,8 @@ impl<'a> Parser<'a> {
 
     /// The name that something broken most likely has.
     pub(super) fn lost_name(&self, range: Range) -> Option<Name> {
-        let name = self.pieces.likely_name(range)?;
+        let name =
+            self.pieces.likely_name(range).filter(|name| !foreign::BUILT_IN.contains(&self.pieces.text(*name)))?;
         Some(Name::new(self.pieces.text(name), self.pieces.span(name)))
     }
 

@@ -196,7 +196,14 @@ pub(super) fn answer(written: &str) -> Option<Answer> {
             Some(Answer { reasons, ..answer(parts[0])? })
         }
         _ => {
-            let bare = written.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(written);
+            let between = |open, close| written.strip_prefix(open).and_then(|text: &str| text.strip_suffix(close));
+            // A map begins with a type.
+            let is_object = |text: &&str| {
+                type_of(text.split(':').next().unwrap_or_default()).is_some_and(|first| {
+                    first.starts_with(|c: char| c.is_ascii_lowercase()) && !foreign::BUILT_IN.contains(&first.as_str())
+                })
+            };
+            let bare = between('(', ')').or_else(|| between('{', '}').filter(is_object)).unwrap_or(written);
             Some(Answer { fields: fields(bare, "result")?.join(", "), reasons: String::new() })
         }
     }
@@ -210,7 +217,16 @@ pub(super) fn fields(text: &str, name: &str) -> Option<Vec<String>> {
     let is_nothing = |part: &&str| is_self(part) || *part == "google.protobuf.Empty";
     let parts: Vec<&str> = parts.into_iter().filter(|part| !is_nothing(part)).collect();
     let only = parts.len() == 1;
-    parts.into_iter().enumerate().map(|(index, part)| field(part, if only { Ok(name) } else { Err(index) })).collect()
+    let fields =
+        parts.into_iter().enumerate().map(|(index, part)| field(part, if only { Ok(name) } else { Err(index) }));
+    let mut fields = fields.collect::<Option<Vec<String>>>()?;
+    for index in 1..fields.len() {
+        let (name, ty) = fields[index].split_once(':')?;
+        if fields[..index].iter().any(|field| field.split(':').next() == Some(name)) {
+            fields[index] = format!("part_{}:{ty}", index + 1);
+        }
+    }
+    Some(fields)
 }
 
 /// `1: optional i32 count = 3`, `count @0 :Int32`, `count?: number`, `i32`. If it has no name, it takes `name`, or one after its type or
