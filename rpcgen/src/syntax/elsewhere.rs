@@ -10,6 +10,9 @@ use super::split::Range;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::foreign;
 
+/// Annotations of a longer field are looked at no further for whose they are.
+const CHARS_MAX: usize = 500;
+
 /// What a type's name may hold.
 fn is_path(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
@@ -250,6 +253,9 @@ impl Broken<'_> {
     /// Annotations on lines of their own before a field are that field's, but for `@max`, which stands behind a type.
     fn without_annotations_of_next<'t>(&self, before: &'t str) -> &'t str {
         let mut mine = before;
+        if before.len() > CHARS_MAX {
+            return before;
+        }
         for (at, _) in before.rmatch_indices('@') {
             let rest = before[..at].trim_end();
             if before[at..].starts_with("@max") || !is_whole(self.rule, rest) {

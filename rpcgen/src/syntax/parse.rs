@@ -110,10 +110,7 @@ impl<'a> Parser<'a> {
     pub(super) fn item(&mut self, range: Range) -> Parsed {
         let Some(word) = self.pieces.leading_word(range) else {
             self.not_an_item(range);
-            let code = self.pieces.trim(range);
-            // `#[derive(Debug)]` and its like go to the end of the line.
-            let line = self.pieces.text(code).strip_prefix('#').and_then(|text| text.find('\n'));
-            return line.map_or(Parsed::Nothing, |line| self.item(Range { start: code.start + line + 1, ..code }));
+            return self.behind_hashes(range).map_or(Parsed::Nothing, |rest| self.item(rest));
         };
         let rule = match self.pieces.text(word) {
             "package" => Rule::package_item,
@@ -141,6 +138,15 @@ impl<'a> Parser<'a> {
         };
         let declaration = self.piece(range, rule, |builder, pairs, groups| builder.item(pairs, groups));
         declaration.map_or_else(|| Parsed::Lost(self.lost_name(range)), Parsed::Declaration)
+    }
+
+    /// `#[derive(Debug)]` and its like go to the ends of their lines.
+    fn behind_hashes(&self, range: Range) -> Option<Range> {
+        let mut rest = self.pieces.trim(range);
+        while let Some(line) = self.pieces.text(rest).strip_prefix('#') {
+            rest = self.pieces.trim(Range { start: rest.start + line.find('\n')? + 2, ..rest });
+        }
+        self.pieces.leading_word(rest).map(|_| rest)
     }
 
     /// `pub struct`, `pub(crate) struct`, `private action`: what the word stands before is read as if it were not there.

@@ -43,6 +43,9 @@ impl Answer {
 
 /// Whether this is one member of ours, with its `app_id`.
 pub(super) fn is_member(text: &str) -> bool {
+    if !text.contains("app_id") {
+        return false;
+    }
     let mut sink = Sink::new();
     let file = super::parse(SourceId::default(), &format!("package a;\nservice S {{\n{text}\n}}"), &mut sink);
     let [Item::Service(service)] = file.items.as_slice() else { return false };
@@ -183,6 +186,9 @@ fn reason(text: &str) -> Option<String> {
 /// What is answered as `written`: nothing, a type, a `Result` of two, or fields.
 pub(super) fn answer(written: &str) -> Option<Answer> {
     let written = written.trim();
+    if written.len() > CHARS_MAX {
+        return None;
+    }
     let nothing =
         ["", "()", "void", "Void", "None", "null", "undefined", "nil", "unit", "Unit", "(google.protobuf.Empty)"];
     if nothing.contains(&written) {
@@ -211,6 +217,9 @@ pub(super) fn answer(written: &str) -> Option<Answer> {
 
 /// Fields as they are written here; a type alone is called `name`, one of several by its own name.
 pub(super) fn fields(text: &str, name: &str) -> Option<Vec<String>> {
+    if text.len() > CHARS_MAX {
+        return None;
+    }
     let parts = split(text);
     let is_self =
         |part: &&str| matches!(part.trim_start_matches(['&', ' ']).trim_start_matches("mut "), "self" | "this");
@@ -232,6 +241,9 @@ pub(super) fn fields(text: &str, name: &str) -> Option<Vec<String>> {
 /// `1: optional i32 count = 3`, `count @0 :Int32`, `count?: number`, `i32`. If it has no name, it takes `name`, or one after its type or
 /// its place among several.
 pub(super) fn field(part: &str, name: Result<&str, usize>) -> Option<String> {
+    if part.len() > CHARS_MAX {
+        return None;
+    }
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let part = match part.split_once(':') {
         Some((number, rest)) if is_number(number.trim()) => rest,
