@@ -129,7 +129,7 @@ pub(crate) fn build_peers() -> Result<PathBuf, Failure> {
         .arg(&target)
         .status()?;
     if !status.success() {
-        return Err("the peers do not build; `--without-peers` leaves them out".into());
+        return Err("the peers do not build; without `--peers` they are left out".into());
     }
     Ok(target.join("release/rpcgen-peers"))
 }

@@ -226,7 +226,7 @@ impl<S: Side> Driver<S> {
             // Once for the whole batch: so the first frame that goes back carries the guarantees of all of it.
             self.drain_session(cx, now);
         }
-        let is_more = self.link.as_ref().is_some_and(|link| portion.is_taken(link.unread()));
+        let is_more = !self.is_read && self.link.as_ref().is_some_and(|link| portion.is_taken(link.unread()));
         self.uncommitted += count;
         if self.uncommitted > 0 && (!is_more || self.uncommitted >= FRAMES_PER_COMMIT_MAX) {
             self.uncommitted = 0;
