@@ -133,12 +133,23 @@ fn handshakes() -> Vec<Vector> {
         retired_below: CallNumber(12),
         broadcasts: vec![MethodId(0), MethodId(1)],
     };
-    let resume = Resume { session: SessionId(77), epoch: Epoch(3), proof: [0x5a; 32], down_expected: Position(1_000) };
+    let resume = Resume {
+        session: SessionId(77),
+        epoch: Epoch(3),
+        proof: [0x5a; 32],
+        down_expected: Position(1_000),
+        sent_below: CallNumber(40),
+    };
     let restarted = Hello {
         incarnation: Incarnation(0),
         life: Life(300),
         retired_below: CallNumber(300 << 40 | 12),
-        resume: Some(Resume { epoch: Epoch(7 << 32 | 9), down_expected: Position(0), ..resume }),
+        resume: Some(Resume {
+            epoch: Epoch(7 << 32 | 9),
+            down_expected: Position(0),
+            sent_below: CallNumber(300 << 40),
+            ..resume
+        }),
         ..hello.clone()
     };
     let resuming = Hello { reliable_ordered: false, resume: Some(resume), ..hello.clone() };

@@ -66,6 +66,8 @@ pub struct Established {
     pub epoch: Epoch,
     /// Key of the proofs of these lanes.
     pub secret: [u8; 32],
+    /// In which life of the client's log its lanes began: calls of later lives were never sent on any.
+    pub life: Life,
 }
 
 /// A call that is on record.

@@ -248,6 +248,7 @@ fn hello_bytes_max(service: &str, broadcasts: Vec<MethodId>) -> usize {
         epoch: Epoch(u64::MAX),
         proof: [u8::MAX; 32],
         down_expected: Position(u64::MAX),
+        sent_below: CallNumber(u64::MAX),
     };
     let hello = Hello {
         version: PROTOCOL_VERSION,

@@ -441,6 +441,7 @@ impl Fields<'_> {
                 epoch: Epoch(self.u64_fixed("the epoch")?),
                 proof: self.array("the proof")?,
                 down_expected: Position(self.u64("the expected position")?),
+                sent_below: CallNumber(self.u64("the sent call numbers")?),
             });
         }
         if is_later {

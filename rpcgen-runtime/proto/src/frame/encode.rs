@@ -268,6 +268,7 @@ fn put_hello(from: &Hello, out: &mut Vec<u8>) -> u8 {
         out.extend_from_slice(&resume.epoch.0.to_le_bytes());
         out.extend_from_slice(&resume.proof);
         varint::write_u64(out, resume.down_expected.0);
+        varint::write_u64(out, resume.sent_below.0);
     }
     kind::HELLO
 }

@@ -348,6 +348,8 @@ pub struct Resume {
     pub proof: [u8; 32],
     /// The next position the client expects in the down lane.
     pub down_expected: Position,
+    /// No call with this number or a higher one was ever sent: if the session has expired and nothing of it is left, they can run.
+    pub sent_below: CallNumber,
 }
 
 /// The server's answer to a hello that it accepts.

@@ -167,6 +167,7 @@ impl Generator {
                 epoch: Epoch(g.u64()),
                 proof: [g.u64().to_le_bytes()[0]; 32],
                 down_expected: Position(g.u64()),
+                sent_below: CallNumber(g.u64()),
             }),
             retired_below: CallNumber(self.u64()),
             broadcasts: self.list(300, |g| MethodId(g.u32())),

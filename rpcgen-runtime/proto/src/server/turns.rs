@@ -6,6 +6,7 @@
 use alloc::collections::BTreeSet;
 
 use crate::ids::{CallNumber, SessionId};
+use crate::mutants::mutated;
 use crate::session::ActionHandle;
 
 /// The order of turns, of all sessions of a server.
@@ -42,6 +43,9 @@ impl Turns {
     /// leave with actions that it does not know of, or gave up.
     // spec: protocol.md 9
     pub fn session_over(&mut self, session: SessionId) {
+        if mutated!(TurnOfEndedKept) {
+            return;
+        }
         self.running.take_if(|running| running.0 == session);
         self.waiting.retain(|(_, waiting, _)| *waiting != session);
     }

@@ -26,6 +26,7 @@ fn mac(hello: &Hello, secret: &[u8; 32]) -> Hmac<Sha256> {
         mac.update(&resume.session.0.to_le_bytes());
         mac.update(&resume.epoch.0.to_le_bytes());
         mac.update(&resume.down_expected.0.to_le_bytes());
+        mac.update(&resume.sent_below.0.to_le_bytes());
     }
     for method in &hello.broadcasts {
         mac.update(&method.0.to_le_bytes());

@@ -7,7 +7,7 @@ use rpcgen_log::testing::{Landing, Random, SimDisk};
 use rpcgen_log::{Config, Log, LogId, Sequence};
 use rpcgen_proto::frame::Refusal;
 use rpcgen_proto::ids::{BroadcastNumber, CallNumber, Epoch, MethodId, SessionId};
-use rpcgen_proto::record::{ClientRecord, Established, RecordedBroadcast, RecordedCall};
+use rpcgen_proto::record::{ClientRecord, Established, Life, RecordedBroadcast, RecordedCall};
 use rpcgen_proto::session::Answer;
 
 use super::{ClientStore, RecoveredClientLog};
@@ -18,7 +18,7 @@ use crate::testing::RecordingLog;
 const SERVICE: &str = "bank.Bank";
 
 fn established(number: u64) -> Established {
-    Established { session: SessionId(number), epoch: Epoch(1), secret: [number as u8; 32] }
+    Established { session: SessionId(number), epoch: Epoch(1), secret: [number as u8; 32], life: Life(1) }
 }
 
 fn call(number: u64) -> RecordedCall<Bytes> {

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use rpcgen_proto::ids::{BroadcastNumber, CallNumber, Epoch, MethodId, SessionId};
-use rpcgen_proto::record::{ClientRecord, Established, RecordedBroadcast, RecordedCall};
+use rpcgen_proto::record::{ClientRecord, Established, Life, RecordedBroadcast, RecordedCall};
 use rpcgen_proto::varint::write_u64;
 
 use super::{DecodeError, RECORD_VERSION, Reader, put_answer};
@@ -25,6 +25,7 @@ pub fn encode_client<P: AsRef<[u8]>>(record: &ClientRecord<P>, out: &mut Vec<u8>
             write_u64(out, established.session.0);
             write_u64(out, established.epoch.0);
             out.extend_from_slice(&established.secret);
+            write_u64(out, established.life.0);
         }
         ClientRecord::Call(call) => {
             out.push(kind::CALL);
@@ -58,7 +59,8 @@ pub fn decode_client<P: From<Bytes>>(bytes: Bytes) -> Result<ClientRecord<P>, De
             let session = SessionId(reader.u64("session")?);
             let epoch = Epoch(reader.u64("epoch")?);
             let secret = reader.array("secret")?;
-            reader.end(ClientRecord::Session(Established { session, epoch, secret }))
+            let life = Life(reader.u64("life")?);
+            reader.end(ClientRecord::Session(Established { session, epoch, secret, life }))
         }
         kind::CALL => {
             let number = CallNumber(reader.u64("number")?);

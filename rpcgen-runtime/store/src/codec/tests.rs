@@ -24,10 +24,15 @@ fn client_records() -> Vec<(&'static str, ClientRecord<Bytes>)> {
     let payload = Bytes::from_static(b"hello");
     let number = CallNumber(Life(3).first_number().0 + 7);
     vec![
-        // version, kind, session 1, epoch 300 (a varint of three bytes), 32 bytes of secret
+        // version, kind, session 1, epoch 300 (a varint of three bytes), 32 bytes of secret, life
         (
-            "01 01 01 fb2c01 abababababababababababababababababababababababababababababababab",
-            ClientRecord::Session(Established { session: SessionId(1), epoch: Epoch(300), secret: [0xab; 32] }),
+            "01 01 01 fb2c01 abababababababababababababababababababababababababababababababab 03",
+            ClientRecord::Session(Established {
+                session: SessionId(1),
+                epoch: Epoch(300),
+                secret: [0xab; 32],
+                life: Life(3),
+            }),
         ),
         // version, kind, number, method, payload
         (

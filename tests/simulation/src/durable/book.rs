@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rpcgen_proto::config::BEGUN_MAX;
 use rpcgen_proto::frame::{CancelOutcome, Refusal};
 use rpcgen_proto::ids::{CallNumber, ClientId};
-use rpcgen_proto::session::Answer;
+use rpcgen_proto::session::{Answer, CallHandle};
 use rpcgen_proto::time::Instant;
 
 use crate::checkers::{Check, violated};
@@ -74,6 +74,8 @@ pub(super) struct Book {
     copied: BTreeSet<usize>,
     /// Those whose session had expired, or whose log stopped: nothing is known of calls without records.
     volatile_unknown: BTreeSet<usize>,
+    /// Those that leave, and have no log: what is open at their limit is given up.
+    leaving: BTreeSet<usize>,
 }
 
 impl Book {
@@ -117,6 +119,27 @@ impl Book {
         self.volatile_unknown.insert(client);
     }
 
+    /// A client leaves formally.
+    pub(super) fn note_leaving(&mut self, client: usize, has_log: bool) {
+        self.volatile_unknown.insert(client);
+        if !has_log {
+            self.leaving.insert(client);
+        }
+    }
+
+    /// A client has left and `dropped` these: all that it has not heard the end of.
+    pub(super) fn left(&self, client: usize, dropped: &[CallHandle]) -> Check {
+        let mut open = self.calls.iter().filter(|(_, call)| call.client == client && call.is_accepted && !call.ended);
+        let is_listed =
+            |call: &Record| call.key.is_some_and(|(_, number)| dropped.iter().any(|dropped| dropped.number == number));
+        match open.find(|(_, call)| !is_listed(call)) {
+            Some((tag, call)) => {
+                violated("no_lost_answer", format!("call {tag} is open and was not dropped: {call:?}"))
+            }
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn has_rivals(&self, client: usize) -> bool {
         self.rivals.contains(&client)
     }
@@ -142,6 +165,7 @@ impl Book {
         let (may_not_know, is_copied) =
             (self.may_not_know || self.rivals.contains(&client), self.copied.contains(&client));
         let volatile_unknown = self.volatile_unknown.contains(&client);
+        let is_given_up = self.leaving.contains(&client);
         let call = self.call(tag);
         call.ended = true;
         match answer {
@@ -168,6 +192,7 @@ impl Book {
             Answer::Refused(Refusal::Unknown) if call.cancel_asked => {}
             Answer::Refused(Refusal::Unknown | Refusal::CallKeyReused) if may_not_know => {}
             Answer::Refused(Refusal::Unknown) if call.is_volatile && volatile_unknown => {}
+            Answer::Refused(Refusal::Unknown) if is_given_up => {}
             Answer::Refused(refusal) => {
                 return violated("no_lost_answer", format!("call {tag} ends in {refusal:?} without a cause"));
             }

@@ -63,6 +63,8 @@ pub(super) struct Process {
     pub(super) told: VecDeque<(Instant, Sequence)>,
     pub(super) deadline: Option<Instant>,
     pub(super) is_stopped: bool,
+    /// It has left: the process ends when its log is in order.
+    pub(super) has_left: bool,
     pub(super) recent: Vec<CallHandle>,
     /// Handlers of broadcasts that run: until when, which, and whether it may have run before.
     pub(super) handlers: Vec<(Instant, BroadcastNumber, Tag, bool)>,
@@ -260,6 +262,7 @@ impl Process {
             waiting: VecDeque::new(),
             deadline: None,
             is_stopped: false,
+            has_left: false,
             recent: Vec::new(),
             handlers: Vec::new(),
             broadcasts: BTreeMap::new(),

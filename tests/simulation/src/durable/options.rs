@@ -65,6 +65,9 @@ pub struct DurableOptions {
     pub tight_log: bool,
     /// Servers with logs of their own take the database over.
     pub other_logs: bool,
+    /// Clients leave formally, with a limit, and their directories are taken up again. Not where these are copied: of a session that one copy
+    /// has left formally a server knows nothing any more, and what the other one still has open runs again.
+    pub goodbyes: bool,
 }
 
 impl DurableOptions {
@@ -80,6 +83,7 @@ impl DurableOptions {
         let (mut later, millis) = (SplitMix64::new(seed ^ 0x6d69_7865_6400), Duration::from_millis);
         let mut databases = SplitMix64::new(seed ^ 0x6461_7461_6261_7300);
         let mut one_of = |values: &[u64]| values[random.below(u32::try_from(values.len()).unwrap_or(1)) as usize];
+        let (memory_client, copies) = (later.chance(0.25), later.chance(0.15));
         Self {
             seed,
             clients: usize::try_from(one_of(&[1, 1, 2, 3])).unwrap_or(1),
@@ -103,12 +107,13 @@ impl DurableOptions {
             broadcasts,
             reconnect_timeout: millis(one_of(&[2_000, 300_000, 300_000])),
             flush_after: millis(one_of(&[0, 50, 1_000])),
-            memory_client: later.chance(0.25),
-            copies: later.chance(0.15),
+            memory_client,
+            copies,
             database: databases.chance(0.25),
             restored_databases: databases.chance(0.7),
             tight_log: databases.chance(0.2),
             other_logs: databases.chance(0.4),
+            goodbyes: !copies && SplitMix64::new(seed ^ 0x676f_6f64_6279_6500).chance(0.3),
         }
     }
 }

@@ -216,7 +216,13 @@ impl World {
         let epoch = Epoch(u64::from(self.server.epoch));
         let mut proof = [0; 32];
         proof[0] = self.random.below(256).to_le_bytes()[0];
-        let resume = Some(Resume { session, epoch, proof, down_expected: Position(0) });
+        let resume = Some(Resume {
+            session,
+            epoch,
+            proof,
+            down_expected: Position(0),
+            sent_below: rpcgen_proto::ids::CallNumber(0),
+        });
         let own = Client::hello_of(node);
         let hello = Hello { link: LinkNumber(u64::from(u32::MAX)), resume, ..known.unwrap_or(own) };
         let admission = self.server.registry.admit(now, hello);

@@ -206,6 +206,7 @@ impl World {
                     match self.random.below(4) {
                         0 => resume.proof[3] ^= 1,
                         1 => resume.session = SessionId(resume.session.0 ^ 1),
+                        2 if resume.sent_below.0.is_multiple_of(2) => resume.sent_below.0 ^= 1,
                         2 => resume.epoch = Epoch(resume.epoch.0 ^ 1),
                         _ => resume.down_expected.0 ^= 1,
                     }

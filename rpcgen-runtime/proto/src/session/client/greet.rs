@@ -48,6 +48,7 @@ impl<P: Payload> ClientSession<P> {
             epoch: known.epoch,
             proof: [0; 32],
             down_expected,
+            sent_below: if mutated!(UnsentTakenForSent) { CallNumber(u64::MAX) } else { self.sent_below },
         });
         let mut hello = Hello {
             version: PROTOCOL_VERSION,
@@ -128,7 +129,7 @@ impl<P: Payload> ClientSession<P> {
             Begin::Fresh { reason, nonce, secret, up, down } => {
                 self.start_lanes(nonce, &up, &down)?;
                 self.note_epoch(epoch);
-                self.establish(Established { session, epoch, secret });
+                self.establish(Established { session, epoch, secret, life: self.identity.life });
                 self.nonce = self.generator.next_u64();
                 self.config.frame_bytes_max = welcome.frame_bytes_max.max(crate::config::FRAME_OVERHEAD_MAX as u32 * 2);
                 self.restart_calls(welcome.slots.clamp(1, super::SLOTS_MAX));

@@ -119,6 +119,8 @@ pub struct ClientSession<P> {
     lanes: Option<Lanes<P>>,
     calls: Calls<P>,
     backlog: VecDeque<Outgoing>,
+    /// No call with this number or a higher one was sent on any lanes.
+    sent_below: CallNumber,
     /// The call number that the next action of this lane has if it says none.
     implied_number: CallNumber,
     /// The same of the next action whose bit comes.
@@ -144,8 +146,9 @@ impl<P: Payload> ClientSession<P> {
         let mut generator = SplitMix64::new(seed);
         let nonce = generator.next_u64();
         let records = config.durable.as_ref().map(|durable| Box::new(Records::new(durable)));
+        let life = identity.life;
         Self {
-            calls: Calls::numbered_from(records::first_number(identity.life)),
+            calls: Calls::numbered_from(records::first_number(life)),
             records,
             config: config.normalized(),
             fingerprint: identity.fingerprint,
@@ -158,6 +161,7 @@ impl<P: Payload> ClientSession<P> {
             link: LinkNumber(0),
             lanes: None,
             backlog: VecDeque::new(),
+            sent_below: records::first_number(life),
             implied_number: CallNumber(0),
             implied_guaranteed: CallNumber(0),
             offers: BTreeMap::new(),
@@ -336,6 +340,7 @@ impl<P: Payload> ClientSession<P> {
                     let number = (call.number != self.implied_number).then_some(call.number);
                     let maybe_sent = core::mem::replace(&mut call.maybe_sent, !mutated!(MaybeSentNotMarked));
                     self.implied_number = CallNumber(call.number.0 + 1);
+                    self.sent_below = self.sent_below.max(self.implied_number);
                     let (method, payload) = (call.method, call.payload.clone());
                     return Some((Body::Action { slot, number, method, maybe_sent, payload }, call.bytes));
                 }

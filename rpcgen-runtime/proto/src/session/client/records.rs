@@ -73,6 +73,9 @@ impl<P: Payload> ClientSession<P> {
         debug_assert!(config.durable.is_some() && identity.life > Life(0), "a client with a durable log");
         let mut session = Self::new(config, identity, seed);
         session.now = now;
+        // Nothing is sent before the secret of its lanes is on record, with the life.
+        let sent_in = recovered.established.as_ref().map(|established| established.life);
+        session.sent_below = sent_in.map_or(CallNumber(0), |life| first_number(Life(life.0.saturating_add(1))));
         session.established = recovered.established;
         if !recovered.calls.is_empty() {
             session.timers.arm(Timer::Overdue, now + session.config.client_deadline);

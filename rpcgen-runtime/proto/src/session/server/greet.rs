@@ -68,7 +68,7 @@ impl<P: Payload> ServerSession<P> {
         let mut opened = Self::without_lanes(now, config, opening.epoch, &recorded);
         opened.records = durable.map(|durable| Box::new(Records::new(&durable, recorded)));
         if opening.reason == FreshReason::Expired {
-            opened.take_past(opening.past.clone());
+            opened.take_past(&opening);
         }
         opened.begin_lanes(&opening, reliable_ordered);
         opened

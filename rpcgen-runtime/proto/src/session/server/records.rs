@@ -17,7 +17,7 @@ use crate::record::{Mark, RecordedSession, RecoveredSession, RecoveredState, Ser
 use crate::session::journal::{Bit, Journal};
 use crate::session::output::{ActionHandle, Answer, CloseReason, Output, Payload, ServerEvent};
 use crate::session::timers::{Timer, Timers};
-use crate::session::{InvariantViolation, Kept, Past};
+use crate::session::{InvariantViolation, Kept, Opening};
 use crate::time::Instant;
 
 /// What waits for records to be durable.
@@ -287,14 +287,20 @@ impl<P: Payload> ServerSession<P> {
     }
 
     /// What is left of a session that had expired, for the lanes of its client that has come back.
-    pub(super) fn take_past(&mut self, past: Option<Past<P>>) {
-        // Without a tombstone nothing is known any more, and nothing that was sent before may run.
-        let past = past.unwrap_or_else(|| Past { called_below: CallNumber(u64::MAX), answers: Default::default() });
+    // spec: protocol.md 8
+    pub(super) fn take_past(&mut self, opening: &Opening<P>) {
         self.has_past = true;
-        self.ledger.expired_below = past.called_below;
-        self.ledger.answers = past.answers;
-        if past.called_below.0 < u64::MAX {
-            self.called_below = past.called_below;
+        match opening.past.clone() {
+            Some(past) => {
+                self.ledger.expired_below = past.called_below;
+                self.called_below = past.called_below;
+                self.ledger.answers = past.answers;
+            }
+            // Nothing is known any more: nothing may run that its client may have sent before.
+            None => {
+                let sent_below = opening.hello.resume.as_ref().map(|resume| resume.sent_below);
+                self.ledger.expired_below = sent_below.unwrap_or(CallNumber(u64::MAX));
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use rpcgen_proto::frame::{FreshReason, LinkFrame, Refusal, RejectReason};
 use rpcgen_proto::ids::{BroadcastNumber, CallNumber};
-use rpcgen_proto::session::{Answer, ClientEvent, CloseReason, Input};
+use rpcgen_proto::session::{Answer, CallHandle, ClientEvent, CloseReason, Input};
 use rpcgen_store::RecoveredClientLog;
 
 use super::World;
@@ -24,6 +24,11 @@ impl World {
         };
         if process.is_stopped {
             self.kill_client(index, Death::Power);
+            return Ok(());
+        }
+        if process.has_left {
+            client.commit(now, std::time::Duration::ZERO);
+            self.kill_client(index, Death::Process);
             return Ok(());
         }
         if process.deadline.is_some_and(|deadline| deadline <= now) {
@@ -142,6 +147,7 @@ impl World {
                 self.count("other_schemas_fitted", index);
                 Ok(())
             }
+            ClientEvent::Disconnected { dropped } => self.on_disconnected(index, &dropped),
             ClientEvent::Rejected(reject) if reject.is_final() => self.on_final_reject(index, reject.reason),
             ClientEvent::Rejected(reject) => {
                 let is_restored = reject.reason == RejectReason::ServerRestored;
@@ -155,6 +161,25 @@ impl World {
             }
             _ => Ok(()),
         }
+    }
+
+    /// It has left. What is on record and was dropped is the next life's.
+    fn on_disconnected(&mut self, index: usize, dropped: &[CallHandle]) -> Check {
+        let (now, identity) = (self.now, self.clients[index].identity);
+        let Some(process) = self.clients[index].process.as_mut().filter(|process| !process.is_stopped) else {
+            return Ok(());
+        };
+        process.has_left = true;
+        process.commits_at.get_or_insert(now);
+        self.count(if dropped.is_empty() { "left" } else { "left_with_open_calls" }, index);
+        // It said goodbye, unless it keeps something: then the session is nobody's, and there is no secret to show.
+        let is_kept = |call: &CallHandle| {
+            !self.book.calls.get(&self.clients[index].tag(call.number)).is_some_and(|call| call.is_volatile)
+        };
+        if !dropped.iter().any(is_kept) {
+            self.let_in.entry(self.clients[index].id).or_default().1 = None;
+        }
+        if self.book.has_rivals(identity) { Ok(()) } else { self.book.left(identity, dropped) }
     }
 
     /// Its handler takes a while.

@@ -53,6 +53,8 @@ const STEPS_MAX: u32 = 200_000;
 pub(super) struct World {
     options: DurableOptions,
     random: SplitMix64,
+    /// Of goodbyes alone, so that worlds without them are what they were.
+    goodbyes: SplitMix64,
     now: Instant,
     clients: Vec<Client>,
     server: Server,
@@ -78,6 +80,7 @@ impl World {
     pub(super) fn new(options: DurableOptions, trace: Trace) -> Self {
         Self {
             random: SplitMix64::new(options.seed),
+            goodbyes: SplitMix64::new(options.seed ^ 0x6c65_6176_6500),
             now: Instant::START,
             clients: (0..options.clients)
                 .map(|index| Client::new(index, index > 0 || !options.memory_client))

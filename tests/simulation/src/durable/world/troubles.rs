@@ -44,6 +44,22 @@ impl World {
                 self.book.call(tag).cancel_asked = true;
             }
         }
+        self.leave_now_and_then(index);
+    }
+
+    /// A client leaves now and then, and gives what is open some time, or none.
+    fn leave_now_and_then(&mut self, index: usize) {
+        if !self.options.goodbyes || !self.goodbyes.chance(0.08) {
+            return;
+        }
+        let limit = Duration::from_millis([0, 0, 30, 3_000][self.goodbyes.below(4) as usize]);
+        let client = &mut self.clients[index];
+        let (identity, has_log) = (client.identity, client.has_log);
+        let Some(process) = client.process.as_mut().filter(|process| !process.is_stopped) else { return };
+        process.session.disconnect(self.now, limit);
+        self.say(|| format!("client {index} leaves within {limit:?}"));
+        self.count("goodbyes", index);
+        self.book.note_leaving(identity, has_log);
     }
 
     /// Now and then the next trouble comes at a moment like this one, where something is on its way to a disk.
