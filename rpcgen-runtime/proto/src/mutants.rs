@@ -163,7 +163,7 @@ mutants! {
     OtherMomentBegins "restore_detected" "A server begins with a log and a database that are not of the same moment."
     OtherLogTakenForThis "no_lost_answer" "A session of another log is taken for one that has expired if that log was in an earlier life."
     UnsentTakenForSent "no_lost_answer" "A client says of calls that were never sent that they may have been."
-    TurnOfEndedKept "progress" "A session that ends keeps the turn of those that may have killed the server."
+    TurnOfEndedKept "no_lost_answer" "A session that ends keeps the turn of those that may have killed the server."
     VolatileTakenForRolledBack "no_lost_answer" "An action without a record that is sent again is taken for one of a rolled back client."
 
     // Broadcasts.

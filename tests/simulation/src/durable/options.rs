@@ -65,8 +65,8 @@ pub struct DurableOptions {
     pub tight_log: bool,
     /// Servers with logs of their own take the database over.
     pub other_logs: bool,
-    /// Clients leave formally, with a limit, and their directories are taken up again. Not where these are copied: of a session that one copy
-    /// has left formally a server knows nothing any more, and what the other one still has open runs again.
+    /// Clients leave formally, with a limit, and their directories are taken up again. Not where these are copied: of a session that one
+    /// copy has left formally a server knows nothing any more, and what the other one still has open runs again.
     pub goodbyes: bool,
 }
 
