@@ -118,6 +118,16 @@ fn controls() -> Vec<Vector> {
     ]
 }
 
+fn resume() -> Resume {
+    Resume {
+        session: SessionId(77),
+        epoch: Epoch(3),
+        proof: [0x5a; 32],
+        down_expected: Position(1_000),
+        sent_below: CallNumber(40),
+    }
+}
+
 fn handshakes() -> Vec<Vector> {
     let hello = Hello {
         version: 1,
@@ -133,13 +143,7 @@ fn handshakes() -> Vec<Vector> {
         retired_below: CallNumber(12),
         broadcasts: vec![MethodId(0), MethodId(1)],
     };
-    let resume = Resume {
-        session: SessionId(77),
-        epoch: Epoch(3),
-        proof: [0x5a; 32],
-        down_expected: Position(1_000),
-        sent_below: CallNumber(40),
-    };
+    let resume = resume();
     let restarted = Hello {
         incarnation: Incarnation(0),
         life: Life(300),

@@ -2,7 +2,7 @@
 //!
 //! Knows: their processes, what their applications are told. Does not know: the server.
 
-use rpcgen_proto::frame::{FreshReason, LinkFrame, Refusal, RejectReason};
+use rpcgen_proto::frame::{FreshReason, LinkFrame, Refusal, Reject, RejectReason};
 use rpcgen_proto::ids::{BroadcastNumber, CallNumber};
 use rpcgen_proto::session::{Answer, CallHandle, ClientEvent, CloseReason, Input};
 use rpcgen_store::RecoveredClientLog;
@@ -149,18 +149,21 @@ impl World {
             }
             ClientEvent::Disconnected { dropped } => self.on_disconnected(index, &dropped),
             ClientEvent::Rejected(reject) if reject.is_final() => self.on_final_reject(index, reject.reason),
-            ClientEvent::Rejected(reject) => {
-                let is_restored = reject.reason == RejectReason::ServerRestored;
-                if is_restored && !self.book.server_restored {
-                    return violated("truncate_below_peer", format!("client {index} is told: {}", reject.message));
-                }
-                if is_restored {
-                    self.count("restored_server_noticed", index);
-                }
-                Ok(())
-            }
+            ClientEvent::Rejected(reject) => self.on_reject(index, &reject),
             _ => Ok(()),
         }
+    }
+
+    /// It is to come again later.
+    fn on_reject(&mut self, index: usize, reject: &Reject) -> Check {
+        let is_restored = reject.reason == RejectReason::ServerRestored;
+        if is_restored && !self.book.server_restored {
+            return violated("truncate_below_peer", format!("client {index} is told: {}", reject.message));
+        }
+        if is_restored {
+            self.count("restored_server_noticed", index);
+        }
+        Ok(())
     }
 
     /// It has left. What is on record and was dropped is the next life's.
