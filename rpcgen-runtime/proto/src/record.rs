@@ -194,6 +194,9 @@ pub struct RecordedSession {
     pub is_used: bool,
     /// The newest link that was let in.
     pub link: LinkNumber,
+    /// It goes on from one that had expired: what was sent before, has a lower number and is not on record may have run, and must not run.
+    /// The highest number: nothing was left of that one. 0: there was none.
+    pub expired_below: CallNumber,
 }
 
 /// What a server session begins from after a restart: without a link, all its lanes gone.

@@ -81,6 +81,7 @@ fn session_record(session: u64) -> ServerRecord<Bytes> {
         last_secret: None,
         is_used: true,
         link: LinkNumber(1),
+        expired_below: CallNumber(0),
     })
 }
 

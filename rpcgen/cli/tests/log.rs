@@ -89,6 +89,7 @@ fn server_log(directory: &Path) -> Log<RealDisk> {
         last_secret: None,
         is_used: true,
         link: LinkNumber(1),
+        expired_below: CallNumber(0),
     };
     session.record::<Bytes>(&mut log, ServerRecord::Session(recorded)).unwrap();
     let (method, digest) = (MethodId(2), 77);

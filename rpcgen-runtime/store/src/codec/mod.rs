@@ -103,6 +103,10 @@ impl Reader {
         String::from_utf8(bytes.to_vec()).map_err(|_| DecodeError::Field(field))
     }
 
+    fn is_at_end(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// What is left is the payload.
     fn payload<P: From<Bytes>>(self) -> P {
         P::from(self.bytes)

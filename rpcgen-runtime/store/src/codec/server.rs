@@ -172,6 +172,9 @@ fn put_session(out: &mut Vec<u8>, session: &RecordedSession) {
     if let Some(secret) = &session.last_secret {
         out.extend_from_slice(secret);
     }
+    if session.expired_below > CallNumber(0) {
+        write_u64(out, session.expired_below.0);
+    }
 }
 
 impl<P: From<Bytes>> ServerEntry<P> {
@@ -245,6 +248,8 @@ fn session<P>(mut reader: Reader) -> Result<ServerEntry<P>, DecodeError> {
     let secret = reader.array("secret")?;
     let is_used = reader.flag("is used")?;
     let last_secret = if reader.flag("has a last secret")? { Some(reader.array("last secret")?) } else { None };
+    // Few have it.
+    let expired_below = CallNumber(if reader.is_at_end() { 0 } else { reader.u64("expired below")? });
     reader.end(ServerEntry::Session(RecordedSession {
         client,
         incarnation,
@@ -255,5 +260,6 @@ fn session<P>(mut reader: Reader) -> Result<ServerEntry<P>, DecodeError> {
         last_secret,
         is_used,
         link,
+        expired_below,
     }))
 }

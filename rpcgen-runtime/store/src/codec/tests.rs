@@ -59,9 +59,8 @@ fn client_records() -> Vec<(&'static str, ClientRecord<Bytes>)> {
     ]
 }
 
-fn server_entries() -> Vec<(&'static str, ServerEntry<Bytes>)> {
-    let payload = Bytes::from_static(b"hello");
-    let session = RecordedSession {
+fn server_session() -> RecordedSession {
+    RecordedSession {
         client: ClientId(0x0102_0304),
         incarnation: Incarnation(5),
         life: Life(6),
@@ -71,7 +70,13 @@ fn server_entries() -> Vec<(&'static str, ServerEntry<Bytes>)> {
         last_secret: None,
         is_used: false,
         link: LinkNumber(8),
-    };
+        expired_below: CallNumber(0),
+    }
+}
+
+fn server_entries() -> Vec<(&'static str, ServerEntry<Bytes>)> {
+    let payload = Bytes::from_static(b"hello");
+    let session = server_session();
     vec![
         // version, kind, client (16 bytes), incarnation, life, session, service, link, secret, not used, no last secret
         (
@@ -83,7 +88,13 @@ fn server_entries() -> Vec<(&'static str, ServerEntry<Bytes>)> {
             "01 10 04030201000000000000000000000000 05 06 07 09 62616e6b2e42616e6b 08 \
              cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd \
              01 01 efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef",
-            ServerEntry::Session(RecordedSession { last_secret: Some([0xef; 32]), is_used: true, ..session }),
+            ServerEntry::Session(RecordedSession { last_secret: Some([0xef; 32]), is_used: true, ..session.clone() }),
+        ),
+        // It goes on from one that had expired.
+        (
+            "01 10 04030201000000000000000000000000 05 06 07 09 62616e6b2e42616e6b 08 \
+             cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd 00 00 09",
+            ServerEntry::Session(RecordedSession { expired_below: CallNumber(9), ..session }),
         ),
         // version, kind, number, method, digest, payload
         (

@@ -36,6 +36,7 @@ fn session(client: u64, life: u64) -> RecordedSession {
         last_secret: None,
         is_used: false,
         link: LinkNumber(life),
+        expired_below: CallNumber(0),
     }
 }
 

@@ -47,8 +47,10 @@ impl<P: Payload> ServerSession<P> {
         let unassigned = if mutated!(UnassignedDropped) { Vec::new() } else { self.take_undelivered() };
         let expired = reason == EndReason::Expired;
         let answers = if expired { self.untaken_answers() } else { BTreeMap::new() };
-        let past = Past { called_below: self.called_below(), answers };
-        self.persist(ServerRecord::Ended { expired, called_below: past.called_below });
+        let called_below = self.called_below();
+        self.persist(ServerRecord::Ended { expired, called_below });
+        // What it knew of the one before it, also if its client has said nothing in it.
+        let past = Past { called_below: called_below.max(self.ledger.expired_below), answers };
         self.phase = Phase::Ended;
         self.timers = Timers::default();
         self.lanes.link_down();

@@ -63,12 +63,14 @@ impl<P: Payload> ServerSession<P> {
     /// A new session on a link whose hello was admitted. `reliable_ordered`: whether the server's end takes the link for that.
     #[must_use]
     pub fn open(now: Instant, config: Config, opening: Opening<P>, reliable_ordered: bool) -> Self {
-        let recorded = recorded_of(&opening);
+        let expired_below =
+            if opening.reason == FreshReason::Expired { below_of(&opening) } else { CallNumber(0) };
+        let recorded = recorded_of(&opening, expired_below);
         let durable = config.durable.clone();
         let mut opened = Self::without_lanes(now, config, opening.epoch, &recorded);
         opened.records = durable.map(|durable| Box::new(Records::new(&durable, recorded)));
         if opening.reason == FreshReason::Expired {
-            opened.take_past(&opening);
+            opened.take_past(expired_below, opening.past.clone());
         }
         opened.begin_lanes(&opening, reliable_ordered);
         opened
@@ -135,7 +137,7 @@ impl<P: Payload> ServerSession<P> {
         self.epoch = opening.epoch;
         self.is_untouched = true;
         if let Some(records) = &mut self.records {
-            records.session = recorded_of(&opening);
+            records.session = recorded_of(&opening, self.ledger.expired_below);
             records.bodies.clear();
         }
         self.begin_lanes(&opening, reliable_ordered);
@@ -230,7 +232,17 @@ impl<P: Payload> ServerSession<P> {
     }
 }
 
-fn recorded_of<P>(opening: &Opening<P>) -> RecordedSession {
+/// Which numbers may have run in the session that expired. Without a tombstone nothing is known any more, and nothing may run that its
+/// client may have sent before.
+fn below_of<P>(opening: &Opening<P>) -> CallNumber {
+    match (&opening.past, &opening.hello.resume) {
+        (Some(past), _) => past.called_below,
+        (None, Some(resume)) => resume.sent_below,
+        (None, None) => CallNumber(u64::MAX),
+    }
+}
+
+fn recorded_of<P>(opening: &Opening<P>, expired_below: CallNumber) -> RecordedSession {
     RecordedSession {
         client: opening.hello.client,
         incarnation: opening.hello.incarnation,
@@ -241,6 +253,7 @@ fn recorded_of<P>(opening: &Opening<P>) -> RecordedSession {
         last_secret: opening.last_secret,
         is_used: opening.is_used,
         link: opening.hello.link,
+        expired_below,
     }
 }
 

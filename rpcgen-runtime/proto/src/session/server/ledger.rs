@@ -38,7 +38,8 @@ impl<P: Clone> Past<P> {
             }
             RecoveredState::Open { .. } => None,
         });
-        Self { called_below: recovered.called_below, answers: answered.collect() }
+        let called_below = recovered.called_below.max(recovered.session.expired_below);
+        Self { called_below, answers: answered.collect() }
     }
 }
 
@@ -74,11 +75,6 @@ impl<P> Ledger<P> {
     pub(super) fn note_asked(&mut self, number: CallNumber) -> Vec<CallNumber> {
         self.asked_below = CallNumber(number.0 + 1);
         self.retire(number)
-    }
-
-    /// This one was never sent before, so no later one was when the session expired.
-    pub(super) fn note_new(&mut self, number: CallNumber) {
-        self.expired_below = self.expired_below.min(number);
     }
 
     /// The client needs no answers below this. Which those were.

@@ -190,7 +190,7 @@ impl<P: Payload> ServerSession<P> {
         maybe_sent: bool,
     ) -> Option<Bit> {
         if !maybe_sent {
-            self.ledger.note_new(number);
+            self.note_new(number);
         }
         for taken in self.ledger.note_asked(number) {
             self.forget(taken, None);

@@ -17,7 +17,7 @@ use crate::record::{Mark, RecordedSession, RecoveredSession, RecoveredState, Ser
 use crate::session::journal::{Bit, Journal};
 use crate::session::output::{ActionHandle, Answer, CloseReason, Output, Payload, ServerEvent};
 use crate::session::timers::{Timer, Timers};
-use crate::session::{InvariantViolation, Kept, Opening};
+use crate::session::{InvariantViolation, Kept, Past};
 use crate::time::Instant;
 
 /// What waits for records to be durable.
@@ -72,10 +72,11 @@ impl<P: Payload> ServerSession<P> {
     pub fn recover(now: Instant, config: Config, epoch: Epoch, recovered: RecoveredSession<P>) -> Self {
         debug_assert!(config.durable.is_some(), "a server with a durable log");
         let RecoveredSession { session, actions, called_below, .. } = recovered;
-        let durable = config.durable.clone().unwrap_or_default();
+        let (durable, expired_below) = (config.durable.clone().unwrap_or_default(), session.expired_below);
         let mut recovered = Self::without_lanes(now, config, epoch, &session);
         recovered.records = Some(Box::new(Records::new(&durable, session)));
         recovered.called_below = called_below;
+        recovered.ledger.expired_below = expired_below;
         recovered.has_past = true;
         // No number that a life of this log gave to a broadcast is ever given again.
         recovered.next_broadcast = BroadcastNumber(u64::from(epoch.log_life().unwrap_or(0)) << 40);
@@ -288,19 +289,26 @@ impl<P: Payload> ServerSession<P> {
 
     /// What is left of a session that had expired, for the lanes of its client that has come back.
     // spec: protocol.md 8
-    pub(super) fn take_past(&mut self, opening: &Opening<P>) {
+    pub(super) fn take_past(&mut self, expired_below: CallNumber, past: Option<Past<P>>) {
         self.has_past = true;
-        match opening.past.clone() {
-            Some(past) => {
-                self.ledger.expired_below = past.called_below;
-                self.called_below = past.called_below;
-                self.ledger.answers = past.answers;
-            }
-            // Nothing is known any more: nothing may run that its client may have sent before.
-            None => {
-                let sent_below = opening.hello.resume.as_ref().map(|resume| resume.sent_below);
-                self.ledger.expired_below = sent_below.unwrap_or(CallNumber(u64::MAX));
-            }
+        self.ledger.expired_below = expired_below;
+        if let Some(past) = past {
+            self.called_below = past.called_below;
+            self.ledger.answers = past.answers;
+        }
+    }
+
+    /// An action was never sent before, so no later one was when the session expired. The next life of the log has to know, or it would
+    /// not run what it may.
+    pub(super) fn note_new(&mut self, number: CallNumber) {
+        if self.ledger.expired_below.0 < u64::MAX {
+            return; // It is known which may have run.
+        }
+        self.ledger.expired_below = number;
+        if let Some(records) = &mut self.records {
+            records.session.expired_below = number;
+            let record = ServerRecord::Session(records.session.clone());
+            self.persist(record);
         }
     }
 }

@@ -36,6 +36,77 @@ fn a_session_of_which_nothing_was_kept_ends_what_was_sent_before_and_nothing_tha
     assert!(matches!(pair.answered.get(&since.number), Some(Answer::Response(_))), "{:?}", pair.answered);
 }
 
+// spec: protocol.md 8
+#[test]
+fn what_a_forgotten_session_may_have_run_does_not_run_after_a_crash_of_the_server_either() {
+    let mut pair = Pair::durable(true, true);
+    pair.run_for(SOON);
+    pair.answers = false;
+    let before = pair.send(1);
+    pair.run_for(SOON);
+    pair.cut();
+    pair.answer(pair.begun[0].0, 1);
+    pair.run_for(LONG_AFTER);
+    pair.answers = true;
+    pair.connect();
+    pair.run_for(Duration::from_millis(2)); // The new session is on record at both ends; its first frame is on its way.
+    assert_eq!(pair.begun.len(), 1);
+    pair.crash_server();
+    pair.connect();
+    pair.run_for(Duration::from_secs(2));
+    assert!(pair.begun.is_empty(), "it ran 31 days ago");
+    assert_eq!(pair.answered.get(&before.number), Some(&Answer::Refused(Refusal::Unknown)));
+}
+
+// spec: protocol.md 8
+#[test]
+fn what_a_forgotten_session_may_have_run_does_not_run_though_its_client_is_away_once_more() {
+    for server_has_log in [true, false] {
+        let mut pair = Pair::durable(true, server_has_log);
+        pair.run_for(SOON);
+        pair.answers = false;
+        let before = pair.send(1);
+        pair.run_for(SOON);
+        pair.cut();
+        pair.answer(pair.begun[0].0, 1);
+        pair.run_for(LONG_AFTER);
+        pair.connect();
+        pair.run_for(Duration::from_millis(2));
+        pair.cut(); // The server has heard nothing in the new session.
+        pair.run_for(Duration::from_secs(3600));
+        if server_has_log {
+            pair.crash_server();
+        }
+        pair.begun.clear();
+        pair.connect();
+        pair.run_for(Duration::from_secs(2));
+        assert!(pair.begun.is_empty(), "it ran 31 days ago");
+        assert_eq!(pair.answered.get(&before.number), Some(&Answer::Refused(Refusal::Unknown)));
+    }
+}
+
+// spec: protocol.md 8
+#[test]
+fn what_came_after_a_forgotten_session_runs_after_a_crash_of_both_ends() {
+    let mut pair = Pair::durable(true, true);
+    pair.run_for(SOON);
+    pair.send(1);
+    pair.run_until_answered(1, Duration::from_secs(5));
+    pair.run_for(SOON);
+    pair.cut();
+    pair.run_for(LONG_AFTER);
+    pair.connect();
+    pair.send(2);
+    pair.run_until_answered(2, Duration::from_secs(5));
+    pair.cut();
+    let since = pair.send(3);
+    pair.crash_client();
+    pair.crash_server();
+    pair.connect();
+    pair.run_for(Duration::from_secs(2));
+    assert!(matches!(pair.answered.get(&since.number), Some(Answer::Response(_))), "{:?}", pair.answered);
+}
+
 // spec: protocol.md 4
 #[test]
 fn an_answer_that_came_before_its_client_asked_again_waits_for_its_record_too() {
