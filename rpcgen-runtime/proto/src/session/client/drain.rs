@@ -80,6 +80,11 @@ impl<P: Payload> ClientSession<P> {
     pub(super) fn drop_open(&mut self) -> (Vec<CallHandle>, bool) {
         let (mut dropped, mut is_any_kept) = (Vec::new(), false);
         self.release_held();
+        // Their answers are not told, as it is not known whether these calls are on record.
+        for handle in core::mem::take(&mut self.early).into_keys() {
+            dropped.push(handle);
+            is_any_kept = true;
+        }
         for handle in self.calls.in_order() {
             let Some(call) = self.calls.get(handle) else { continue };
             let may_have_run = call.maybe_sent && !mutated!(GiveUpSaysCancelled);
@@ -92,6 +97,7 @@ impl<P: Payload> ClientSession<P> {
                 self.tell_end(handle, refusal);
             }
         }
+        dropped.sort_unstable();
         (dropped, is_any_kept)
     }
 

@@ -62,6 +62,25 @@ fn an_answer_that_comes_before_its_call_is_on_record_is_told_when_the_call_is_ac
 }
 
 #[test]
+fn an_answer_that_is_held_back_when_the_client_gives_up_or_its_log_stops_is_listed_as_dropped() {
+    for log_stops in [false, true] {
+        let mut pair = linked(flush_at_once(), true, true);
+        pair.hold_syncs(true, false);
+        let call = pair.send(1);
+        pair.run_for(SOON);
+        assert!(!pair.begun.is_empty() && !pair.answered.contains_key(&call.number));
+        if log_stops {
+            pair.client.log_stopped(pair.now, "no disk");
+        } else {
+            pair.client.disconnect(pair.now, Duration::ZERO);
+        }
+        pair.run_for(SOON);
+        let is_listed = |event: &ClientEvent<u64>| matches!(event, ClientEvent::Disconnected { dropped } if dropped.contains(&call));
+        assert!(pair.client_events.iter().any(is_listed), "{:?}", pair.client_events);
+    }
+}
+
+#[test]
 fn a_call_whose_client_dies_before_its_sync_was_never_accepted_and_its_number_is_never_used_again() {
     let mut pair = linked(Config::default(), true, true);
     pair.hold_syncs(true, false);
