@@ -19,6 +19,11 @@ pub struct FileEntry {
     pub bytes: u64,
 }
 
+/// Whether there is no space, for anybody or for this user: the rest of the disk is as good as before.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// One directory on a disk. A write is durable after [`Disk::sync`] of its file, a name after [`Disk::sync_directory`].
 pub trait Disk {
     /// The files, in any order.
@@ -29,7 +34,7 @@ pub trait Disk {
     /// Makes a file of zeros that really has its space, so that no later write to it needs any; an older one of the name goes.
     ///
     /// # Errors
-    /// What the disk says; [`io::ErrorKind::StorageFull`] leaves nothing behind.
+    /// What the disk says; that there is no space ([`is_full`]) leaves nothing behind.
     fn create(&mut self, name: &str, bytes: u64) -> io::Result<()>;
     /// Fills the buffer from this offset on.
     ///
@@ -164,7 +169,7 @@ impl Disk for RealDisk {
             left -= part;
         };
         if let Err(error) = filled {
-            if error.kind() == io::ErrorKind::StorageFull {
+            if is_full(&error) {
                 fs::remove_file(&path)?;
             }
             return Err(error);

@@ -9,7 +9,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, is_full};
 use crate::error::LogError;
 use crate::format::SegmentHeader;
 use crate::ids::SegmentNumber;
@@ -138,7 +138,7 @@ impl<D: Disk> Segments<D> {
             let bytes = self.segment_bytes;
             let mut full = false;
             self.step("prepare a segment", |this| match this.disk.create(SPARE, bytes) {
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Err(error) if is_full(&error) => {
                     full = true;
                     Ok(())
                 }

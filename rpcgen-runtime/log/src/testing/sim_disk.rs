@@ -261,7 +261,9 @@ impl Disk for SimDisk {
         let others = state.names.iter().filter(|(other, _)| *other != name);
         let used: u64 = others.map(|(_, &file)| state.files[file].now.len() as u64).sum();
         if state.bytes_max.is_some_and(|bytes_max| used + bytes > bytes_max) {
-            return Err(io::ErrorKind::StorageFull.into());
+            // Now for everybody, now for this user.
+            let is_quota = state.files.len().is_multiple_of(2);
+            return Err(if is_quota { io::ErrorKind::QuotaExceeded } else { io::ErrorKind::StorageFull }.into());
         }
         // A crash leaves a file that is too short.
         let bytes = if fault.is_some() { bytes / 2 } else { bytes };
