@@ -168,6 +168,9 @@ pub struct Config {
     /// This end has a durable log: calls, answers and broadcasts are put on record, and nothing is promised before its record is durable.
     /// Default: no.
     pub durable: Option<Durable>,
+    /// The server's: its business has a completion store. Then [`crate::session::ServerEvent::Action`] comes also for what may have run
+    /// in a session of which too little is left, and only that store can answer it; else it ends in `Unknown` at once. Default: no.
+    pub has_completions: bool,
     /// Bytes of one frame. Default 1 MiB, at most 16 MiB.
     pub frame_bytes_max: u32,
     /// The server's: how long a session without a link is kept. Default 5 min.
@@ -201,6 +204,7 @@ impl Default for Config {
             handlers_max: HANDLERS_MAX,
             begin_records: false,
             durable: None,
+            has_completions: false,
             frame_bytes_max: FRAME_BYTES_MAX,
             reconnect_timeout: RECONNECT_TIMEOUT,
             business_deadline: BUSINESS_DEADLINE,

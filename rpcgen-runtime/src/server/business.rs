@@ -29,8 +29,9 @@ pub struct Call {
     pub(super) action: ActionHandle,
     pub(super) key: CallKey,
     pub(super) is_redelivered: bool,
-    /// It may have killed its server so often that it is not run once more: only its completion record can answer it.
-    pub(super) is_parked: bool,
+    /// It does not run: it may have killed its server so often, or have run in a session that is forgotten. Only its completion record can
+    /// answer it; without one, this.
+    pub(super) instead: Option<Refusal>,
     /// Of the method and the request; 0 where nobody keeps completion records.
     pub(super) digest: u64,
     /// `None`: its request was not read yet.
@@ -47,11 +48,11 @@ impl fmt::Debug for Call {
 
 impl Call {
     pub(super) fn new(action: ActionHandle, key: CallKey, is_redelivered: bool, context: Arc<SessionContext>) -> Self {
-        Self { action, key, is_redelivered, is_parked: false, digest: 0, codec: None, context }
+        Self { action, key, is_redelivered, instead: None, digest: 0, codec: None, context }
     }
 
-    pub(super) fn parked(self, is_parked: bool) -> Self {
-        Self { is_parked, ..self }
+    pub(super) fn instead_of_running(self, instead: Option<Refusal>) -> Self {
+        Self { instead, ..self }
     }
 
     /// What completion records of it need.

@@ -70,6 +70,12 @@ impl Service {
 /// A handler that has not run yet, or what there is to say without one.
 pub struct Handler(pub(super) HandlerKind);
 
+impl Handler {
+    pub(super) const fn refuses(&self) -> bool {
+        matches!(self.0, HandlerKind::Refuses(_))
+    }
+}
+
 pub(super) enum HandlerKind {
     Refuses(Refusal),
     Runs(BoxFuture<Answer<Carried>>),
@@ -115,8 +121,10 @@ where
         let captured = request.capture();
         let result = match completed::<A>(&call).await {
             Ok(Some(result)) => result,
-            Ok(None) if call.is_parked => return Answer::Refused(Refusal::Poisoned),
-            Ok(None) => A::into_result(business(call, request).await),
+            Ok(None) => match call.instead {
+                Some(refusal) => return Answer::Refused(refusal),
+                None => A::into_result(business(call, request).await),
+            },
             Err(refusal) => return Answer::Refused(refusal),
         };
         match result {

@@ -252,7 +252,7 @@ impl Shared {
 
     /// The limits and times of a session of this service.
     fn config_of(&self, service: usize) -> Config {
-        let mut config = self.config.clone();
+        let mut config = Config { has_completions: self.completions.is_some(), ..self.config.clone() };
         config.durable = self.durable.as_ref().map(|_| rpcgen_proto::config::Durable {
             volatile: self.services.get(service).map(|service| service.descriptor.volatile()).unwrap_or_default(),
         });

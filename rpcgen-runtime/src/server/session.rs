@@ -29,7 +29,7 @@ pub(super) use self::resident::Resident;
 use super::Shared;
 use super::broadcasts::Job;
 use super::business::{Call, Cancels, Handlers};
-use super::dispatch::unknown_action;
+use super::dispatch::{refuse, unknown_action};
 use super::drain::{Busy, Draining};
 use super::records::Records;
 use super::resting::Resting;
@@ -404,9 +404,13 @@ impl ServerSide {
 
     fn begin(&mut self, now: Instant, call: Call, method: MethodId, payload: Carried) {
         self.actions += 1;
-        let (action, key) = (call.action, call.key);
+        let (action, key, instead) = (call.action, call.key, call.instead);
         let service = self.context.shared.services.get(self.context.service);
-        let dispatch = || service.map_or_else(unknown_action, |it| it.dispatch(method.0, call, payload));
+        let dispatch = || {
+            let handler = service.map_or_else(unknown_action, |it| it.dispatch(method.0, call, payload));
+            // That there is no such action here, say, is no word of what became of it.
+            instead.filter(|_| handler.refuses()).map_or(handler, refuse)
+        };
         if let Some(answer) = self.handlers.run(&self.context.shared.room, action, key, method, dispatch) {
             self.answer(now, action, answer);
         }
@@ -458,9 +462,14 @@ impl Side for ServerSide {
             ServerEvent::Action { action, redelivered: false, .. } if self.context.shared.room.is_full() => {
                 self.answer(now, action, Answer::Refused(Refusal::Overloaded));
             }
-            ServerEvent::Action { action, key, method, redelivered, payload } => {
+            ServerEvent::Action { action, key, method, redelivered, must_not_run, payload } => {
                 let context = Arc::clone(&self.context);
-                let call = Call::new(action, key, redelivered, context).parked(self.is_parked(action));
+                let instead = match (must_not_run, self.is_parked(action)) {
+                    (true, _) => Some(Refusal::Unknown),
+                    (_, true) => Some(Refusal::Poisoned),
+                    _ => None,
+                };
+                let call = Call::new(action, key, redelivered, context).instead_of_running(instead);
                 self.begin(now, call, method, payload);
             }
             ServerEvent::CancelRequested(action) => self.context.cancels.request(action),

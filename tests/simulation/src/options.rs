@@ -270,6 +270,7 @@ impl Dice {
             handlers_max: self.one_of(&[1, 4, 1_024]),
             begin_records: self.one_of(&[false, true]),
             durable: None,
+            has_completions: false,
             frame_bytes_max: 1 << 20,
             reconnect_timeout: self.millis(&[2_000, 30_000, 300_000, 300_000]),
             business_deadline: self.millis(&[50, 30_000]),

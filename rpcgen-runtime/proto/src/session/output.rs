@@ -238,6 +238,8 @@ pub enum ServerEvent<P> {
         method: MethodId,
         /// It may have run before.
         redelivered: bool,
+        /// It must not run: it may have in a session that had expired. Only its completion record can answer it, or it is `Unknown`.
+        must_not_run: bool,
         /// The request.
         payload: P,
     },

@@ -310,6 +310,8 @@ impl<P: Payload> ServerSession<P> {
             key: self.key_of(action),
             method,
             redelivered: begun.redelivered,
+            // What was new since is not below that.
+            must_not_run: action.number < self.ledger.expired_below,
             payload: begun.payload,
         });
     }

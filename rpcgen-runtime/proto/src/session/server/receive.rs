@@ -216,6 +216,9 @@ impl<P: Payload> ServerSession<P> {
             }
             return Some(Bit { is_one: true, after: unsettled.unwrap_or_default() });
         }
+        if maybe_sent && number < self.ledger.expired_below && self.lanes.config.has_completions {
+            return None;
+        }
         if maybe_sent && self.ledger.knows_of(number, self.records.is_none() || self.keeps(method)) {
             mark!(UnknownWithoutRecord);
             let state = ActionState::Answered { is_own: true };

@@ -85,6 +85,47 @@ fn what_a_forgotten_session_may_have_run_does_not_run_though_its_client_is_away_
     }
 }
 
+/// The actions that were handed out to be answered from their completion records.
+fn only_asked_for(pair: &Pair) -> usize {
+    let is =
+        |event: &&ServerEvent<u64>| matches!(event, ServerEvent::Action { must_not_run: true, redelivered: true, .. });
+    pair.server_events.iter().filter(is).count()
+}
+
+// spec: protocol.md 8
+#[test]
+fn a_completion_store_is_asked_for_what_a_forgotten_session_may_have_run_and_for_nothing_else() {
+    for server_has_log in [true, false] {
+        let config = Config { has_completions: true, ..Config::default() };
+        let mut pair = Pair::durable_with(config, true, server_has_log);
+        pair.run_for(SOON);
+        pair.answers = false;
+        let before = pair.send(1);
+        pair.run_for(SOON);
+        pair.cut();
+        pair.answer(pair.begun[0].0, 1);
+        pair.run_for(LONG_AFTER);
+        pair.connect();
+        pair.run_for(SOON);
+        assert_eq!(only_asked_for(&pair), 1);
+        if server_has_log {
+            pair.crash_server(); // It was not answered.
+            pair.connect();
+            pair.run_for(SOON);
+            assert_eq!(only_asked_for(&pair), 2, "nor may it run in the next life");
+        }
+        let since = pair.send(2);
+        pair.run_for(SOON);
+        assert_eq!(only_asked_for(&pair), 1 + usize::from(server_has_log));
+        for (action, _, payload, _) in pair.begun.clone() {
+            pair.answer(action, payload + 10);
+        }
+        pair.run_until_answered(2, Duration::from_secs(5));
+        assert_eq!(pair.answered[&before.number], Answer::Response(11));
+        assert_eq!(pair.answered[&since.number], Answer::Response(12));
+    }
+}
+
 // spec: protocol.md 8
 #[test]
 fn what_came_after_a_forgotten_session_runs_after_a_crash_of_both_ends() {
