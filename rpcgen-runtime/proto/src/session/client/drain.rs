@@ -67,6 +67,8 @@ impl<P: Payload> ClientSession<P> {
             && !self.is_quiet()
             && let Some(lanes) = self.lanes.as_mut()
             && lanes.can_send()
+            // Of what is not on record here yet the server is asked again, should this process end now.
+            && lanes.receive.held_count() == 0
         {
             mark!(GoodbyeAtLimit);
             // So that the server need not keep what nobody will ask for.

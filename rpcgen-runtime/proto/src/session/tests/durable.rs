@@ -80,6 +80,27 @@ fn an_answer_that_is_held_back_when_the_client_gives_up_or_its_log_stops_is_list
     }
 }
 
+// spec: protocol.md 8
+#[test]
+fn a_client_that_gives_up_before_its_answers_are_on_record_says_no_goodbye() {
+    let mut pair = linked(flush_at_once(), true, true);
+    pair.answers = false;
+    let call = pair.send(1);
+    pair.run_for(SOON);
+    pair.hold_syncs(true, false);
+    pair.answer(pair.begun[0].0, 2);
+    pair.run_for(SOON);
+    assert_eq!(pair.answered[&call.number], Answer::Response(2));
+    pair.client.disconnect(pair.now, Duration::ZERO);
+    pair.run_for(SOON);
+    pair.crash_client(); // The answer was not on record.
+    pair.hold_syncs(false, false);
+    pair.connect();
+    pair.run_until_answered(1, Duration::from_secs(5));
+    assert_eq!(pair.answered[&call.number], Answer::Response(2), "its server had it until its client has");
+    assert_eq!(pair.begun.len(), 1);
+}
+
 #[test]
 fn a_call_whose_client_dies_before_its_sync_was_never_accepted_and_its_number_is_never_used_again() {
     let mut pair = linked(Config::default(), true, true);
