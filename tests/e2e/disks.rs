@@ -60,10 +60,13 @@ async fn serve(name: &str, directory: &Path) -> (Server, Shelves) {
 }
 
 async fn serve_at(address: &str, directory: &Path) -> (Server, Shelves) {
+    serve_with(address, directory, Config { handlers_max: 1_000, ..config() }).await
+}
+
+async fn serve_with(address: &str, directory: &Path, config: Config) -> (Server, Shelves) {
     loop {
         let shelves = Shelves::new();
-        let config = Config { handlers_max: 1_000, ..config() };
-        let builder = Server::builder().config(config).log(directory).log_segment_bytes(SEGMENT_BYTES);
+        let builder = Server::builder().config(config.clone()).log(directory).log_segment_bytes(SEGMENT_BYTES);
         match builder.serve(archive::server(shelves.clone())).listen(address).await {
             Ok(server) => return (server, shelves),
             // The listener of a server that was dropped takes a moment to go.
@@ -160,6 +163,63 @@ async fn records_wait_for_a_full_disk_and_no_call_is_lost() {
     assert_eq!(client.page(APP, 7).await, Ok("xxxxxxx".to_owned()));
     assert_eq!(client.disconnect(Duration::from_secs(10)).await, Default::default());
     server.shutdown(Duration::from_secs(10)).await;
+}
+
+/// A session whose client is away is to end while records of it wait for space: that it has, and the answers, are on record before.
+#[tokio::test(flavor = "multi_thread")]
+async fn session_that_ends_while_the_disk_is_full_runs_nothing_again_in_the_next_life() {
+    const CALLS: usize = 100;
+    let Some(disk) = SmallDisk::mount() else {
+        println!("SKIPPED: no tmpfs can be mounted here");
+        assert!(std::env::var_os("CI").is_none(), "CI has to be able to");
+        return;
+    };
+    let (address, clients) = ("thread://e2e-disks-ends", Directory::new());
+    let serve = async || {
+        let short = Config { handlers_max: 1_000, reconnect_timeout: Duration::from_millis(100), ..config() };
+        serve_with(address, &disk.0.of_server(), short).await
+    };
+    let (server, shelves) = serve().await;
+    let process = tokio::runtime::Runtime::new().unwrap();
+    let builder =
+        || archive::Client::builder().config(config()).log(clients.of_client()).log_segment_bytes(SEGMENT_BYTES);
+    let first = builder();
+    let calls = async move {
+        let client = first.connect(address).await.unwrap();
+        for _ in 0..CALLS {
+            client.page(APP, 4_000).send().await.unwrap().guaranteed().await.unwrap();
+        }
+    };
+    process.spawn(calls).await.unwrap();
+    process.shutdown_background();
+    shelves.have_begun(CALLS).await;
+    disk.fill();
+    shelves.open();
+    shelves.have_done(CALLS).await;
+    // For longer than the session is kept.
+    let _ = tokio::time::timeout(Duration::from_secs(1), std::future::pending::<()>()).await;
+    disk.free();
+
+    let client = loop {
+        match builder().connect(address).await {
+            Ok(client) => break client,
+            // The directory is let go soon.
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    let mut answered = 0;
+    for call in client.recovered() {
+        let RecoveredCall::Page(page) = call else { panic!("all are pages") };
+        assert_eq!(page.await.map(|text| text.len()), Ok(4_000));
+        answered += 1;
+    }
+    assert_eq!(answered, CALLS);
+    drop(server);
+    let (server, shelves) = serve().await;
+    shelves.open();
+    assert_eq!(client.peek(APP).await, Ok(false));
+    assert_eq!(*shelves.done.borrow(), 1, "what was answered runs again");
+    drop(server);
 }
 
 /// The next file of this log cannot be had: an error of the disk.

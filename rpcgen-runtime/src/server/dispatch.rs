@@ -71,8 +71,12 @@ impl Service {
 pub struct Handler(pub(super) HandlerKind);
 
 impl Handler {
-    pub(super) const fn refuses(&self) -> bool {
-        matches!(self.0, HandlerKind::Refuses(_))
+    /// Where a call must not run, that there is no such action here, say, is no word of what became of it.
+    pub(super) fn or(self, instead: Option<Refusal>) -> Self {
+        match (self.0, instead) {
+            (HandlerKind::Refuses(_), Some(instead)) => refuse(instead),
+            (kind, _) => Self(kind),
+        }
     }
 }
 

@@ -189,6 +189,11 @@ impl Records {
         News { mark: news.mark, begun }
     }
 
+    /// Whether something has to be written that finds no space.
+    pub(super) fn are_blocked(&self) -> bool {
+        !self.blocked.is_empty()
+    }
+
     /// The session is over: its books, for what is left of it.
     pub(super) fn into_store(self) -> SessionStore {
         self.store

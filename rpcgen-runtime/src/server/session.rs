@@ -29,7 +29,7 @@ pub(super) use self::resident::Resident;
 use super::Shared;
 use super::broadcasts::Job;
 use super::business::{Call, Cancels, Handlers};
-use super::dispatch::{refuse, unknown_action};
+use super::dispatch::unknown_action;
 use super::drain::{Busy, Draining};
 use super::records::Records;
 use super::resting::Resting;
@@ -176,6 +176,12 @@ impl SessionTask {
         let (count, now) = (batch.len(), self.driver.tick());
         while let Some(command) = batch.pop_front() {
             match command {
+                // It has ended: its client comes again, and is told.
+                Command::Link(..) | Command::Restart(..) if self.driver.side.end.is_some() => {}
+                Command::Broadcast(job) if self.driver.side.end.is_some() => {
+                    self.driver.side.context.shared.route(job);
+                }
+                Command::LogStopped(_) if self.driver.side.end.is_some() => self.driver.side.end = Some(End::Stopped),
                 Command::Link(link, hello) => {
                     let reliable_ordered = self.driver.is_reliable();
                     self.driver.attach(cx, link, |side, now| side.resume(now, *hello, reliable_ordered));
@@ -323,7 +329,9 @@ impl Future for SessionTask {
             let Some(commands) = this.poll_commands(cx) else { return Poll::Ready(()) };
             let work =
                 commands + this.poll_handlers(cx) + this.poll_rested(cx) + this.poll_durable(cx) + this.driver.poll(cx);
-            if let Some(end) = this.driver.side.end.take() {
+            if !this.driver.side.owes_records()
+                && let Some(end) = this.driver.side.end.take()
+            {
                 this.publish();
                 this.finish(end);
                 return Poll::Ready(());
@@ -406,11 +414,7 @@ impl ServerSide {
         self.actions += 1;
         let (action, key, instead) = (call.action, call.key, call.instead);
         let service = self.context.shared.services.get(self.context.service);
-        let dispatch = || {
-            let handler = service.map_or_else(unknown_action, |it| it.dispatch(method.0, call, payload));
-            // That there is no such action here, say, is no word of what became of it.
-            instead.filter(|_| handler.refuses()).map_or(handler, refuse)
-        };
+        let dispatch = || service.map_or_else(unknown_action, |it| it.dispatch(method.0, call, payload)).or(instead);
         if let Some(answer) = self.handlers.run(&self.context.shared.room, action, key, method, dispatch) {
             self.answer(now, action, answer);
         }
@@ -464,12 +468,8 @@ impl Side for ServerSide {
             }
             ServerEvent::Action { action, key, method, redelivered, must_not_run, payload } => {
                 let context = Arc::clone(&self.context);
-                let instead = match (must_not_run, self.is_parked(action)) {
-                    (true, _) => Some(Refusal::Unknown),
-                    (_, true) => Some(Refusal::Poisoned),
-                    _ => None,
-                };
-                let call = Call::new(action, key, redelivered, context).instead_of_running(instead);
+                let call =
+                    Call::new(action, key, redelivered, context).instead_of_running(self.instead(action, must_not_run));
                 self.begin(now, call, method, payload);
             }
             ServerEvent::CancelRequested(action) => self.context.cancels.request(action),
@@ -486,6 +486,7 @@ impl Side for ServerSide {
             ServerEvent::Disputed => self.context.shared.disputed(self.port.client),
             ServerEvent::Ended(ended) => {
                 self.retire();
+                self.context.shared.close_route(self.port.session);
                 self.end = Some(End::Ended(ended));
             }
             ServerEvent::Used => self.context.shared.used(self.port.client),

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::task::Context;
 
 use rpcgen_proto::config::BEGUN_MAX;
+use rpcgen_proto::frame::Refusal;
 use rpcgen_proto::ids::CallNumber;
 use rpcgen_proto::record::{Mark, ServerRecord};
 use rpcgen_proto::session::{ActionHandle, Input};
 use rpcgen_proto::time::Instant;
 
-use super::super::records::Recorded;
-use super::{Port, ServerSide, SessionTask};
+use super::super::records::{Recorded, Records};
+use super::{End, Port, ServerSide, SessionTask};
 use crate::carried::Carried;
 
 impl SessionTask {
@@ -66,9 +67,19 @@ impl ServerSide {
         self.session.begun(now, action, if is_asked { BEGUN_MAX } else { times });
     }
 
-    /// Whether only its completion record can answer it.
-    pub(super) fn is_parked(&self, action: ActionHandle) -> bool {
-        self.records.as_ref().is_some_and(|records| records.begun_before(action.number) >= BEGUN_MAX)
+    /// What an action ends in that only its completion record can answer, if there is none. `None`: it may run.
+    pub(super) fn instead(&self, action: ActionHandle, must_not_run: bool) -> Option<Refusal> {
+        if must_not_run {
+            return Some(Refusal::Unknown);
+        }
+        let is_parked = self.records.as_ref().is_some_and(|records| records.begun_before(action.number) >= BEGUN_MAX);
+        is_parked.then_some(Refusal::Poisoned)
+    }
+
+    /// Whether it has ended, and a full disk keeps that, and answers before it, off the record. Nobody may come back to what is left of it
+    /// until then: what was answered would run again in the next life.
+    pub(super) fn owes_records(&self) -> bool {
+        matches!(self.end, Some(End::Ended(_))) && self.records.as_ref().is_some_and(Records::are_blocked)
     }
 
     /// The next one has its turn.
