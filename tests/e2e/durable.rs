@@ -198,6 +198,20 @@ async fn call_that_waits_for_its_turn_behind_one_whose_client_gives_up_runs() {
 }
 
 #[tokio::test]
+async fn call_that_stays_on_record_at_the_limit_of_a_disconnect_is_reported_by_its_action() {
+    let directory = Directory::new();
+    let (server, _) = serve(&address("durable-report"), &directory.of_server()).await;
+    let client = connect(&server.local_address(), &directory.of_client()).await;
+    let call = client.wait(APP).send().await.unwrap();
+    let report = client.disconnect(Duration::ZERO).await;
+    assert_eq!(
+        report.dropped.iter().map(|call| (call.number, call.action)).collect::<Vec<_>>(),
+        [(call.number(), "wait")]
+    );
+    assert_eq!(call.await, Err(CallError::OnRecord));
+}
+
+#[tokio::test]
 async fn call_is_answered_although_both_ends_were_made_again() {
     let directory = Directory::new();
     let (server, business) = serve(&address("durable-both"), &directory.of_server()).await;

@@ -37,7 +37,11 @@ impl ClientSide {
     pub(super) fn on_disconnected(&mut self, dropped: &[CallHandle]) {
         let calls = dropped.iter().map(|handle| DroppedCall {
             number: handle.number,
-            action: self.unanswered.get(&handle.number).copied().unwrap_or_default(),
+            // One that stays on record was not answered.
+            action: match self.calls.get(*handle) {
+                Some(cell) => self.action_name(cell),
+                None => self.unanswered.get(&handle.number).copied().unwrap_or_default(),
+            },
         });
         let report = DisconnectReport { dropped: calls.collect() };
         if self.reports.is_empty() && !report.dropped.is_empty() {
