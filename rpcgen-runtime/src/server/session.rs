@@ -40,7 +40,6 @@ use crate::driver::link::Link;
 use crate::driver::rounds::Rounds;
 use crate::driver::watch::Watch;
 use crate::driver::{Driver, Side};
-use crate::durable::Sleeper;
 
 /// The completion store hears after so many answers of a session what may go. More often, and it is busy with that.
 const RETIRED_EVERY: u64 = 256;
@@ -55,12 +54,6 @@ pub(super) struct Port {
     pub(super) counters: Mutex<Counters>,
     /// What is logged for its client.
     pub(super) logged: Share,
-}
-
-impl Sleeper for Port {
-    fn wake(&self) {
-        self.inbox.wake();
-    }
 }
 
 /// What the rest of the server wants of a session.

@@ -50,7 +50,8 @@ fn open(directory: &Path) -> (Log<RealDisk>, FoundRecords) {
 fn client_log(directory: &Path) -> Log<RealDisk> {
     let (mut log, found) = open(directory);
     let (mut store, _) = ClientStore::recover::<Bytes>(found, &mut log, "bank.Bank").unwrap();
-    let established = Established { session: SessionId(5), epoch: Epoch::of_log(3, [0; 3], 9), secret: [1; 32] };
+    let established =
+        Established { session: SessionId(5), epoch: Epoch::of_log(3, [0; 3], 9), secret: [1; 32], life: Life(1) };
     store.record::<Bytes>(&mut log, &ClientRecord::Session(established)).unwrap();
     let first = Life(1).first_number().0;
     for number in first..first + 3 {

@@ -15,6 +15,13 @@ use rpcgen_proto::time::Instant;
 use super::super::records::{Recorded, Records};
 use super::{End, Port, ServerSide, SessionTask};
 use crate::carried::Carried;
+use crate::durable::Sleeper;
+
+impl Sleeper for Port {
+    fn wake(&self) {
+        self.inbox.wake();
+    }
+}
 
 impl SessionTask {
     /// Tells the session what has become durable: 1 if there is news.

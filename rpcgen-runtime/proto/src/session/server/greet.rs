@@ -63,8 +63,7 @@ impl<P: Payload> ServerSession<P> {
     /// A new session on a link whose hello was admitted. `reliable_ordered`: whether the server's end takes the link for that.
     #[must_use]
     pub fn open(now: Instant, config: Config, opening: Opening<P>, reliable_ordered: bool) -> Self {
-        let expired_below =
-            if opening.reason == FreshReason::Expired { below_of(&opening) } else { CallNumber(0) };
+        let expired_below = if opening.reason == FreshReason::Expired { below_of(&opening) } else { CallNumber(0) };
         let recorded = recorded_of(&opening, expired_below);
         let durable = config.durable.clone();
         let mut opened = Self::without_lanes(now, config, opening.epoch, &recorded);
