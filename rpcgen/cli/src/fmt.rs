@@ -41,7 +41,7 @@ pub(crate) fn run(args: &FmtArgs) -> rpcgen::Result<End> {
     Ok(if is_fine { End::Fine } else { End::Findings })
 }
 
-/// As [`file`].
+/// As [`file()`].
 fn stdin(check: bool) -> bool {
     let (path, mut bytes) = (Path::new("<stdin>"), Vec::new());
     // One byte more than a file may have tells that there are too many.
