@@ -34,7 +34,7 @@ pub trait Disk {
     /// Makes a file of zeros that really has its space, so that no later write to it needs any; an older one of the name goes.
     ///
     /// # Errors
-    /// What the disk says; that there is no space ([`is_full`]) leaves nothing behind.
+    /// What the disk says; that there is no space (`StorageFull`, `QuotaExceeded`) leaves nothing behind.
     fn create(&mut self, name: &str, bytes: u64) -> io::Result<()>;
     /// Fills the buffer from this offset on.
     ///
