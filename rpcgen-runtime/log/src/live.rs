@@ -84,8 +84,8 @@ impl Live {
 
     /// Whether any of these lives.
     pub(crate) fn has_any(&self, sequences: &RangeInclusive<Sequence>) -> bool {
-        let mut of_queue = self.queue.range(self.first_in(sequences)..);
-        let in_queue = of_queue.find(|(_, location)| location.is_some()).is_some_and(|(it, _)| it <= sequences.end());
+        let of_queue = self.queue.range(self.first_in(sequences)..);
+        let in_queue = of_queue.take_while(|(it, _)| it <= sequences.end()).any(|(_, location)| location.is_some());
         in_queue
             || !self.late.is_empty() && !sequences.is_empty() && self.late.range(sequences.clone()).next().is_some()
     }

@@ -66,9 +66,11 @@ impl Alarm {
             if self.wakes.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 return false;
             }
+            // A task without budget is told to wait before the timer has heard of it: then it is asked again.
+            let is_heard = tokio::task::coop::has_budget_remaining();
             match self.sleep.as_mut().poll(cx) {
                 Poll::Pending => {
-                    self.wakes = Some(cx.waker().clone());
+                    self.wakes = is_heard.then(|| cx.waker().clone());
                     return false;
                 }
                 // It rang for an earlier deadline, or this one has just come.
@@ -78,5 +80,31 @@ impl Alarm {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    /// Handlers that run on a session's task may use its budget up before the alarm is looked at.
+    #[tokio::test]
+    async fn an_alarm_that_is_set_by_a_task_without_budget_rings() {
+        let ring = tokio::spawn(async {
+            let clock = Clock::start();
+            let (mut alarm, deadline) = (Alarm::new(&clock), clock.now() + Duration::from_millis(10));
+            let mut is_first = true;
+            std::future::poll_fn(|cx| {
+                if std::mem::take(&mut is_first) {
+                    while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+                }
+                let is_due = alarm.poll(cx, &clock, clock.now(), Some(deadline));
+                if is_due { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        });
+        tokio::time::timeout(Duration::from_secs(60), ring).await.expect("it rings").unwrap();
     }
 }
