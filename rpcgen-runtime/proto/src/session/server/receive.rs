@@ -189,9 +189,6 @@ impl<P: Payload> ServerSession<P> {
         digest: u64,
         maybe_sent: bool,
     ) -> Option<Bit> {
-        if !maybe_sent {
-            self.note_new(number);
-        }
         for taken in self.ledger.note_asked(number) {
             self.forget(taken, None);
         }

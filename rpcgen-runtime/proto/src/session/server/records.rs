@@ -297,18 +297,4 @@ impl<P: Payload> ServerSession<P> {
             self.ledger.answers = past.answers;
         }
     }
-
-    /// An action was never sent before, so no later one was when the session expired. The next life of the log has to know, or it would
-    /// not run what it may.
-    pub(super) fn note_new(&mut self, number: CallNumber) {
-        if self.ledger.expired_below.0 < u64::MAX {
-            return; // It is known which may have run.
-        }
-        self.ledger.expired_below = number;
-        if let Some(records) = &mut self.records {
-            records.session.expired_below = number;
-            let record = ServerRecord::Session(records.session.clone());
-            self.persist(record);
-        }
-    }
 }

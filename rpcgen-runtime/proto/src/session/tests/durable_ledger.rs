@@ -12,17 +12,23 @@ const SOON: Duration = Duration::from_millis(50);
 /// 31 days: whatever was kept of a session is forgotten.
 const LONG_AFTER: Duration = Duration::from_secs(31 * 86_400);
 
-// spec: protocol.md 8
-#[test]
-fn a_session_of_which_nothing_was_kept_ends_what_was_sent_before_and_nothing_that_came_since() {
-    let mut pair = Pair::durable(true, true);
+/// A call that runs, of a session of which nothing is left.
+fn forgotten(pair: &mut Pair) -> CallHandle {
     pair.run_for(SOON);
     pair.answers = false;
-    let before = pair.send(1);
+    let call = pair.send(1);
     pair.run_for(SOON);
     pair.cut();
     pair.answer(pair.begun[0].0, 1);
     pair.run_for(LONG_AFTER);
+    call
+}
+
+// spec: protocol.md 8
+#[test]
+fn a_session_of_which_nothing_was_kept_ends_what_was_sent_before_and_nothing_that_came_since() {
+    let mut pair = Pair::durable(true, true);
+    let before = forgotten(&mut pair);
     pair.answers = true;
     pair.connect();
     pair.send(2);
@@ -40,13 +46,7 @@ fn a_session_of_which_nothing_was_kept_ends_what_was_sent_before_and_nothing_tha
 #[test]
 fn what_a_forgotten_session_may_have_run_does_not_run_after_a_crash_of_the_server_either() {
     let mut pair = Pair::durable(true, true);
-    pair.run_for(SOON);
-    pair.answers = false;
-    let before = pair.send(1);
-    pair.run_for(SOON);
-    pair.cut();
-    pair.answer(pair.begun[0].0, 1);
-    pair.run_for(LONG_AFTER);
+    let before = forgotten(&mut pair);
     pair.answers = true;
     pair.connect();
     pair.run_for(Duration::from_millis(2)); // The new session is on record at both ends; its first frame is on its way.
@@ -63,13 +63,7 @@ fn what_a_forgotten_session_may_have_run_does_not_run_after_a_crash_of_the_serve
 fn what_a_forgotten_session_may_have_run_does_not_run_though_its_client_is_away_once_more() {
     for server_has_log in [true, false] {
         let mut pair = Pair::durable(true, server_has_log);
-        pair.run_for(SOON);
-        pair.answers = false;
-        let before = pair.send(1);
-        pair.run_for(SOON);
-        pair.cut();
-        pair.answer(pair.begun[0].0, 1);
-        pair.run_for(LONG_AFTER);
+        let before = forgotten(&mut pair);
         pair.connect();
         pair.run_for(Duration::from_millis(2));
         pair.cut(); // The server has heard nothing in the new session.
@@ -98,13 +92,7 @@ fn a_completion_store_is_asked_for_what_a_forgotten_session_may_have_run_and_for
     for server_has_log in [true, false] {
         let config = Config { has_completions: true, ..Config::default() };
         let mut pair = Pair::durable_with(config, true, server_has_log);
-        pair.run_for(SOON);
-        pair.answers = false;
-        let before = pair.send(1);
-        pair.run_for(SOON);
-        pair.cut();
-        pair.answer(pair.begun[0].0, 1);
-        pair.run_for(LONG_AFTER);
+        let before = forgotten(&mut pair);
         pair.connect();
         pair.run_for(SOON);
         assert_eq!(only_asked_for(&pair), 1);
