@@ -103,13 +103,13 @@ pub(crate) fn unknown_width(text: &str) -> Option<(&str, &'static str)> {
     words.find_map(|word| Some((word, of_nearest_width(word)?)))
 }
 
-/// At the commas that stand in no angle brackets.
-fn split(text: &str) -> Vec<&str> {
-    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
+/// At the commas that stand in no brackets of any kind.
+pub(crate) fn split(text: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_i32);
     for (at, byte) in text.bytes().enumerate() {
         match byte {
-            b'<' => depth += 1,
-            b'>' => depth = depth.saturating_sub(1),
+            b'(' | b'[' | b'{' | b'<' => depth += 1,
+            b')' | b']' | b'}' | b'>' => depth -= 1,
             b',' if depth == 0 => {
                 parts.push(&text[start..at]);
                 start = at + 1;

@@ -75,15 +75,13 @@ impl Broken<'_> {
         let Some(mut answer) = signature::answer(ty) else {
             return diagnostic.with_help("write `-> (name: type, ..)`, and `fails { reason, .. }` behind it");
         };
-        let mut end = start + ty.len();
+        let (mut end, mut semicolon) = (self.code.end, ";");
         if has_reasons.is_some() {
             answer.reasons.clear();
-        } else {
-            end = self.code.end;
+            (end, semicolon) = (start + ty.len(), "");
         }
         let before = self.pieces.text(Range { start: self.code.start, end: start });
         let begin = before.rfind(')').map_or(start, |at| self.code.start + at + 1);
-        let semicolon = if has_reasons.is_some() { "" } else { ";" };
         let whole = self.pieces.span(Range { start: begin, end });
         diagnostic.with_fix("write", whole, format!("{}{semicolon}", answer.text()))
     }

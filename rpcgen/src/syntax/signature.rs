@@ -125,20 +125,7 @@ fn inside(text: &str, close: char) -> Option<(&str, &str)> {
 
 /// At the commas that stand in no brackets, without what is empty.
 fn split(text: &str) -> Vec<&str> {
-    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_i32);
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' | '[' | '{' | '<' => depth += 1,
-            ')' | ']' | '}' | '>' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(&text[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[start..]);
-    parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
+    foreign::split(text).into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
 fn without_stream(text: &str) -> (&str, bool) {
